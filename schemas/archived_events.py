@@ -1,6 +1,6 @@
 """Which case each mail was in, read from archived events.
 
-The archive holds CloudEvents and the events of earlier versions; both are decoded.
+The archive contains CloudEvents and the events of earlier versions; both are decoded.
 """
 
 import re
@@ -32,8 +32,9 @@ class _Envelope(msgspec.Struct):
 
 
 def decode_archived_events(body: bytes) -> list[Event]:
-    """The cases of mails that an event names; empty if it names none. Raises
-    UnreadableMessageError."""
+    """The mails that an event names, with their cases; empty if it names none. Raises
+    UnreadableMessageError.
+    """
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):

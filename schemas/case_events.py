@@ -1,4 +1,4 @@
-"""Events of cases as a listener reads them: CloudEvents of the exchange `mailcase.event`."""
+"""Events of cases for listeners: CloudEvents of the exchange `mailcase.event`."""
 
 import re
 

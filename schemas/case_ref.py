@@ -1,4 +1,4 @@
-"""The case reference `[#235]`: the number as people see it; only this module writes and reads
+"""The case reference `[#235]`: the number as people see it. Only this module writes and reads
 it.
 """
 
@@ -12,8 +12,8 @@ MAX_DIGITS = 15  # below 2**53, so that a number survives every JSON reader
 # Unicode's Bidi_Control property: the text after such a character may be displayed elsewhere, so it
 # is not trusted.
 _BIDI_CONTROL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-# Programs set to Hebrew or Arabic begin each subject with marks of its direction. These hide
-# nothing unless they touch the reference itself, whose brackets they mirror.
+# Programs set to Hebrew or Arabic begin each subject with marks of its direction. These are
+# harmless unless they are next to the reference itself, whose brackets they mirror.
 _LEADING_MARKS = re.compile("[\u061c\u200e\u200f]++(?![\\s\u061c\u200e\u200f]*+\\[)")
 
 
@@ -30,7 +30,7 @@ class CaseReference(msgspec.Struct, frozen=True, dict=True):
     reads_bare: bool = True
 
     def write(self, number: int) -> str:
-        """`[#235]`, or with the prefix `[Case #235]`. Raises ValueError for a number that could not
+        """`[#235]`, or `[Case #235]` with the prefix. Raises ValueError for a number that could not
         be read back.
         """
         if not 0 < number < 10**MAX_DIGITS:
@@ -42,10 +42,10 @@ class CaseReference(msgspec.Struct, frozen=True, dict=True):
         return self.write(number) if self.prefix else f"{word} {self.write(number)}"
 
     def find(self, subject: str) -> list[int]:
-        """Every case number in a decoded, unfolded subject, in order, without repeats.
+        """Every case number in a decoded, unfolded subject, in order and without duplicates.
 
-        Digits are ASCII, at most 15, without sign or leading zero; blanks inside the brackets are
-        allowed.
+        Numbers have at most 15 ASCII digits, without sign or leading zero. Spaces inside the
+        brackets are allowed.
         """
         marks = _LEADING_MARKS.match(subject)
         control = _BIDI_CONTROL.search(subject, marks.end() if marks else 0)

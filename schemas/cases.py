@@ -12,15 +12,15 @@ Otherwise = Literal["open", "park", "ignore"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a mail goes where it goes; stored as a whole in `mails.decision`.
+    """Why a mail goes to a case or to none; stored as a whole in `mails.decision`.
 
-    `rule` names the rule that decided (`schemas.reasons.Rule`); `evidence` holds short texts that
-    it relied on. `cases` are candidate case numbers, best first. `thread_ids` are the Message-IDs
-    that the mail refers to, nearest first, for the case writer to look up. `flags` are flags of the
-    comment. `reports_on` are the Message-IDs of our mails that a delivery report is about. `signed`
-    are the cases named by signed Message-IDs of ours in the mail, which nobody can forge.
-    `authentication` is the receiving server's verdict on the author, empty if there is none. The
-    case writer adds `resolution` if it decided otherwise than the rule proposed.
+    `rule` names the rule that decided (`schemas.reasons.Rule`); `evidence` contains short texts
+    that it relied on. `cases` are candidate case numbers, best first. `thread_ids` are the
+    Message-IDs that the mail refers to, nearest first, for the case writer to look up. `flags` are
+    flags of the comment. `reports_on` are the Message-IDs of our mails that a delivery report is
+    about. `signed` are the cases named by signed Message-IDs of ours in the mail, which nobody can
+    forge. `authentication` is the receiving server's verdict on the author, empty if there is none.
+    The case writer adds `resolution` if it decided otherwise than the rule proposed.
     """
 
     rule: str

@@ -1,9 +1,9 @@
 """The history of a case: who did what, and when. One change per revision, append-only.
 
-A change holds everything that it does to the case document, so that the document can be rebuilt
-from the history (`services.casework.history`). The history is the outbox of events as well: whoever
-writes changes writes a `Publication` of them in the same transaction, and any process that finds
-one publishes them and removes it.
+A change contains everything that it does to the case document, so that the document can be rebuilt
+from the history (`services.casework.history`). The history is also the outbox of events: the
+transaction that writes changes also writes a `Publication` of them. Any process that finds one
+publishes the changes and removes it.
 """
 
 from datetime import datetime
@@ -104,8 +104,7 @@ class MailAdded(_What, frozen=True, kw_only=True, tag="mail-added"):
 class Rederived(_What, frozen=True, kw_only=True, tag="rederived"):
     """A replay read the mail of `comment` again.
 
-    `title` is the case's new title, None when it stays; it changes only while it still is
-    `was_title`.
+    `title` is the case's new title, None if it stays. It changes only if it is still `was_title`.
     """
 
     comment: str
@@ -210,8 +209,8 @@ class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
 
 
 class Linked(_What, frozen=True, kw_only=True, tag="linked"):
-    """Links to other cases were found, and those in `gone` ended; `flags` are the flags of the case
-    from now on.
+    """Links to other cases were found, and those in `gone` were removed. `flags` are the flags of
+    the case from now on.
     """
 
     links: list[CaseLink]
@@ -230,7 +229,8 @@ class Reopened(_What, frozen=True, kw_only=True, tag="reopened"):
 
 
 class Merged(_What, frozen=True, kw_only=True, tag="merged"):
-    """This case was merged into `into`, or took in `absorbed`; exactly one of them is not None.
+    """This case was merged into `into`, or `absorbed` was merged into it; exactly one of them is
+    not None.
 
     `was_status` is the status of the merged case before. `joined` are the participants that the
     target got from the merged case.
@@ -262,11 +262,11 @@ class Split(_What, frozen=True, kw_only=True, tag="split"):
 
 
 class Erased(_What, frozen=True, kw_only=True, tag="erased"):
-    """A person's data was redacted; nothing here says whose.
+    """A person's data was redacted. The change does not say whose.
 
-    `title` is the redacted title, None when the title held nothing of that person. `fields` are the
-    names of the fields that were removed, and `candidates` those of the fields whose candidates
-    were removed.
+    `title` is the redacted title, None if the title contained nothing of that person. `fields` are
+    the names of the removed fields, and `candidates` the names of the fields whose candidates were
+    removed.
     """
 
     comments: int

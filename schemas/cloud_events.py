@@ -45,7 +45,7 @@ MailEvent = MailParked | MailIgnored | SenderLimited | MailboxLimited
 class CaseChanged(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to a case; `details` depends on the kind of change.
 
-    It holds no title, address or text: a listener that has access reads them from the case.
+    It contains no title, address or text: a listener that has access reads them from the case.
     """
 
     case: int

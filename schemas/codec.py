@@ -34,13 +34,11 @@ class _Tagged(msgspec.Struct):
 
 
 class UnreadableMessageError(ValueError):
-    """The bytes break the contract of the message that they claim to be; the text names the
-    field.
-    """
+    """The bytes are not a valid message of their type. The error names the field."""
 
 
 class NewerVersionError(UnreadableMessageError):
-    """A message of a version that this program does not know; a newer one can decode it."""
+    """A message of a newer version, which this program cannot decode."""
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -126,7 +124,7 @@ def decode_access_changed(body: bytes) -> AccessChanged:
 def _decode(decoder: Any, body: bytes) -> Any:
     try:
         return decoder.decode(body)
-    # ValueError: text that is not UTF-8, times out of range; RecursionError: a field nested too
+    # ValueError: text that is not UTF-8, or a time out of range; RecursionError: a field nested too
     # deeply
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         tag = _tag_in(decoder, body)
@@ -136,7 +134,7 @@ def _decode(decoder: Any, body: bytes) -> Any:
 
 
 def _tag_in(decoder: Any, body: bytes) -> str:
-    """The tag alone, whatever else the message holds; "" if there is none."""
+    """Only the tag, whatever else the message contains; "" if there is none."""
     protocol: Any = (
         msgspec.msgpack if isinstance(decoder, msgspec.msgpack.Decoder) else msgspec.json
     )
@@ -153,7 +151,7 @@ def _known_tags(decoder: Any) -> set[str]:
 
 
 def _is_newer(tag: str, known: set[str]) -> bool:
-    """Whether the name of the message is known, but only in earlier versions."""
+    """Whether the message's name is known, but only with earlier versions."""
     name, _, version = tag.rpartition(".v")
     versions = [int(tag.rpartition(".v")[2]) for tag in known if tag.rpartition(".v")[0] == name]
     return bool(versions) and version.isdecimal() and int(version) > max(versions)

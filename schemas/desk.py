@@ -45,10 +45,10 @@ AuditEvent = Literal[
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `users`. `id` is the address in lower case.
 
-    `groups` count in the access tables of processes; with OpenID they are those of the last log-in.
-    `password_hash` is None while the user has no password. `issuer` and `subject` are the identity
-    at the OpenID provider, None for a local account. `disabled_at` is None while the user may log
-    in.
+    `groups` get roles in the access tables of processes. With OpenID, they are those of the last
+    log-in. `password_hash` is None while the user has no password. `issuer` and `subject` are the
+    identity at the OpenID provider, None for a local account. `disabled_at` is None while the user
+    may log in.
     """
 
     COLLECTION: ClassVar[str] = "users"
@@ -67,10 +67,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 class DeskSession(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `sessions`: someone's log-in with a browser.
 
-    `id` is the hash of the cookie's value. `expires_at` is when it ends at the latest; MongoDB then
-    deletes it. `last_seen_at` is exact to the minute. `address` and `user_agent` are those of the
-    log-in. `provider_session` is the `sid` of the OpenID provider, None if it sent none.
-    `revoked_at` is None while the session is valid.
+    `id` is the hash of the cookie's value. `expires_at` is the latest time at which it ends;
+    MongoDB then deletes it. `last_seen_at` is exact to the minute. `address` and `user_agent` are
+    those of the log-in. `provider_session` is the `sid` of the OpenID provider, None if it sent
+    none. `revoked_at` is None while the session is valid.
     """
 
     COLLECTION: ClassVar[str] = "sessions"
@@ -90,10 +90,10 @@ class DeskSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `devices`: a browser that a user logged in with before; `id` is the hash of its
+    """Collection `devices`: a browser with which a user logged in before; `id` is the hash of its
     cookie.
 
-    It gives no access. Guesses of the user's password from elsewhere do not lock it out.
+    It grants no access. Password guesses from elsewhere do not lock it out.
     """
 
     COLLECTION: ClassVar[str] = "devices"
@@ -107,9 +107,10 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `tokens`: the tokens with which programs authenticate. `id` is public, `hash` of
     the token.
 
-    `owner` is the user whose roles it has at most, None for a program of its own, whose `roles` are
-    its own. `processes` are those that it is limited to, None for all; `roles` are those that it is
-    limited to, None for all of the owner's. `expires_at` is None if it never expires.
+    `owner` is the user whose rights limit the token; None for a token without an owner, whose
+    `roles` were given at the command line. `processes` are the processes that it is limited to,
+    None for all; `roles` are the roles that it is limited to, None for all of the owner's.
+    `expires_at` is None if it never expires.
     """
 
     COLLECTION: ClassVar[str] = "tokens"
@@ -145,8 +146,7 @@ class OneTimeLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginAttempts(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `login_attempts`: log-ins that failed or are not finished, for one key in one
-    window.
+    """Collection `login_attempts`: failed and unfinished log-ins for one key in one window.
 
     `id` is the kind of key, its hash and the number of the window.
     """
@@ -159,7 +159,7 @@ class LoginAttempts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeenLogoutToken(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `logout_tokens`: a logout token that was carried out, by the hash of its `jti`."""
+    """Collection `logout_tokens`: a logout token that was used, by the hash of its `jti`."""
 
     COLLECTION: ClassVar[str] = "logout_tokens"
 
@@ -187,11 +187,11 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdempotentReply(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `idempotent_replies`: the answer to a request with an `Idempotency-Key`.
+    """Collection `idempotent_replies`: the response to a request with an `Idempotency-Key`.
 
     `id` is a hash of the principal and the key; `request` is a hash of the request. `status` is
-    None while the request is being answered; then `headers` and `body` are those of the answer.
-    MongoDB deletes the document after `expires_at`.
+    None while the request is in progress; `headers` and `body` are those of the response. MongoDB
+    deletes the document after `expires_at`.
     """
 
     COLLECTION: ClassVar[str] = "idempotent_replies"
@@ -265,9 +265,10 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `presence`: someone has a case open; `id` is the case, a blank and the address.
+    """Collection `presence`: someone has a case open; `id` is the case, a space and the address.
 
-    `name` is for people. A document counts for some seconds after `at`; the next report renews it.
+    `name` is for people. A document is valid for some seconds after `at`; the next report renews
+    it.
     """
 
     COLLECTION: ClassVar[str] = "presence"

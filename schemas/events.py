@@ -10,7 +10,7 @@ from schemas.mails import Moment
 class _MailEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """`mail_key` names the mail that caused the event.
 
-    An event may come twice, with the same `type` and `mail_key`.
+    An event may be published twice, with the same `type` and `mail_key`.
     """
 
     mail_key: str
@@ -95,7 +95,7 @@ class MailsRecorded(
 ):
     """The receipt: a majority of the database has the outcomes, so the mails may leave `mailbox`.
 
-    Routing key `mail.recorded.<mailbox>`. `keys` are mail keys in no order; a key may come more
+    Routing key `mail.recorded.<mailbox>`. `keys` are mail keys in no order; a key may occur more
     than once.
     """
 
@@ -110,9 +110,9 @@ class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
 
     `effect` is `opened`, `appended`, `parked` or `ignored` if the mail had no outcome before;
     `unchanged` if its outcome stays; `rederived` if what is derived from it was replaced; `moved`
-    if it went to another case, or from none to one; `differs` if it would move, and was left in
-    place. `case` is the case it is in or, for `differs`, would go to; None for no case. `was` is
-    its case before; `detail` is a constant word that says more.
+    if it went to another case, or from none to one; `differs` if it would move but was left in
+    place. `case` is the case it is in or, for `differs`, would go to; None if that is no case.
+    `was` is its case before; `detail` is a constant word that says more.
     """
 
     mail_key: str
@@ -159,8 +159,8 @@ class AccessChanged(
 ):
     """Sessions or tokens ended, or the access of users changed; routing key `desk.access-changed`.
 
-    Desks check the open streams of these `subjects` at once, against the database: the message
-    itself proves nothing. `subjects` are SHA-256 digests, so that it names nobody.
+    Desks then check the open streams of these `subjects` in the database; the message itself is not
+    trusted. `subjects` are SHA-256 digests, so that the message contains no addresses.
     """
 
     ROUTING_KEY: ClassVar[str] = "desk.access-changed"

@@ -20,17 +20,17 @@ class ReadValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CorrectedInvoice(msgspec.Struct, frozen=True, kw_only=True):
-    """An earlier invoice that an invoice corrects; either of the two is None if it is not named."""
+    """An earlier invoice that an invoice corrects. A part that is not stated is None."""
 
     number: str | None = None
     ksef_number: str | None = None
 
 
 class InvoiceRead(msgspec.Struct, frozen=True, kw_only=True):
-    """What identifies an invoice, whatever its format; a part that is missing is None.
+    """The values that identify an invoice in any format. A missing part is None.
 
-    `xml_sha256` is the digest of its XML, `accounts` are those to which it is to be paid.
-    `corrects` are the first hundred invoices that it corrects.
+    `xml_sha256` is the digest of its XML; `accounts` are the accounts for its payment. `corrects`
+    are the first hundred invoices that it corrects.
     """
 
     xml_sha256: str
@@ -48,10 +48,10 @@ class FieldsRead(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     """Everything that the rules of `process` read in the mail; routing key `fields.<process>` on
     the exchange `mailcase.case`.
 
-    `values` are in the order of precedence of their rules: of those of a field, the first counts
-    that the mail may set. `flags` are values of `schemas.flags`. `complete` is false if a limit
-    ended the reading: values that are missing may be there. The case is the one that the mail is in
-    when this is written.
+    `values` are in the order of precedence of their rules: for each field, the first value that the
+    mail may set counts. `flags` are values of `schemas.flags`. `complete` is false if a limit ended
+    the reading, so that values may be missing. The case is the one that contains the mail when this
+    is recorded.
     """
 
     mail_key: Word

@@ -10,7 +10,7 @@ from enum import StrEnum
 class CommentFlag(StrEnum):
     """Findings of the router, the case writer, the sender or an erasure about a comment's mail.
 
-    `Comment.flags` holds the values of `ReadingDefect` too.
+    `Comment.flags` also contains values of `ReadingDefect`.
     """
 
     AUTO_GENERATED = "auto-generated"
@@ -27,7 +27,7 @@ class CommentFlag(StrEnum):
     NO_ANSWER_WANTED = "no-answer-wanted"
     NUMBER_TAKEN = "number-taken"  # another case got the number before the mail was restored
     SPAM = "spam"
-    # of our mail that someone did not get, and of the report on it
+    # of our mail that was not delivered to someone, and of the report about it
     UNDELIVERABLE = "undeliverable"
     UNVERIFIED_SENDER = "unverified-sender"
 

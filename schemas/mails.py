@@ -1,6 +1,4 @@
-"""A mail on its way into Mailcase: the message between fetcher and router, and the mail's
-identity.
-"""
+"""Fetched mails: the message between fetcher and router, and the identity of a mail."""
 
 import hashlib
 from datetime import datetime
@@ -8,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-# on the wire a time without a zone is a broken contract
+# on the wire, a time without a zone is invalid
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # Keys and names become parts of AMQP routing keys and properties, which have 255 bytes at most.
@@ -53,16 +51,16 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="RawMail.v1"):
-    """One mail exactly as the mail server gave it.
+    """One mail, exactly as the mail server returned it.
 
-    Either `raw` holds the bytes or, for a mail over the inline limit, `blob` refers to them and
-    `head` holds the first part, enough to classify by. `received_at` is the mail server's time
-    (IMAP INTERNALDATE, RFC 9051 section 2.3.3), None if the server keeps none (POP3, files).
-    `origin` is how the mail came: `fetch`, `ingest`, `replay` or `retry`; `replay` is what a replay
-    does with it. Times are aware UTC; `size` is the length of the raw bytes.
+    Either `raw` contains the bytes or, for a mail over the inline limit, `blob` refers to them and
+    `head` contains the first part, which is enough to classify the mail. `received_at` is the mail
+    server's time (IMAP INTERNALDATE, RFC 9051 section 2.3.3), None if the server keeps none (POP3,
+    files). `origin` is how the mail came: `fetch`, `ingest`, `replay` or `retry`; `replay` is what
+    a replay does with it. Times are aware UTC; `size` is the length of the raw bytes.
 
     `whole_size` is None for a whole mail. Otherwise the mail exceeds the size limit and stays on
-    the mail server: `raw` holds only its first bytes, and `whole_size` is its size there.
+    the mail server: `raw` contains only its first bytes, and `whole_size` is its size there.
     """
 
     key: Word
@@ -80,7 +78,7 @@ class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 
     @property
     def classifiable(self) -> bytes:
-        """The bytes to classify by: the whole mail, or its first part if the mail travels as a
+        """The bytes for classification: the whole mail, or its first part if the mail travels as a
         blob.
         """
         return self.raw if self.raw is not None else self.head or b""

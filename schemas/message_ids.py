@@ -1,4 +1,5 @@
-"""Message-IDs of our own mails: they carry the case's number and an HMAC, so nobody can forge one.
+"""Message-IDs of our own mails. They contain the case's number and an HMAC, so that nobody can
+forge one.
 
 `<mc.235.Zk3q….f1e2…@mail.example>` consists of the case, a random part, and the first 32 hex digits
 of an HMAC-SHA256 (RFC 2104) of the two. The domain is not signed, so replies still find their case
@@ -25,7 +26,7 @@ class MessageIdSigner:
     """Signs and recognizes our Message-IDs. The first key signs; all keys verify, so keys can be
     rotated.
 
-    Without a key, no Message-ID is recognized and none can be made.
+    Without a key, no Message-ID can be recognized or made.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -44,8 +45,8 @@ class MessageIdSigner:
         return made
 
     def case_of(self, message_id: str) -> int | None:
-        """The case that one of our mails was sent from; None for any other Message-ID, forged ones
-        included.
+        """The case from which the mail with this Message-ID was sent; None if the Message-ID is not
+        ours, or forged.
         """
         found = _ID.fullmatch(message_id)
         if found is None:
@@ -57,8 +58,8 @@ class MessageIdSigner:
     def mark(self, case: int, sent_at: datetime) -> str | None:
         """The value of `OWN_MAIL_HEADER`, which survives a relay that replaces Message-IDs.
 
-        None if there is no key. The MAC covers the mail's Date, so the header proves nothing on a
-        mail of another time.
+        None if there is no key. The MAC covers the mail's Date, so that the header is invalid on a
+        mail with another date.
         """
         return f"{case} {_mark_mac(self._keys[0], case, sent_at)}" if self._keys else None
 
@@ -79,6 +80,8 @@ def _mac(key: bytes, case: int, unique: str) -> str:
 
 
 def _mark_mac(key: bytes, case: int, sent_at: datetime) -> str:
-    """Includes the header's name, so that the MAC differs from that of a Message-ID."""
+    """The MAC of the mark. It covers the header's name, so that it differs from the MAC of a
+    Message-ID.
+    """
     signed = f"{OWN_MAIL_HEADER}:{case}:{int(sent_at.timestamp())}"
     return hmac.new(key, signed.encode(), hashlib.sha256).hexdigest()[:_MAC_DIGITS]

@@ -45,7 +45,7 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 class SendMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="SendMail.v1"):
     """Outgoing mail `id` of the collection `outbox` is due; queue `sender.work`.
 
-    The message only saves the wait for a sweep.
+    Without the message, a sweep finds the mail later.
     """
 
     id: str

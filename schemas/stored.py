@@ -18,7 +18,7 @@ OutgoingState = Literal[
     "pending", "claimed", "sent", "refused", "given-up", "suppressed", "recalled"
 ]
 BLOB_MARK = "blob"
-# The SHA-256 of a content in the blob store; the sweep keeps contents that a document refers to.
+# The SHA-256 of a content in the blob store. The sweep keeps contents to which a document refers.
 BlobId = Annotated[str, msgspec.Meta(extra={BLOB_MARK: True})]
 Outcome = Literal["opened", "appended", "ignored", "parked"]
 
@@ -39,11 +39,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     history. `stage_since` is when the case entered its stage. `assignee` is a user's address, or
     `group:NAME`, None for nobody. `overdue_at` is when the case was found to be past `due_at`, None
     while it is not. `fields` go by the names in the settings. `flags` are constant words about the
-    case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the
-    case was closed, None while it is open. `candidates` are the values of fields by mail, at most
-    one of each mail for each field: `fields` has the one that counts. `links` are related cases.
-    `mail_flags` are the flags that reading a mail gave, by mail key; `flags` may lack some, if a
-    person has settled them.
+    case. `merged_into` is the case that this one was merged into, None for most; `closed_at` is
+    when the case was closed, None while it is open. `candidates` are the values of fields by mail,
+    at most one of each mail for each field; `fields` contains the one that counts. `links` are
+    related cases. `mail_flags` are the flags that reading a mail gave, by mail key; `flags` lacks
+    those that a person has removed.
     """
 
     COLLECTION: ClassVar[str] = "cases"
@@ -94,8 +94,8 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
 
     `text` is the author's new text; `full_text` includes the quotes. `html` is sanitized.
     `original` is the blob of the whole mail, None if it was not kept. `flags` are values of
-    `schemas.flags`. `failure` has the mail servers' answers if a mail of ours (`sent`) did not
-    arrive; None for most.
+    `schemas.flags`. `failure` contains the mail servers' responses if a mail of ours (`sent`) was
+    not delivered; None for most.
     """
 
     COLLECTION: ClassVar[str] = "comments"
@@ -136,7 +136,7 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `senders`: when an address recently opened cases of a process.
 
-    `id` is the process, a blank and the address; mails to a mailbox are counted under `mailbox: `
+    `id` is the process, a space and the address; mails to a mailbox are counted under `mailbox: `
     and its name. `version` grows with each write, so that racing writers notice each other. MongoDB
     deletes the document after `expires_at`.
     """
@@ -177,7 +177,7 @@ class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitAlert(msgspec.Struct, frozen=True):
-    """A mail was the first beyond its sender's or its mailbox's limit of new cases. `address` is
+    """The mail was the first over its sender's or its mailbox's limit of new cases. `address` is
     that of its author, empty if there is none.
     """
 
@@ -238,9 +238,9 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
 
     The mail is due at `due_at`; while it is claimed, that is when the claim of `claimed_by` (one
     sender's attempt) ends. `remaining` are the recipients that no mail server has accepted or
-    rejected yet; `refused` has the answers for those rejected. `failure` is the latest answer, and
-    in the end why someone did not get the mail. `bounced_by` is the key of a mail that reports it
-    undeliverable.
+    rejected yet; `refused` contains the responses for the rejected ones. `failure` is the latest
+    response, and in the end the reason why someone did not get the mail. `bounced_by` is the key of
+    a mail that reports it as undeliverable.
     """
 
     COLLECTION: ClassVar[str] = "outbox"
@@ -277,7 +277,7 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `automatic`: when automatic mails went out recently.
+    """Collection `automatic`: when automatic mails were sent recently.
 
     `id` is `to <address>`, or `all` for the sum. `held_until` is when the circuit breaker closes
     again. `version` grows with each write, so that racing senders notice each other. MongoDB
@@ -294,11 +294,12 @@ class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldKey(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `field_keys`: who has an invoice, or a combination of values that is to be unique.
+    """Collection `field_keys`: the mails with an invoice, or the cases with a combination of values
+    that must be unique.
 
-    `id` is the kind of key and a SHA-256, so that no personal data is kept here. `mails` are the
-    keys of mails that brought the invoice, `corrections` of those that brought a correction of it;
-    which case they are in, their comments say. `cases` have the combination of values.
+    `id` is the kind of key and a SHA-256, so that no personal data is stored here. `mails` are the
+    keys of mails with the invoice, `corrections` of those with a correction of it; their comments
+    say which cases they are in. `cases` have the combination of values.
     """
 
     COLLECTION: ClassVar[str] = "field_keys"
@@ -310,10 +311,10 @@ class FieldKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SellerAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `seller_accounts`: the accounts that a seller wanted to be paid on, oldest first.
+    """Collection `seller_accounts`: the accounts on which a seller wanted to be paid, oldest first.
 
-    `id` is the SHA-256 of the seller's tax number; `accounts` are SHA-256 digests, each once, and
-    `cases` at the same places the cases with that account.
+    `id` is the SHA-256 of the seller's tax number. `accounts` are SHA-256 digests without
+    duplicates; `cases` are, at the same positions, the cases with that account.
     """
 
     COLLECTION: ClassVar[str] = "seller_accounts"
@@ -324,7 +325,7 @@ class SellerAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `counters`: the last number given out; `case` counts the cases."""
+    """Collection `counters`: the last number that was assigned; `case` counts the cases."""
 
     COLLECTION: ClassVar[str] = "counters"
 
@@ -358,7 +359,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailboxLease(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `mailbox_leases`: which fetcher reads the mailbox `id`, until when by the
+    """Collection `mailbox_leases`: which fetcher reads the mailbox `id`, and until when by the
     database's clock.
 
     `holder` is None while no fetcher has the lease.
@@ -372,12 +373,11 @@ class MailboxLease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailboxState(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `mailbox_states`: what the fetcher that reads mailbox `id` last said of it, at
-    `at`.
+    """Collection `mailbox_states`: what the fetcher that reads mailbox `id` last reported, at `at`.
 
-    `reader` is that fetcher's host. `waiting` counts mails that are listed and not recorded yet,
-    the oldest of them from `oldest_at`; None when none waits. `failure` says why the last session
-    failed, None if it did not; `hint` how to fix it.
+    `reader` is that fetcher's host. `waiting` counts mails that are listed but not recorded yet;
+    `oldest_at` is the time of the oldest, None if there are none. `failure` says why the last
+    session failed, None if it did not; `hint` says how to fix it.
     """
 
     COLLECTION: ClassVar[str] = "mailbox_states"
@@ -395,7 +395,7 @@ class MailboxState(msgspec.Struct, frozen=True, kw_only=True):
 class FetchedMail(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `fetched`: a recorded mail that stays in a mailbox whose server cannot flag it.
 
-    `id` is the mailbox, a blank, and the server's id of the mail.
+    `id` is the mailbox, a space, and the server's id of the mail.
     """
 
     COLLECTION: ClassVar[str] = "fetched"
@@ -406,12 +406,12 @@ class FetchedMail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reported_by(mail_key: str) -> str:
-    """The `failure` of a mail of ours that a delivery report calls undeliverable."""
+    """The `failure` of a mail of ours that a delivery report declares undeliverable."""
     return f"a delivery report came, see comment {mail_key}"
 
 
 def thread_id(process: str, message_id: str) -> str:
-    """The key of a Message-ID within a process; names of processes have no blank."""
+    """The key of a Message-ID within a process; names of processes contain no space."""
     return f"{process} {message_id}"
 
 
@@ -419,7 +419,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def from_document(document: dict[str, Any], kind: type[T]) -> T:
-    """One of the structs above from its MongoDB document.
+    """The struct for a MongoDB document.
 
     Raises msgspec.ValidationError if the document does not match.
     """
@@ -427,6 +427,6 @@ def from_document(document: dict[str, Any], kind: type[T]) -> T:
 
 
 def to_document(stored: msgspec.Struct) -> dict[str, Any]:
-    """The MongoDB document of one of the structs above, with `_id`; times stay datetimes."""
+    """The MongoDB document for a struct, with `_id`; times stay datetimes."""
     document: dict[str, Any] = msgspec.to_builtins(stored, builtin_types=(datetime,))
     return document

@@ -14,8 +14,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
     `events` are kinds of changes such as `stage-moved`, empty for all. `processes` are those it is
     limited to, empty for all that its owner may see. `owner` is the actor's id, of a user or a
-    token as `owner_kind` says; what the owner may not see is not delivered. `previous_secret` signs
-    too until `previous_until`, None for most. `disabled_reason` is empty while it is active.
+    token as `owner_kind` says; what the owner may not see is not delivered. `previous_secret` also
+    signs until `previous_until`, None for most. `disabled_reason` is empty while it is active.
     """
 
     COLLECTION: ClassVar[str] = "webhooks"
@@ -36,10 +36,10 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to deliver. If there was no answer, `status` is None, and `error` says why.
+    """One attempt to deliver. If there was no response, `status` is None, and `error` says why.
 
-    `answer` is the beginning of the answer's body. With `address_refused`, nothing was sent because
-    of the address of the host: the API shows `error` and `duration_ms` to managers only.
+    `answer` is the beginning of the response's body. With `address_refused`, nothing was sent
+    because of the host's address; the API shows `error` and `duration_ms` only to managers.
     """
 
     at: datetime
@@ -81,5 +81,5 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def delivery_id(webhook: str, event: str) -> str:
-    """The key of an event's delivery: the same whenever the event comes again."""
+    """The key of an event's delivery: the same if the event is delivered again."""
     return f"{webhook}.{event}"

@@ -14,9 +14,7 @@ class _Action(
 
 
 class Move(_Action, frozen=True, kw_only=True, tag="move"):
-    """Move the case to `stage`, or to `process`. If `stage` is None, to the initial stage of
-    `process`.
-    """
+    """Move the case to `stage`; with `process`, to that process (default: its initial stage)."""
 
     stage: str | None = None
     process: str | None = None

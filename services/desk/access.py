@@ -42,8 +42,8 @@ class Principal:
     """Who makes a request, as proven by a session or a token.
 
     `scopes` are the permissions that the proof carries. `processes` limits a token to some
-    processes; None when there is no such limit. An `admin` manages people and tokens, and holds
-    every role. Exactly one of `session` and `token`, the ids of the proof, is not None.
+    processes; None if there is no such limit. An `admin` manages people and tokens, and has every
+    role. Exactly one of `session` and `token`, the ids of the proof, is not None.
     """
 
     acting: ActingAs
@@ -61,13 +61,13 @@ class Principal:
 
 
 class Access:
-    """The rules of the settings' processes."""
+    """Applies the rules of the processes in the settings."""
 
     def __init__(self, processes: Mapping[str, Process]) -> None:
         self._processes = processes
 
     def may(self, principal: Principal, permission: Permission, process: str | None = None) -> bool:
-        """Whether a principal has a permission: in `process`, or in any when that is None."""
+        """Whether a principal has a permission in `process`, or in any process if that is None."""
         if permission not in principal.scopes:
             return False
         if permission is Permission.ADMIN:
@@ -82,8 +82,8 @@ class Access:
         return _ROLE[permission] in principal.acting.roles_in(known)
 
     def require(self, principal: Principal, permission: Permission, process: str) -> None:
-        """Raises ActionRefusedError `not-allowed` without the permission in a process that is
-        seen.
+        """Raises ActionRefusedError `not-allowed` if the principal lacks the permission in a
+        process that they may see.
         """
         if not self.may(principal, permission, process):
             problem = f"{permission.value} is needed in process {process}"
@@ -102,8 +102,8 @@ class Access:
     def filter(
         self, principal: Principal, permission: Permission = Permission.READ
     ) -> dict[str, Any]:
-        """The database filter of what a principal may see; every document with a `process` obeys
-        it.
+        """The database filter for what a principal may see. It applies to every document with a
+        `process`.
 
         An administrator also manages parked mail of processes that the settings no longer have.
         """

@@ -21,7 +21,7 @@ _MAX_CHARS = 300
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which entries to show; None does not restrict."""
+    """Which entries to show. None means no restriction."""
 
     actor: str | None = None
     what: AuditEvent | None = None
@@ -42,7 +42,7 @@ class AuditLog:
     async def record(
         self, what: AuditEvent, *, actor: str = "", address: str = "", thing: str = ""
     ) -> AuditEntry:
-        """Write an entry; it is on a majority of the database when this returns. Raises
+        """Write an entry, which is on a majority of the database when this returns. Raises
         TransientError.
 
         Code that shows or sends something records it first.
@@ -64,9 +64,7 @@ class AuditLog:
     async def entries(
         self, wanted: AuditFilter, *, limit: int, before: str | None = None
     ) -> list[AuditEntry]:
-        """The newest `limit` entries; with `before`, the id of one, those that are older than
-        it.
-        """
+        """The newest `limit` entries; with `before`, an entry's id, those that are older."""
         query: dict[str, Any] = {
             name: value
             for name in ("actor", "what", "object")
@@ -82,5 +80,5 @@ class AuditLog:
 
 
 def _clean(text: str) -> str:
-    """Text of others in one line: an entry cannot pretend to be two."""
+    """Foreign text on one line, so that it cannot imitate another entry."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text[:_MAX_CHARS])

@@ -1,5 +1,4 @@
-"""What a desk does in addition to answering requests: index, notify webhooks, feed its open
-pages."""
+"""The background work of a desk: indexing, notifying webhooks, feeding its open pages."""
 
 from services.desk.desk import Desk
 from services.desk.event_consumer import EventConsumer
@@ -15,14 +14,14 @@ class BackgroundWork:
     """The parts of a desk that follow events."""
 
     def __init__(self, desk: Desk, of_owner: OfOwner) -> None:
-        """`of_owner` gives a user or a token as of now, see `WebhookOwners`."""
+        """`of_owner` returns the present state of a user or a token; see `WebhookOwners`."""
         self._desk = desk
         self._index = SearchIndex(desk.store)
         owners = WebhookOwners(desk.access, of_owner)
         self._worker = WebhookWorker(desk.webhooks, desk.webhook_sender, owners.may_see)
 
     async def follow_events(self, broker: Broker, stop: Stop) -> None:
-        """Run the work that needs the broker, until `stop`. Raises TransientError; to be repeated
+        """Run the work that needs the broker, until `stop`. If it raises TransientError, repeat it
         on a new connection.
         """
         events = EventConsumer(self._index, self._desk.webhooks, broker, self._worker.wake)

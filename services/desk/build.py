@@ -85,7 +85,7 @@ def build_desk(
 
 
 async def ensure_indexes(desk: Desk) -> None:
-    """Every index that the desk's queries need. Raises TransientError."""
+    """Create the indexes for the desk's queries. Raises TransientError."""
     await ensure_account_indexes(desk.store)
     await desk.cases.ensure_indexes()
     await desk.reader.ensure_indexes()
@@ -100,7 +100,7 @@ async def ensure_indexes(desk: Desk) -> None:
 
 
 def _address_finder(trusted_proxies: Sequence[str]) -> Callable[[HTTPConnection], str]:
-    """What finds the network address of a request's client, empty if there is none."""
+    """A function that returns the network address of a request's client, empty if there is none."""
     addresses = ClientAddresses(trusted_proxies)
 
     def address(connection: HTTPConnection) -> str:

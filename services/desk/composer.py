@@ -1,9 +1,9 @@
-"""Who gets an answer, and why each of them: the preselected recipients of a case's next mail. Pure.
+"""Suggests the recipients of an answer from a case, with a reason for each. Pure.
 
-A header proves nothing, so no header alone adds a stranger: only who wrote the mail, where they ask
-for answers, and participants of the case are preselected. Everyone else whom the mail names is
-offered with the reason, for a person to decide. Sources: RFC 5322 section 3.6.3 (Reply-To and
-replies), RFC 2369 (List-Post), RFC 3834 section 4 (automatic senders).
+Headers can be forged, so a header alone does not preselect a stranger: only the author of the mail,
+the address to which they want answers, and participants of the case are preselected. Everyone else
+in the mail is offered with a reason, for a person to decide. Sources: RFC 5322 section 3.6.3
+(Reply-To and replies), RFC 2369 (List-Post), RFC 3834 section 4 (automatic senders).
 """
 
 import re
@@ -17,8 +17,8 @@ _NO_REPLY = re.compile(
     r"(?:no|do[._-]?not|nie)[._-]?(?:reply|answer|odpowiadaj)|mailer-daemon|postmaster|bounces?\b.*|listserv",
     re.IGNORECASE,
 )
-# What the sender accepts (`casework.outgoing`): ASCII, as servers without SMTPUTF8 know nothing
-# else.
+# The addresses that can be sent to (`casework.outgoing`): ASCII, because servers without SMTPUTF8
+# accept nothing else.
 _USABLE = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 )
@@ -51,9 +51,10 @@ _REMARKS = frozenset(
 
 @dataclass(frozen=True)
 class AnsweredMail:
-    """The mail that is answered. `is_verified` is false for one whose sender is not a participant.
+    """The mail to answer. `is_verified` is false if its sender is not a participant.
 
-    `list_posts` are the addresses of `List-Post`; `is_list` says that the mail came through a list.
+    `list_posts` are the addresses in `List-Post`; `is_list` is true if the mail came through a
+    list.
     """
 
     author: Address | None = None
@@ -67,8 +68,8 @@ class AnsweredMail:
 
 @dataclass(frozen=True)
 class CaseContacts:
-    """Whom the case knows. `own` are our addresses in lower case, `bounced` those that did not get
-    an earlier mail.
+    """The people of the case. `own` are our addresses, in lower case. `bounced` are addresses that
+    did not receive an earlier mail.
     """
 
     participants: Sequence[str] = ()
@@ -78,7 +79,9 @@ class CaseContacts:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Someone who could get the answer. `is_outside` marks who is not a participant of the case."""
+    """Someone who could get the answer. `is_outside` is true if they are not a participant of the
+    case.
+    """
 
     address: str
     name: str
@@ -89,15 +92,15 @@ class Recipient:
 
     @property
     def is_usable(self) -> bool:
-        """Whether a person may choose it."""
+        """Whether the recipient may be chosen."""
         return self.reason not in UNUSABLE
 
 
 def recipients(mail: AnsweredMail | None, contacts: CaseContacts) -> tuple[Recipient, ...]:
-    """Every candidate once, the preselected ones first in the order of the mail.
+    """Every candidate once: first the preselected ones, in the order of the mail.
 
-    `mail` is None for a case without a mail to answer: then its participants are preselected. One
-    recipient at least is preselected whenever that is safe.
+    `mail` is None if the case has no mail to answer; its participants are then preselected. At
+    least one recipient is preselected whenever that is safe.
     """
     selection = _Selection(contacts, mail)
     if mail is None:
@@ -132,12 +135,14 @@ class _Selection:
         self._bases: set[str] = set()
 
     def is_own(self, address: str) -> bool:
-        """Whether mail to the address comes back to us; a `+tag` does not change that."""
+        """Whether mail to the address comes back to us, with or without a `+tag`."""
         folded = address.casefold()
         return folded in self._own or base_address(folded) in self._own_bases
 
     def all_are_lists(self, addresses: Sequence[Address]) -> bool:
-        """Whether answers would go to a mailing list only, as lists that rewrite Reply-To want."""
+        """Whether answers would go only to a mailing list, as happens with lists that rewrite
+        Reply-To.
+        """
         return bool(addresses) and all(self._is_list(each.address) for each in addresses)
 
     def add_all(
@@ -153,8 +158,8 @@ class _Selection:
             self._add(address, reason, chosen, is_copy, only_participants)
 
     def ensure_one(self) -> None:
-        """A mail needs someone to go to: with copies only, the first of them; with nobody
-        preselected, the participants who can get mail.
+        """Make sure that the mail has a recipient: if there are only copies, the first of them; if
+        nobody is preselected, the participants to whom mail can be sent.
         """
         picked = [recipient for recipient in self._found.values() if recipient.is_chosen]
         if picked:
@@ -167,7 +172,7 @@ class _Selection:
                 self._found[key] = _changed(recipient, is_chosen=True, is_copy=False)
 
     def result(self) -> tuple[Recipient, ...]:
-        """Those preselected first, mails to before copies, and the unusable ones last."""
+        """The candidates: preselected ones first (To before Cc), unusable ones last."""
         return tuple(
             sorted(
                 self._found.values(),
@@ -203,7 +208,7 @@ class _Selection:
         )
 
     def _remark(self, address: str, reason: Reason) -> Reason | None:
-        """What keeps an address from being preselected; None for nothing."""
+        """The reason why an address is not preselected; None if it may be."""
         key = address.casefold()
         if self.is_own(address):
             return Reason.OWN
@@ -231,7 +236,7 @@ class _Selection:
             return True
         if self._mail is None or not self._mail.is_list or self._lists or self.is_own(address):
             return False
-        # A list without List-Post: the mail was sent to it, so it is the recipient who is not us.
+        # A list without List-Post is one of the mail's recipients, and not one of our addresses.
         named = {each.address.casefold() for each in self._mail.to}
         author = self._mail.author.address.casefold() if self._mail.author else ""
         return key in named and key != author and key not in self._participants

@@ -1,4 +1,4 @@
-"""What the handlers of the desk work with: one object with every part, made once by `main`."""
+"""One object with all parts that the handlers of the desk use; `main` creates it once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -80,8 +80,8 @@ class Desk:
     ) -> Case:
         """The case, if the principal may see it and has `permission` in its process.
 
-        Raises ProblemError: 404 for a case that does not exist or may not be seen, in the same
-        words; 403 for one that may be seen only.
+        Raises ProblemError: 404, with the same message, for a case that does not exist or may not
+        be seen; 403 for a case that may only be seen.
         """
         case = await self.reader.case(number, self.access.filter(principal))
         if case is None:
@@ -90,12 +90,12 @@ class Desk:
         return case
 
     async def audit(self, call: "Call[Any, Any]", what: AuditEvent, thing: str) -> None:
-        """Record that someone saw or took something, such as a file; before they get it."""
+        """Record that someone sees or downloads something. Call this before they get it."""
         await self.accounts.audit.record(
             what, actor=call.principal.id, address=call.address, thing=thing
         )
 
     def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
-        """Let everyone know of what was written; the caller need not wait for the broker."""
+        """Publish changes that were written. The caller does not wait for the broker."""
         self.stage_counts.changed()
         self.events.publish_soon(changes, outgoing)

@@ -29,14 +29,16 @@ class EventConsumer:
     def __init__(
         self, index: SearchIndex, webhooks: Webhooks, broker: Broker, wake: Callable[[], None]
     ) -> None:
-        """`wake` is called when deliveries were stored."""
+        """`wake` is called after deliveries were stored."""
         self._index = index
         self._webhooks = webhooks
         self._broker = broker
         self._wake = wake
 
     async def run(self, stop: Stop) -> None:
-        """Consume until `stop`. Raises TransientError; unacknowledged events come again."""
+        """Consume until `stop`. If it raises TransientError, unacknowledged events are delivered
+        again.
+        """
         await handle_batches(
             self._broker,
             DESK_INDEX,
@@ -48,13 +50,13 @@ class EventConsumer:
         )
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """Handle a batch; an event that our own code fails on becomes a dead letter."""
+        """Handle a batch. An event on which our own code fails becomes a dead letter."""
         events = await self._decoded(deliveries)
         try:
             await self._apply([event for event, _ in events])
         except TransientError:
             raise
-        except Exception:  # noqa: BLE001 - found out one by one below, and reported there
+        except Exception:  # noqa: BLE001 - the events are then handled one by one, and reported
             for event, delivery in events:
                 await self._handle_alone(event, delivery)
 
@@ -72,7 +74,7 @@ class EventConsumer:
             await self._apply([event])
         except TransientError:
             raise
-        except Exception as error:  # noqa: BLE001 - reported with its trace
+        except Exception as error:  # noqa: BLE001 - reported with its traceback
             await dead_letter(self._broker, DESK_INDEX, delivery, f"not handled: {error!r}", error)
 
     async def _apply(self, events: Sequence[CaseEvent]) -> None:

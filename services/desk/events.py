@@ -1,7 +1,7 @@
-"""What the desk publishes: events of what people did, and wake-ups of the sender.
+"""Publishes the events of what people did, and wakes the sender.
 
-The database has both already. So an action is answered at once, even while the broker is busy or
-away; the sweep of any process publishes then what the desk could not.
+The database already contains both. The desk therefore responds at once, even if the broker is busy
+or away; the sweep of any process publishes what the desk could not.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ PATIENCE_S = 2.0
 
 
 class DeskEvents:
-    """Publishes by the current connection to the broker, if there is one."""
+    """Publishes on the current connection to the broker, if there is one."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         """`origins` are the queues whose messages can become dead letters."""
@@ -49,16 +49,14 @@ class DeskEvents:
         return self._letters
 
     async def send(self, message: Outgoing) -> None:
-        """Publish one message that has to go out now. Raises TransientError without a
-        connection.
-        """
+        """Publish one message now. Raises TransientError without a connection."""
         if self._broker is None:
             raise TransientError("the broker is not connected")
         await self._broker.publish(message)
 
     async def length(self, queue: str) -> int:
-        """How many messages wait in a queue. Raises TransientError without an answer within two
-        seconds.
+        """How many messages wait in a queue. Raises TransientError if there is no response within
+        two seconds.
         """
         if self._broker is None:
             raise TransientError("the broker is not connected")
@@ -74,8 +72,8 @@ class DeskEvents:
         return sum(await asyncio.gather(*(self.length(queue) for queue in queues)))
 
     async def announce(self, subjects: Sequence[str]) -> None:
-        """Let the other desks check the streams of `subjects`. Raises nothing: they check
-        anyway.
+        """Make the other desks check the streams of `subjects`. Never raises: they also check by
+        themselves.
         """
         if self._broker is None:
             return
@@ -86,11 +84,11 @@ class DeskEvents:
             log.warning("access_change_not_announced", error=error)
 
     def publish_soon(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
-        """Publish the events of `changes`, and wake the sender for mails of the outbox, beside the
-        request: the confirms of a broker that is busy with mails would hold up a person.
+        """Publish the events of `changes`, and wake the sender for mails of the outbox, after the
+        response: a person must not wait for the confirms of a busy broker.
         """
         task = asyncio.create_task(self._publish(changes, outgoing))
-        self._publishing.add(task)  # the loop itself holds tasks weakly
+        self._publishing.add(task)  # the loop itself has only weak references to tasks
         task.add_done_callback(self._publishing.discard)
 
     async def _publish(self, changes: Sequence[Change], outgoing: Sequence[str]) -> None:
@@ -108,6 +106,6 @@ class DeskEvents:
 
 
 async def announce_access_change(broker: Broker, subjects: Sequence[str]) -> None:
-    """Let every desk check the streams of `subjects`. Raises TransientError."""
+    """Make every desk check the streams of `subjects`. Raises TransientError."""
     message = AccessChanged(subjects=list(subjects))
     await broker.publish(Outgoing.event(message, uuid.uuid4().hex, ACCESS_CHANGED))

@@ -30,11 +30,11 @@ async def run(
     tools: Tools,
     listen: str | None = None,
 ) -> None:
-    """Serve people and programs until `stop`, on HOST:PORT `listen` (default: that of the
+    """Serve people and programs until `stop`, on `listen` (HOST:PORT; default: the address in the
     settings).
 
-    Without the broker the desk still serves: what people do is in the database, and published
-    later. Raises PermanentError if it cannot listen there.
+    Without the broker, the desk still serves: the database records what people do, and it is
+    published later. Raises PermanentError if it cannot listen there.
     """
     address = listen or settings.desk.listen
     health = Health("store")
@@ -65,7 +65,7 @@ async def run(
 
 
 async def _follow_events(desk: Desk, work: BackgroundWork, settings: Settings, stop: Stop) -> None:
-    """Publish what people do and follow what happens, for as long as the broker is there."""
+    """Publish changes and follow events while the broker is connected."""
 
     async def session(broker: Broker) -> None:
         publisher = ChangePublisher(desk.store, broker)

@@ -1,5 +1,5 @@
-"""What the desk needs of other services: the command line, which knows them all, brings it
-along.
+"""What the desk needs from other services. The command line, which may import them all, supplies
+it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +11,7 @@ from schemas.mails import RawMail
 
 @dataclass(frozen=True)
 class ReadMail:
-    """A mail as the case writer would read it; `defects` are the flags of what is odd about it."""
+    """A mail as the case writer would read it. `defects` are the flags of its defects."""
 
     author: str
     subject: str
@@ -22,7 +22,7 @@ class ReadMail:
 
 @dataclass(frozen=True)
 class LoginTest:
-    """Whether a log-in to a mail server works; `detail` says what was found, `hint` how to fix
+    """Whether a log-in to a mail server works. `detail` says what was found, `hint` how to fix
     it.
     """
 
@@ -35,8 +35,8 @@ class LoginTest:
 class Tools:
     """Other services' work, on demand.
 
-    `decide` is what the router's rules say of a mail today. `read` reads a mail in a process of its
-    own, for it may be hostile. `test_login` logs in to the mailbox of that name.
+    `decide` returns the decision of the router's current rules. `read` reads a mail in a process of
+    its own, because it may be hostile. `test_login` logs in to the mailbox with that name.
     """
 
     decide: Callable[[RawMail], Command]

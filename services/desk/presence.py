@@ -1,7 +1,7 @@
-"""Who has a case open, so that two people do not answer the same mail. Shared by all desks.
+"""Tracks who has a case open, so that two people do not answer the same mail. Shared by all desks.
 
-It only informs: an answer that is unaware of a newer mail is refused by the revision, whoever is
-shown.
+It only informs: even without it, the revision check refuses an answer by someone who has not seen a
+newer mail.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from schemas.desk import Presence, PresenceKind
 from schemas.stored import from_document, to_document
 from services.runtime.store.mongo import Store
 
-REPORT_EVERY_S = 10  # what a page does; static/presence.js
+REPORT_EVERY_S = 10  # what the reader does; see static/presence.js
 COUNTS_FOR = timedelta(seconds=2.5 * REPORT_EVERY_S)
 MAX_SHOWN = 10
 
@@ -28,7 +28,7 @@ class Presences:
     async def report(
         self, case: int, user: str, name: str, doing: PresenceKind, now: datetime
     ) -> None:
-        """Someone has the case open now."""
+        """Record that someone has the case open now."""
         presence = Presence(
             id=_id(case, user),
             case=case,
@@ -41,11 +41,11 @@ class Presences:
         await self._presences.put_each([to_document(presence)])
 
     async def leave(self, case: int, user: str) -> None:
-        """Someone closed the case."""
+        """Record that someone closed the case."""
         await self._presences.delete({"_id": _id(case, user)})
 
     async def others(self, case: int, user: str, now: datetime) -> list[Presence]:
-        """Who else has the case open, by the latest report."""
+        """Who else has the case open; the latest report first."""
         query = {"case": case, "user": {"$ne": user}, "at": {"$gt": now - COUNTS_FOR}}
         found = await self._presences.find(query, sort="-at", limit=MAX_SHOWN)
         return [from_document(document, Presence) for document in found]

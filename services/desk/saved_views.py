@@ -1,4 +1,4 @@
-"""Lists with their filters, as people keep them."""
+"""Stores lists with their filters for people."""
 
 import secrets
 from datetime import datetime
@@ -26,7 +26,7 @@ class SavedViews:
         return [from_document(document, SavedView) for document in found]
 
     async def add(self, owner: str, name: str, path: str, at: datetime) -> SavedView:
-        """Keep a view. Raises CommandRefusedError over the limit."""
+        """Store a view. Raises CommandRefusedError over the limit."""
         if await self._views.count({"owner": owner}, most=MAX_VIEWS) >= MAX_VIEWS:
             raise CommandRefusedError(f"too-many-views: {MAX_VIEWS} are kept; remove one first")
         view = SavedView(id=secrets.token_urlsafe(9), owner=owner, name=name, path=path, at=at)
@@ -34,5 +34,5 @@ class SavedViews:
         return view
 
     async def remove(self, owner: str, view_id: str) -> bool:
-        """Remove a view; False if this person has none of that id."""
+        """Remove a view; False if this person has no view with that id."""
         return bool(await self._views.delete({"_id": view_id, "owner": owner}))

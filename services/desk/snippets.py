@@ -1,7 +1,7 @@
-"""Ready-made texts of answers, filled in with values of the case. Pure.
+"""Ready-made texts for answers, filled in with values of the case. Pure.
 
-Each place is replaced once, by text: a value that looks like a place stays as it is, so that no
-mail can have anything evaluated.
+Each placeholder is replaced once, by text. A value that looks like a placeholder is not evaluated,
+so that no mail can inject one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class FilledSnippet:
 def fill_snippets(
     snippets: Sequence[Snippet], values: Mapping[str, str]
 ) -> tuple[FilledSnippet, ...]:
-    """The texts with the values in their places; a place without a value becomes empty."""
+    """The texts with their placeholders replaced; one without a value becomes empty."""
     return tuple(
         FilledSnippet(
             title=snippet.title,

@@ -29,7 +29,7 @@ class StageCounts:
         count: Callable[[], Awaitable[Counts]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`count` counts in the database; it raises TransientError in an outage."""
+        """`count` counts in the database. It raises TransientError in an outage."""
         self._count = count
         self._clock = clock
         self._counts: Counts = {}
@@ -43,7 +43,7 @@ class StageCounts:
         self._changed = True
 
     async def get(self) -> Counts:
-        """The counts. Raises TransientError if there are none that are young enough."""
+        """The counts. Raises TransientError if there are no recent ones."""
         age_s = self._clock() - self._counted_s
         is_cheap = self._took_s <= CHEAP_S
         if age_s > MAX_AGE_S or (is_cheap and (self._changed or age_s > YOUNG_S)):
@@ -53,7 +53,7 @@ class StageCounts:
         return self._counts
 
     def _renewal(self) -> "asyncio.Task[None]":
-        """The counting that is under way, or else a new one."""
+        """The count in progress, or else a new one."""
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._renew())
         return self._counting
@@ -66,6 +66,6 @@ class StageCounts:
 
 
 def _report(renewal: "asyncio.Task[None]") -> None:
-    """Those who asked have the counts of before."""
+    """Log a failed count. The requests got the previous counts."""
     if not renewal.cancelled() and isinstance(error := renewal.exception(), TransientError):
         log.warning("stages_not_counted", error=error)

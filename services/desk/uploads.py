@@ -1,4 +1,4 @@
-"""Files on their way into a note or an answer."""
+"""Stores uploaded files until a note or an answer uses them."""
 
 import secrets
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Uploads:
     async def add(
         self, owner: str, case: int, name: str, content_type: str, content: bytes
     ) -> Upload:
-        """Keep a file for two days."""
+        """Store a file for two days."""
         blob = await self._blobs.put(content)
         upload = _upload(owner, case, safe_name(name), content_type, blob)
         await self._uploads.insert([to_document(upload)])
@@ -37,9 +37,8 @@ class Uploads:
     async def restore(
         self, owner: str, case: int, files: Sequence[Attachment], kept: Sequence[str] = ()
     ) -> list[str]:
-        """Keep files that are stored already, such as those of an answer that was taken back, for
-        two days more; the ids in the order of `files`. What the uploads `kept` hold is not kept
-        twice.
+        """Keep already stored files, such as those of a recalled answer, for two more days; returns
+        their ids in the order of `files`. Files of the uploads `kept` are not stored twice.
         """
         wanted = {"_id": {"$in": list(kept)}, "owner": owner, "case": case}
         known = {
@@ -47,7 +46,7 @@ class Uploads:
             for document in await self._uploads.find(wanted)
         }
         named = [(safe_name(file.original_name or file.name), file) for file in files]
-        # What is there stays another day at least.
+        # Existing blobs stay for at least another day.
         await self._blobs.missing([BlobRef(sha256=file.blob, size=file.size) for file in files])
         added = []
         for name, file in named:
@@ -61,10 +60,10 @@ class Uploads:
         return [known[name, file.blob] for name, file in named]
 
     async def attachments(self, owner: str, case: int, ids: Sequence[str]) -> list[Attachment]:
-        """The files as attachments, in the order of `ids`, each under a name of its own.
+        """The files as attachments with unique names, in the order of `ids`.
 
-        Raises CommandRefusedError for one that is not there, or that someone else uploaded: a hash
-        that was guessed or overheard gives no file.
+        Raises CommandRefusedError if a file does not exist or was uploaded by someone else: knowing
+        a hash must not give access to a file.
         """
         wanted = {"_id": {"$in": list(ids)}, "owner": owner, "case": case}
         found = {

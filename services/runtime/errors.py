@@ -14,7 +14,7 @@ class MailcaseError(Exception):
     """Every error that Mailcase raises on purpose.
 
     `mail_key` (64 hex digits) and `mailbox` (its name) identify the mail; each is None if no mail
-    is concerned. The message holds no password, address or text of a mail, so it may be logged.
+    is concerned. The message contains no password, address or text of a mail, so it may be logged.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class MailcaseError(Exception):
 
     @property
     def identifiers(self) -> dict[str, str]:
-        """Those of `mail_key` and `mailbox` that are known, as fields of a log line."""
+        """`mail_key` and `mailbox`, if they are known, as fields of a log line."""
         known = {"mail_key": self.mail_key, "mailbox": self.mailbox}
         return {name: value for name, value in known.items() if value is not None}
 
@@ -50,8 +50,8 @@ class Mistake:
     """One mistake in the settings: where, what, and how to fix it.
 
     `path` is written as in the file, such as `process.invoices.mailbox[0].server`; it is empty for
-    a mistake of the whole file. `hint` is empty if the problem is enough. `line` is that of the
-    file, None if it is unknown.
+    a mistake of the whole file. `hint` is empty if the problem explains itself. `line` is the line
+    in the file, None if it is unknown.
     """
 
     path: str

@@ -227,7 +227,7 @@ def _fields(record: logging.LogRecord) -> Mapping[str, object]:
 def _traceback_lines(record: logging.LogRecord) -> list[str]:
     """The lines of the traceback, the error's own last; empty if there is none.
 
-    Local variables are left out: they hold mail.
+    Local variables are left out, because they contain mail.
     """
     if record.exc_info is None or record.exc_info[1] is None:
         return []
@@ -238,10 +238,10 @@ def _traceback_lines(record: logging.LogRecord) -> list[str]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """A value as it may appear in JSON: redacted, truncated and free of control characters.
+    """A value in a form that is safe in JSON: redacted, truncated and without control characters.
 
-    Of a value that is not known to be harmless only the class is logged: the text of a message
-    object is a whole mail.
+    If a value is not known to be harmless, only its class is logged: the text of a message object
+    would be a whole mail.
     """
     if isinstance(value, str):
         return _text(value)
@@ -268,8 +268,8 @@ def _text(value: object) -> str:
         text = str(value)
     except Exception as error:  # noqa: BLE001 - a value must not make a log line fail
         return f"<{type(value).__name__}: {type(error).__name__}>"
-    # Cut before masking to bound the work, and well after the second cut, so that no cut leaves
-    # half a URL.
+    # Cut before masking to limit the work, but far beyond the second cut, so that half a URL is
+    # never left.
     text = mask_secrets(text[: 4 * MAX_VALUE_CHARS])
     return _printable(text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…")
 

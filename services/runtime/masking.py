@@ -9,10 +9,10 @@ _OPTION = re.compile(r"([?&](?:[a-z]*password|authmechanismproperties)=)[^&\s]*"
 
 
 def mask_secrets(text: str) -> str:
-    """Return `text` with `***` for every password inside a URL; unchanged, and cheap, if it holds
+    """Return `text` with `***` in place of every password in a URL. It is fast if `text` contains
     no URL.
 
-    Takes time linear in the length. In doubt, it masks too much.
+    The time is linear in the length. If in doubt, too much is masked.
 
     >>> mask_secrets("amqp://guest:guest@mq.example:5672/")
     'amqp://guest:***@mq.example:5672/'

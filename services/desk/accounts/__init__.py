@@ -1,1 +1,1 @@
-"""Who logs in to the desk: users, passwords, sessions, tokens, one-time links, OpenID."""
+"""Accounts of the desk: users, passwords, sessions, tokens, one-time links, OpenID."""

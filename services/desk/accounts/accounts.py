@@ -39,8 +39,9 @@ class Client:
 
 @dataclass(frozen=True)
 class LoggedIn:
-    """A new session, with the values of its cookie and of the device cookie, which are stored
-    nowhere."""
+    """A new session, with the values of its cookie and of the device cookie. These values are not
+    stored.
+    """
 
     user: User
     session: DeskSession
@@ -49,13 +50,13 @@ class LoggedIn:
 
 
 def utc_now() -> datetime:
-    """The time, to the millisecond as the database keeps it."""
+    """The time in milliseconds, as precise as the database stores it."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Accounts:
-    """The accounts of the desk. `by` is who acts, for the audit log; `address` their network
+    """The accounts of the desk. For the audit log, `by` is who acts, and `address` is their network
     address.
     """
 
@@ -68,7 +69,9 @@ class Accounts:
         clock: Callable[[], datetime] = utc_now,
         announce: Announce = announce_nothing,
     ) -> None:
-        """`announce` lets every desk check the open streams of whose access changed."""
+        """`announce` makes every desk check the open streams of the subjects whose access
+        changed.
+        """
         self.settings = settings
         self.users = Users(store, clock, announce)
         self.sessions = Sessions(store, settings, clock, announce)
@@ -82,7 +85,7 @@ class Accounts:
     async def log_in(self, address: str, password: str, client: Client) -> LoggedIn:
         """Log in with a password.
 
-        Raises LoginFailedError, TooManyAttemptsError, AccountError when people log in by OpenID,
+        Raises LoginFailedError, TooManyAttemptsError, AccountError if people log in with OpenID,
         BusyError, TransientError.
         """
         self._require_local()
@@ -122,7 +125,7 @@ class Accounts:
     ) -> LoggedIn:
         """Set a password by a one-time link, end all other sessions, and log in.
 
-        `address` and `name` are of the first account, for the link of an installation without
+        `address` and `name` are those of the first account, for the link of an installation without
         users. Raises AccountError, BusyError, TransientError.
         """
         link = await self.open_link(code)
@@ -171,7 +174,7 @@ class Accounts:
         by: str,
         from_address: str = "",
     ) -> tuple[User, str | None]:
-        """A new user and their one-time link, None when people log in by OpenID. Raises
+        """A new user and their one-time link, which is None if people log in with OpenID. Raises
         AccountError.
         """
         user = await self.users.add(address, name, groups, admin=admin)
@@ -194,8 +197,8 @@ class Accounts:
         return url
 
     async def first_link(self) -> str | None:
-        """The link for the first visitor of an installation; None once there is a user, or by
-        OpenID.
+        """The link for the first visitor of an installation; None once there is a user, or if
+        people log in with OpenID.
         """
         if self.settings.login == "oidc" or await self.users.any():
             return None
@@ -204,9 +207,7 @@ class Accounts:
     async def change_user(
         self, address: str, changes: dict[str, Any], *, by: str, from_address: str = ""
     ) -> User:
-        """A user with another name, other groups, or as an administrator or not. Raises
-        AccountError.
-        """
+        """Change a user's name, groups or administrator status. Raises AccountError."""
         user = await self.users.change(address, changes)
         if user is None:
             raise no_such_user()
@@ -234,8 +235,9 @@ class Accounts:
         return user or existing
 
     async def detach_identity(self, address: str, *, by: str, from_address: str = "") -> User:
-        """Part an account from its identity at the OpenID provider: the next identity that proves
-        the address gets it. Sessions by the former one end at once. Raises AccountError.
+        """Detach an account from its identity at the OpenID provider. The next identity that proves
+        the address gets the account. Sessions of the former identity end at once. Raises
+        AccountError.
         """
         existing = await self.users.existing(address)
         if existing.subject is None:
@@ -252,7 +254,9 @@ class Accounts:
     async def revoke_session(
         self, session_id: str, owner: str | None, *, by: str, from_address: str = ""
     ) -> bool:
-        """End a session by its id, of `owner` if it is given; False if there is none."""
+        """End the session with this id, which must belong to `owner` if that is given; False if
+        there is none.
+        """
         query = {"_id": session_id} | ({"user": owner} if owner is not None else {})
         ended = await self.sessions.revoke(query)
         if ended:
@@ -288,11 +292,13 @@ class Accounts:
     async def begin_by_provider(
         self, user: User, client: Client, provider_session: str | None
     ) -> LoggedIn:
-        """A session of someone whom the OpenID provider vouched for. Raises LoginFailedError."""
+        """Begin a session of someone whom the OpenID provider authenticated. Raises
+        LoginFailedError.
+        """
         return await self._begin(user, client, provider_session=provider_session)
 
     def now(self) -> datetime:
-        """The time by the clock of the accounts."""
+        """The current time."""
         return self._clock()
 
     def _require_local(self) -> None:
@@ -315,7 +321,9 @@ class Accounts:
     async def _note_failure(
         self, user: User | None, client: Client, what: AuditEvent = "login-failed"
     ) -> None:
-        """What was typed for an account that does not exist is left out: it may be a password."""
+        """Audit a failed log-in. What was typed as the address of an unknown account is left out:
+        it may be a password.
+        """
         thing = user.id if user is not None else "unknown account"
         await self.audit.record(what, address=client.address, thing=thing)
 
@@ -343,7 +351,7 @@ class Accounts:
             method=self.settings.login,
             provider_session=provider_session,
         )
-        # A password that changed, or a user who was disabled, since the proof was checked.
+        # The password was changed, or the user disabled, since the proof was checked.
         now = await self.users.get(user.id)
         if now is None or now.disabled_at or now.password_hash != user.password_hash:
             await self.sessions.revoke({"_id": session.id})

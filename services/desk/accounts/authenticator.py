@@ -1,4 +1,4 @@
-"""From a cookie or a bearer token to the principal who makes a request."""
+"""Finds the principal of a request by a cookie or a bearer token."""
 
 from collections.abc import Collection
 from typing import Literal
@@ -12,7 +12,7 @@ from services.desk.accounts.users import is_admin
 
 
 class AccountAuthenticator:
-    """Checks each proof against the database on every call, so that a revoked one ends at once."""
+    """Checks each proof in the database on every call, so that revoking it takes effect at once."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -26,8 +26,8 @@ class AccountAuthenticator:
         return await self._of_token(await self._accounts.tokens.find(text))
 
     async def again(self, principal: Principal) -> Principal | None:
-        """A principal as of now, None once the session or token has ended; this does not count as
-        activity.
+        """The present state of a principal; None if the session or token has ended. Does not count
+        as activity.
 
         Raises TransientError.
         """
@@ -36,7 +36,7 @@ class AccountAuthenticator:
         return None if principal.token is None else await self.of_owner("token", principal.token)
 
     async def of_owner(self, kind: Literal["person", "token"], actor: str) -> Principal | None:
-        """Whoever a stored document names as its owner, as of now; None if they may do nothing.
+        """The present state of the owner that a stored document names; None if they may do nothing.
 
         Raises TransientError.
         """
@@ -49,7 +49,8 @@ class AccountAuthenticator:
         return None if user is None else self._of_user(user)
 
     async def _of_session(self, session: DeskSession | None) -> Principal | None:
-        # A session from before a change of `desk.login` was proven in a way that no longer counts.
+        # A session that began before `desk.login` changed was proven in a way that is no longer
+        # accepted.
         if session is None or session.method != self._accounts.settings.login:
             return None
         user = await self._accounts.users.get(session.user)
@@ -62,7 +63,7 @@ class AccountAuthenticator:
         return self._of_user(user, session)
 
     def _of_user(self, user: User, session: DeskSession | None = None) -> Principal | None:
-        """A user in person, None if they are disabled; `session` is what proves it."""
+        """The principal of a person's session; None if the user is disabled."""
         if user.disabled_at is not None:
             return None
         admin = is_admin(user, self._accounts.settings)
@@ -103,7 +104,7 @@ def _program(token: Token, *, acting: ActingAs, admin: bool) -> Principal:
 
 
 def _ownerless(token: Token) -> ActingAs:
-    """A program of its own: someone at the command line gave it its roles."""
+    """The principal of a token without an owner, whose roles were given at the command line."""
     roles = token.roles if token.roles is not None else [WORKER]
     actor = Actor(kind="token", id=token.id, name=token.name)
     return ActingAs(actor, everything=True, limited_to=roles)

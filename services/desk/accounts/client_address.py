@@ -1,18 +1,16 @@
-"""The address of a client, behind proxies or not. Pure."""
+"""Finds the address of a client, which may be behind proxies. Pure."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 _MAX_HOPS = 20
 _SITE_BITS = (
-    64  # a customer's smallest network in IPv6 (RFC 6177), all of whose addresses are one person's
+    64  # a customer's smallest network in IPv6 (RFC 6177), whose addresses all belong to one person
 )
 
 
 class ClientAddresses:
-    """Finds the client's address; only trusted proxies may say that it is another than their
-    own.
-    """
+    """Finds the client's address. Only trusted proxies may state another address than their own."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted = [ip_network(network) for network in trusted_proxies]
@@ -51,7 +49,7 @@ def network_of(address: str) -> str:
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """An address without port and zone; an IPv4 address in IPv6 form becomes IPv4 again."""
+    """An address without port and zone. An IPv4 address in IPv6 form is converted to IPv4."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

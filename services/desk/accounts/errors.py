@@ -4,7 +4,7 @@ from services.runtime.errors import PermanentError, TransientError
 
 
 class AccountError(PermanentError):
-    """A refusal for the person or the program that asked: a constant reason, what, and how to fix
+    """A refused request of a person or a program: a constant reason, what is wrong, and how to fix
     it.
     """
 
@@ -16,7 +16,7 @@ class AccountError(PermanentError):
 
 
 class LoginFailedError(AccountError):
-    """The log-in failed; the words never say whether the account exists."""
+    """The log-in failed. The message never says whether the account exists."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -27,8 +27,8 @@ class LoginFailedError(AccountError):
 
 
 class TooManyAttemptsError(AccountError):
-    """Too many log-ins failed; `retry_after_s` says when to try again. `is_first` is true for the
-    first refusal of a window, so that one entry of the audit log stands for all of them.
+    """Too many log-ins failed. `retry_after_s` says when to try again. `is_first` is true for the
+    first refusal of a window, so that the audit log has one entry for all of them.
     """
 
     def __init__(self, retry_after_s: int, *, is_first: bool) -> None:

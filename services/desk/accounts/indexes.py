@@ -1,4 +1,4 @@
-"""The indexes of the accounts' collections; idempotent."""
+"""Creates the indexes of the accounts' collections; idempotent."""
 
 from schemas.desk import (
     AuditEntry,
@@ -23,7 +23,7 @@ _EXPIRING = (
 
 
 async def ensure_account_indexes(store: Store) -> None:
-    """Declare them. Raises TransientError."""
+    """Create the indexes. Raises TransientError."""
     for kind in _EXPIRING:
         await store.collection(kind.COLLECTION).ensure_expiry("expires_at")
     users = store.collection(User.COLLECTION)

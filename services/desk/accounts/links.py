@@ -1,4 +1,4 @@
-"""One-time links: whoever opens one sets a password, once and for a limited time."""
+"""One-time links for setting a password, which work once and for a limited time."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,7 +18,9 @@ LIFETIMES: dict[LinkPurpose, timedelta] = {
 
 
 class OneTimeLinks:
-    """Makes and uses links. Opening one changes nothing: scanners of mail open links too."""
+    """Creates and uses links. Opening a link changes nothing, because mail scanners open links,
+    too.
+    """
 
     def __init__(self, store: Store, base_url: str, clock: Callable[[], datetime]) -> None:
         self._links = store.collection(OneTimeLink.COLLECTION)
@@ -26,7 +28,7 @@ class OneTimeLinks:
         self._clock = clock
 
     async def create(self, user: str | None, purpose: LinkPurpose) -> str:
-        """The link's URL; links made for the same user before stop working."""
+        """The URL of a new link. Earlier links of the same user stop working."""
         code, now = random_value(), self._clock()
         await self._links.delete({"user": user, "used_at": None})
         link = OneTimeLink(
@@ -40,14 +42,14 @@ class OneTimeLinks:
         return f"{self._base_url}{PATH}?token={code}"
 
     async def find(self, code: str) -> OneTimeLink:
-        """The link if it can be used. Raises AccountError."""
+        """The link, if it can be used. Raises AccountError."""
         document = await self._links.find_one(self._usable(code))
         if document is None:
             raise _unusable()
         return from_document(document, OneTimeLink)
 
     async def use(self, code: str) -> OneTimeLink:
-        """Use the link up: of several requests at once exactly one succeeds. Raises
+        """Use up the link. Of several concurrent requests, exactly one succeeds. Raises
         AccountError.
         """
         change = {"$set": {"used_at": self._clock()}}
@@ -57,7 +59,7 @@ class OneTimeLinks:
         return from_document(document, OneTimeLink)
 
     async def withdraw(self, user: str) -> None:
-        """Let no link of a user work any more."""
+        """Invalidate all links of a user."""
         await self._links.delete({"user": user, "used_at": None})
 
     def _usable(self, code: str) -> dict[str, object]:

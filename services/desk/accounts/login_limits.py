@@ -1,10 +1,10 @@
-"""Limits on log-ins that fail, per account and network address.
+"""Limits failed log-ins, per account and network address.
 
-An attempt is counted before the password is checked, so that a thousand at once count as a
-thousand; one that succeeds is taken back. Guesses from one network lock out that network for that
-account, guesses from many networks lock the account to browsers that never logged in to it. A
-browser that did, which its device cookie proves, has a limit of its own and passes all others: its
-owner is not locked out by others.
+An attempt is counted before the password is checked, so that a thousand concurrent ones count as a
+thousand; it is uncounted if it succeeds. Guesses from one network block that network for that
+account. Guesses from many networks block the account for browsers that never logged in to it. A
+browser that did log in, as its device cookie proves, has only its own limit, so that others cannot
+lock out its owner.
 """
 
 from collections.abc import Callable
@@ -46,10 +46,10 @@ class LoginLimits:
         self._clock = clock
 
     async def reserve(self, account: str, address: str, device: str | None) -> list[str]:
-        """Count an attempt; the keys to `release` if it succeeds.
+        """Count an attempt; returns the keys to `release` if it succeeds.
 
-        `device` is the value of the device cookie. Raises TooManyAttemptsError: for this account
-        and network, without counting it against the account elsewhere.
+        `device` is the value of the device cookie. Raises TooManyAttemptsError. An attempt that is
+        refused for its network does not count against the account elsewhere.
         """
         network = network_of(address)
         if device is not None and await self._is_known(device, account):
@@ -66,7 +66,7 @@ class LoginLimits:
         return counted
 
     async def release(self, keys: list[str]) -> None:
-        """Take back what was counted for an attempt that succeeded."""
+        """Uncount an attempt that succeeded."""
         for key in keys:
             await self._attempts.update({"_id": key}, {"$inc": {"count": -1}})
 

@@ -1,6 +1,4 @@
-"""Passwords: what is accepted, and their hashes (argon2id, RFC 9106). Blocking work runs in
-threads.
-"""
+"""Checks, hashes and verifies passwords (argon2id, RFC 9106). Blocking work runs in threads."""
 
 import asyncio
 import unicodedata
@@ -26,7 +24,7 @@ _MIN_DISTINCT = 5
 _MEMORY_KIB = 32 * 1024
 _PASSES = 2
 _AT_ONCE = 2
-# More waiting log-ins would take longer than people wait.
+# With more waiting log-ins, people would wait too long.
 _MAX_WAITING = 40
 
 
@@ -51,7 +49,7 @@ def checked_password(password: str, address: str) -> str:
 
 
 class Passwords:
-    """Hashes and verifies, at most two at once. One instance a process."""
+    """Hashes and verifies passwords, at most two at once. Use one instance per process."""
 
     def __init__(self, *, memory_kib: int = _MEMORY_KIB, passes: int = _PASSES) -> None:
         self._hasher = PasswordHasher(
@@ -68,13 +66,15 @@ class Passwords:
     async def matches(self, password: str, stored: str | None) -> bool:
         """Whether the password is the one of `stored`.
 
-        None, for an account without a password or no account at all, takes as long as a wrong
-        password. Raises BusyError when too many wait already.
+        `stored` is None if there is no account or no password; this takes as long as a wrong
+        password. Raises BusyError if too many requests are waiting.
         """
         return await self._in_thread(self._matches, password, stored)
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether the hash was made with other parameters, so that the password is hashed again."""
+        """Whether the hash has other parameters than new ones. The password is then hashed
+        again.
+        """
         return self._hasher.check_needs_rehash(stored)
 
     async def _in_thread(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -101,6 +101,6 @@ class Passwords:
 
 
 def _encoded(password: str) -> bytes:
-    """The bytes to hash; of a longer text its beginning, which matches nothing anyway."""
+    """The bytes to hash. A text that is too long is cut; it matches nothing anyway."""
     normal = unicodedata.normalize("NFKC", password[:_MAX_INPUT_CHARS])
     return normal.encode("utf-8", "surrogatepass")

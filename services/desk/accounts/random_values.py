@@ -15,5 +15,5 @@ def random_value() -> str:
 
 
 def hashed(value: str) -> str:
-    """SHA-256 as 64 hex digits; of any text, even of one that is not valid UTF-8."""
+    """SHA-256 of any text as 64 hex digits, even if the text is not valid UTF-8."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,5 +1,5 @@
-"""Sessions: who is logged in with which browser. Looked up for every request, so that a revoked one
-ends at once in every replica.
+"""Sessions: who is logged in with which browser. They are looked up for every request, so that
+revoking one takes effect at once in every replica.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,8 +77,9 @@ class Sessions:
         return structs.replace(session, last_seen_at=now)
 
     async def look_up(self, session_id: str) -> DeskSession | None:
-        """The session of an id, None if it has ended. This does not count as activity of the
-        session."""
+        """The session with this id; None if it has ended. Does not count as activity of the
+        session.
+        """
         document = await self._sessions.find_one({"_id": session_id})
         session = from_document(document, DeskSession) if document else None
         return session if session is not None and self._holds(session, self._clock()) else None

@@ -1,6 +1,6 @@
-"""What a session, a token and a user are called in announcements between desks. Pure.
+"""The names of sessions, tokens and users in announcements between desks. Pure.
 
-Digests, so that the broker's messages name nobody.
+They are digests, so that the broker's messages do not contain addresses.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from services.desk.access import Principal
 from services.desk.accounts.random_values import hashed
 
-# Lets every desk check the streams of subjects whose access changed. Raises nothing.
+# Makes every desk check the streams of subjects whose access changed. Never raises.
 Announce = Callable[[Sequence[str]], Awaitable[None]]
 
 
 async def announce_nothing(_subjects: Sequence[str]) -> None:
-    """For programs without streams: desks notice within ten seconds by themselves."""
+    """Announces nothing, for programs without a broker: desks notice changes within ten seconds by
+    themselves.
+    """
 
 
 def of_session(session_id: str) -> str:

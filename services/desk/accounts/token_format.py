@@ -1,4 +1,4 @@
-"""What a token looks like: `mlc_`, 43 random characters, 6 of a checksum. Pure.
+"""The format of a token: `mlc_`, 43 random characters, 6 characters of a checksum. Pure.
 
 The prefix lets scanners for leaked secrets find it; the checksum lets them, and us, tell a token
 from other text without a database.

@@ -1,4 +1,4 @@
-"""Tokens of programs in the database."""
+"""Tokens of programs, in the database."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ _BUILT_IN_ROLES = frozenset({"reader", "worker", "manager"})
 
 
 class Tokens:
-    """Makes, finds and revokes tokens."""
+    """Creates, finds and revokes tokens."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], announce: Announce) -> None:
         self._tokens = store.collection(Token.COLLECTION)
@@ -69,12 +69,12 @@ class Tokens:
         return token
 
     def holds(self, token: Token) -> bool:
-        """Whether a token is neither revoked nor expired."""
+        """Whether a token is valid: neither revoked nor expired."""
         expired = token.expires_at is not None and self._clock() >= token.expires_at
         return token.revoked_at is None and not expired
 
     async def get(self, token_id: str) -> Token | None:
-        """The token of an id, also a revoked one; None if there is none."""
+        """The token with this id, even if it is revoked; None if there is none."""
         document = await self._tokens.find_one({"_id": token_id})
         return from_document(document, Token) if document else None
 
@@ -96,7 +96,9 @@ class Tokens:
 
 
 def checked_scopes(scopes: Sequence[str]) -> list[str]:
-    """The scopes, each once. Raises AccountError if there are none, or for an unknown one."""
+    """The scopes without duplicates. Raises AccountError if there are none, or if one is
+    unknown.
+    """
     known = [permission.value for permission in Permission]
     wrong = sorted(set(scopes) - set(known))
     if wrong or not scopes:

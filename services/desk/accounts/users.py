@@ -14,7 +14,7 @@ from services.runtime.settings.schema.desk import Desk as DeskSettings
 from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
 
-# As the settings write users (`services.runtime.settings.fields.User`).
+# The form of users in the settings (`services.runtime.settings.fields.User`).
 _ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f@<>(),;:\"]{1,64}@[^\s\x00-\x1f\x7f@<>(),;:\"]{1,189}")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 
@@ -22,8 +22,8 @@ _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 def normal_address(address: str) -> str:
     """The id of a user. Raises AccountError if the text is not an address."""
     normal = address.strip().lower()
-    # ASCII only: letters that look alike, or fold to another's, would be another user with their
-    # roles.
+    # ASCII only: an address with look-alike letters, or with letters that fold to another's, would
+    # pass for that other user.
     if _ADDRESS.fullmatch(normal) is None or not normal.isascii():
         raise AccountError(
             "invalid-address", "that is not an address", "give an address such as anna@example.com"
@@ -42,9 +42,7 @@ def checked_line(text: str, what: str) -> str:
 
 
 class Users:
-    """Adds, finds and changes users. `disable` and `set_password` end nothing else; see
-    `Accounts`.
-    """
+    """Adds, finds and changes users. Does not end their sessions and tokens; `Accounts` does."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], announce: Announce) -> None:
         self._users = store.collection(User.COLLECTION)
@@ -53,7 +51,7 @@ class Users:
         self._names = UserNames(self._read_names)
 
     async def get(self, address: str) -> User | None:
-        """The user, None if there is none; `address` in any case."""
+        """The user with this address in upper or lower case; None if there is none."""
         document = await self._users.find_one({"_id": address.strip().lower()})
         return from_document(document, User) if document else None
 
@@ -84,7 +82,7 @@ class Users:
         return {document["_id"]: document["name"] for document in found}
 
     async def any(self) -> bool:
-        """Whether there is any user yet."""
+        """Whether there is at least one user."""
         return await self._users.find_one({}, ["_id"]) is not None
 
     async def add(
@@ -97,9 +95,7 @@ class Users:
         issuer: str | None = None,
         subject: str | None = None,
     ) -> User:
-        """A new user, without a password. Raises AccountError, also for an address that is
-        taken.
-        """
+        """A new user without a password. Raises AccountError, also if the address is taken."""
         user = User(
             id=normal_address(address),
             name=checked_line(name, "name"),
@@ -143,7 +139,7 @@ def no_such_user() -> AccountError:
 
 
 def is_admin(user: User, settings: DeskSettings) -> bool:
-    """Whether a user may do everything: by their account, or by the settings."""
+    """Whether a user is an administrator, by their account or by the settings."""
     return (
         user.admin
         or user.id in {admin.casefold() for admin in settings.admins}

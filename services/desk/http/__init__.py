@@ -1,1 +1,1 @@
-"""The steps of every request to the desk: decoding, access, conditions, errors."""
+"""The steps that every request to the desk goes through: decoding, access, conditions, errors."""

@@ -1,4 +1,4 @@
-"""The events' description in AsyncAPI 3.0, from the structs of the events. Pure."""
+"""Describes the events in AsyncAPI 3.0, from the structs of the events. Pure."""
 
 from typing import Any, get_args
 
@@ -6,6 +6,7 @@ import msgspec
 
 from schemas.changes import What
 from schemas.cloud_events import CaseChanged, MailEvent, mail_event_name, name_of
+from services.desk.http.openapi import unfold_descriptions
 from services.runtime.broker.topology import EVENT
 
 _SCHEMAS = "#/components/schemas/{name}"
@@ -46,7 +47,10 @@ def asyncapi(version: str) -> dict[str, Any]:
         "operations": {
             name: {"action": "send", "channel": {"$ref": f"#/channels/{name}"}} for name in messages
         },
-        "components": {"messages": messages, "schemas": dict(sorted(components.items()))},
+        "components": {
+            "messages": messages,
+            "schemas": unfold_descriptions(dict(sorted(components.items()))),
+        },
     }
 
 

@@ -8,17 +8,16 @@ from services.desk.http.problems import ProblemError
 
 MAX_JSON_BYTES = 4 * 1024 * 1024
 MAX_UPLOAD_BYTES = 25 * 1024 * 1024
-_SILENCE_S = 15.0  # the wait for a client that sends nothing
-_LEAST_RATE = (
-    16 * 1024
-)  # bytes per second, on average; a slower request is an attack or cannot succeed
+_SILENCE_S = 15.0  # how long to wait for a client that sends nothing
+# Bytes per second on average; a slower request is an attack or will not succeed.
+_LEAST_RATE = 16 * 1024
 
 
 async def read_body(request: Request, most: int) -> bytes:
     """The whole body, of at most `most` bytes.
 
-    Raises ProblemError: 413 for a larger one, before it is read if the client says its length; 408
-    for one that arrives too slowly.
+    Raises ProblemError: 413 for a larger body, before it is read if the client states its length;
+    408 for a body that arrives too slowly.
     """
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared[:20]) > most:

@@ -1,4 +1,4 @@
-"""Changes of the API's description that break programs written for the old one. Pure."""
+"""Finds changes of the API's description that break programs written for the old one. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,10 +7,10 @@ Json = Mapping[str, Any]
 
 
 def breaking_changes(old: Json, new: Json) -> list[str]:
-    """One line for each: an operation, a status, a property or a choice that is gone, a parameter
-    or a property that is required now.
+    """One line per breaking change: an operation, a status, a property or a choice was removed, or
+    a parameter or a property became required.
 
-    Additions break nothing: clients ignore properties that they do not know.
+    Additions are not breaking: clients ignore properties that they do not know.
     """
     return [*_operations(old, new), *_schemas(old, new)]
 

@@ -15,7 +15,7 @@ def entity_tag(revision: int) -> str:
 def expected_revision(if_match: str | None) -> int:
     """The revision that a request is based on.
 
-    Raises ProblemError: 428 without the header, 400 for one that is not an entity tag of a case.
+    Raises ProblemError: 428 if the header is missing, 400 if it is not an entity tag of a case.
     """
     if if_match is None:
         raise ProblemError(

@@ -1,8 +1,8 @@
-"""Whether a request that changes something came from the desk's own pages. Pure.
+"""Checks that a request that changes something came from the desk's own pages. Pure.
 
-Only requests with a cookie need this: a browser adds cookies to what another site makes it send,
-and never adds a bearer token. Source: Fetch Metadata (w3.org/TR/fetch-metadata), section 2.2; the
-`Origin` header, RFC 6454 section 7.
+Only requests with a cookie need this: a browser adds cookies, but never a bearer token, to requests
+caused by other sites. Source: Fetch Metadata (w3.org/TR/fetch-metadata), section 2.2; the `Origin`
+header, RFC 6454 section 7.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_same_origin(headers: Mapping[str, str], public_url: str) -> bool:
-    """Whether the browser says that the request came from our own origin, or by the user
-    themselves.
+    """Whether the browser says that our own origin, or the user directly, caused the request.
 
-    A browser that sends neither header is older than both and gets no benefit of the doubt.
+    A browser that sends neither header is older than both, and its request is refused.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:

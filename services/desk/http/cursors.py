@@ -1,7 +1,7 @@
 """Opaque cursors of lists: where the next page begins. Pure.
 
-A cursor holds the sort and the place of the last item. It gives no access: the query of the next
-page has the same filter as that of the first.
+A cursor contains the sort order and the place of the last item. It grants no access: the query of
+the next page has the same filter as that of the first.
 """
 
 import base64
@@ -21,8 +21,8 @@ _Id = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """The last item of a page: the time it is sorted by, None in an order by id, and its id, which
-    settles equal times.
+    """The last item of a page: the time by which it is sorted (None if the order is by id), and its
+    id, which orders items with equal times.
     """
 
     sort: str
@@ -31,18 +31,18 @@ class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 def write_cursor(place: Place) -> str:
-    """The cursor as a URL can carry it."""
+    """The cursor in a form that is valid in URLs."""
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(place)).decode().rstrip("=")
 
 
 def read_cursor(text: str, sort: str) -> Place:
-    """The place that a cursor names. Raises ProblemError 400 if it is not a cursor of this list."""
+    """The place in a cursor. Raises ProblemError 400 if it is not a cursor of this list."""
     try:
         padded = text + "=" * (-len(text) % 4)
         place = msgspec.msgpack.decode(base64.urlsafe_b64decode(padded), type=Place)
         if place.at is not None:
             place.at.astimezone(UTC)
-    # OverflowError: a time at the end of the calendar whose offset leads beyond it
+    # OverflowError: with its offset, the time is beyond the end of the calendar
     except (ValueError, OverflowError, binascii.Error, msgspec.MsgspecError) as error:
         raise _invalid() from error
     if place.sort != sort or len(text) > MAX_CURSOR_CHARS:
@@ -51,7 +51,7 @@ def read_cursor(text: str, sort: str) -> Place:
 
 
 def after(place: Place, field: str, *, descending: bool, id_field: str = "_id") -> dict[str, Any]:
-    """The filter of what follows `place` in the order of `field`, then of the id, both in one
+    """The filter for what follows `place` in the order of `field` and then of the id, both in one
     direction.
     """
     operator = "$lt" if descending else "$gt"

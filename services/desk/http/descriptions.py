@@ -8,9 +8,7 @@ from services.desk.api.routes import ENDPOINTS, PREFIX
 from services.desk.http.asyncapi import asyncapi
 from services.desk.http.openapi import openapi
 
-VERSION = (
-    "1"  # of the descriptions in the repository: they change with the API, not with each release
-)
+VERSION = "1"  # in the repository; it changes with the API, not with each release
 DOCS = Path(__file__).parents[3] / "docs"
 
 

@@ -41,14 +41,14 @@ class Authenticator(Protocol):
     """Authenticates requests."""
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
-        """The principal that the cookie or the bearer token proves; None without either.
+        """The principal that the cookie or the bearer token proves; None if there is neither.
 
         Raises ProblemError 401 for a proof that is invalid, revoked or expired, TransientError.
         """
 
     async def again(self, principal: Principal) -> Principal | None:
-        """A principal as of now, None once the proof has ended; this does not count as activity of
-        a session.
+        """The present state of a principal; None if the proof has ended. Does not count as activity
+        of a session.
 
         Raises TransientError.
         """
@@ -70,7 +70,7 @@ class Dispatcher:
         request.scope[ROUTE] = endpoint.path
         try:
             return await self._respond(endpoint, request)
-        except Exception as error:  # noqa: BLE001 - every error becomes an answer
+        except Exception as error:  # noqa: BLE001 - every error becomes a response
             return error_response(error)
 
     async def _respond(self, endpoint: Endpoint[Any, Any], request: Request) -> Response:
@@ -138,7 +138,7 @@ async def _handled(endpoint: Endpoint[Any, Any], call: Call[Any, Any]) -> Respon
     the same."""
     try:
         reply = await endpoint.handler(call)
-    except Exception as error:  # noqa: BLE001 - every error becomes an answer
+    except Exception as error:  # noqa: BLE001 - every error becomes a response
         return error_response(error)
     return reply if isinstance(reply, Response) else json_response(endpoint, reply)
 

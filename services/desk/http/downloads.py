@@ -1,4 +1,4 @@
-"""Answers that carry a file: safe headers, and ranges (RFC 9110 section 14)."""
+"""Responses with a file: safe headers, and ranges (RFC 9110 section 14)."""
 
 import re
 from urllib.parse import quote
@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from services.desk.http.problems import ProblemError
 
-# The types that a browser may show in place; everything else is saved. Never SVG or HTML, which can
-# run scripts.
+# The types that a browser may display; everything else is saved. Never SVG or HTML, which can run
+# scripts.
 _SHOWN = {
     "image/png": "image/png",
     "image/jpeg": "image/jpeg",
@@ -31,10 +31,10 @@ def file_response(
     range_header: str | None = None,
     in_place: bool = False,
 ) -> Response:
-    """A file, or the part that `range_header` asks for.
+    """A file, or the part that `range_header` requests.
 
-    With `in_place` a harmless type is shown in the browser, in a sandbox; by default every file is
-    saved. Raises ProblemError 416 for a range outside of the file.
+    With `in_place`, the browser shows a harmless type in a sandbox; by default, every file is
+    saved. Raises ProblemError 416 for a range outside the file.
     """
     shown = _SHOWN.get(content_type.partition(";")[0].strip().lower()) if in_place else None
     headers = {
@@ -47,7 +47,7 @@ def file_response(
         "ETag": f'"{sha256}"',
     }
     if shown == "application/pdf":
-        # A sandbox would keep the browser's own viewer out; it runs no script of ours.
+        # A sandbox would disable the browser's own viewer, which runs no scripts of the page.
         headers["Content-Security-Policy"] = "default-src 'none'; object-src 'self'"
     media_type = shown or _SAVED.get(content_type, "application/octet-stream")
     part = _part(range_header, len(content)) if range_header else None
@@ -59,7 +59,7 @@ def file_response(
 
 
 def disposition(name: str, *, in_place: bool) -> str:
-    """The value of `Content-Disposition` (RFC 6266), with a name in ASCII, followed by the complete
+    """The value of `Content-Disposition` (RFC 6266), with the name in ASCII, then the complete
     name.
     """
     plain = "".join(
@@ -71,8 +71,8 @@ def disposition(name: str, *, in_place: bool) -> str:
 
 
 def _part(header: str, size: int) -> tuple[int, int] | None:
-    """The first and last byte; None for headers that RFC 9110 lets a server ignore: several ranges,
-    or an unknown unit.
+    """The first and last byte; None for headers that a server may ignore by RFC 9110: several
+    ranges, or an unknown unit.
     """
     found = _RANGE.fullmatch(header.strip())
     if found is None or found.groups() == ("", ""):

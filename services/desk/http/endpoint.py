@@ -29,12 +29,12 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Call(Generic[Q, B]):
     """One request, checked and decoded.
 
-    `query` and `body` are of the types that the endpoint declares; `body` is None for an endpoint
-    without one. `path` holds the values of the path's places. `expected` is the revision of
-    `If-Match`, None when the endpoint takes none. `request` is the raw one, for uploads and
-    streams; None when a page makes the call in process. `again` gives the principal as of later,
-    None once the proof has ended, for answers that last; it does not count as activity of a
-    session.
+    `query` and `body` have the types that the endpoint declares; `body` is None for an endpoint
+    without one. `path` contains the values of the path's parameters. `expected` is the revision in
+    `If-Match`, None if the endpoint takes none. `request` is the raw request, for uploads and
+    streams; None if a page makes the call in process. For long-lasting responses, `again` returns
+    the present state of the principal, None if the proof has ended; it does not count as activity
+    of a session.
     """
 
     desk: "Desk"
@@ -49,7 +49,7 @@ class Call(Generic[Q, B]):
     seen: dict[int, Case] = field(default_factory=dict)
 
     async def visible_case(self, permission: Permission = Permission.READ) -> Case:
-        """The case in the path, as `Desk.visible_case` gives it. Raises the same."""
+        """The case in the path. Raises as `Desk.visible_case`."""
         case = self.seen.get(self.number)
         if case is None:
             case = await self.desk.visible_case(self.principal, self.number, permission)
@@ -69,9 +69,9 @@ class Call(Generic[Q, B]):
 
 @dataclass(frozen=True)
 class Reply:
-    """What a handler returns: a struct of the declared type, None for 204.
+    """The result of a handler: a struct of the declared type, None for 204.
 
-    With `revision`, the answer has the `ETag` of that revision of the case.
+    With `revision`, the response has the `ETag` of that revision of the case.
     """
 
     body: Any = None
@@ -87,12 +87,12 @@ Handler = Callable[[Call[Q, B]], Awaitable[Reply | Response]]
 class Endpoint(Generic[Q, B]):
     """One operation of the API.
 
-    `permission` is what the caller needs in at least one process (handlers check it for the process
-    of the case at hand); None means that any signed-in caller may ask. `query` and `body` are the
-    structs that validate the request, `response` the one that the answer's body has; None for none.
-    `conditional` operations need `If-Match`. `media` is the type of an answer that is not JSON.
-    `refusals` are the statuses, besides those that every operation has, that the answer can have.
-    `secret` says that the answer holds a secret, so that none is kept for repeated requests.
+    `permission` is the permission that the caller needs in at least one process (handlers check it
+    for the process of the case); None allows any signed-in caller. `query` and `body` are the
+    structs that validate the request; `response` is the struct of the response's body, None if it
+    has none. `conditional` operations need `If-Match`. `media` is the type of a response that is
+    not JSON. `refusals` are the possible statuses in addition to those of every operation. `secret`
+    means that the response contains a secret and is not stored for repeated requests.
     """
 
     method: Method

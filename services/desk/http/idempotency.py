@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a repeated POST has one effect, and gets the answer of the first one.
+"""`Idempotency-Key`: a repeated POST has one effect, and gets the response of the first one.
 
-The reply is kept for a day. A request that died before its reply was kept may be repeated after a
-minute; what it wrote is safe from being written twice by the case's revision.
+The response is stored for a day. A request that died before its response was stored may be repeated
+after a minute. The case's revision prevents its effect from being written twice.
 """
 
 import hashlib
@@ -38,11 +38,11 @@ class IdempotentReplies:
         fingerprint: bytes,
         respond: Callable[[], Awaitable[Response]],
     ) -> Response:
-        """The response to the first request with this key; `respond` is called for that one only.
+        """The response to the first request with this key; `respond` is called only for that one.
 
-        `fingerprint` identifies what is asked for. Raises ProblemError: 400 for an invalid key, 422
-        if the key was used with another request, 409 while the first one is still being answered.
-        Answers of 500 and above are not kept.
+        `fingerprint` identifies the request's content. Raises ProblemError: 400 for an invalid key,
+        422 if the key was used with another request, 409 while the first request is in progress.
+        Responses of 500 and above are not stored.
         """
         if not _KEY.fullmatch(key):
             raise ProblemError(

@@ -1,5 +1,5 @@
-"""Around every request: limits, safe headers, one log line, metrics. Plain ASGI, so that streams
-pass through.
+"""Wraps every request: limits, safe headers, one log line, metrics. It is plain ASGI, so that
+streams are not buffered.
 """
 
 import time
@@ -26,7 +26,7 @@ _UNKNOWN = "(none)"  # one label for all paths without a route, because an attac
 
 
 class Observed:
-    """Answers requests that fail unexpectedly, and logs and counts every response."""
+    """Responds to requests that fail unexpectedly, and logs and counts every response."""
 
     def __init__(self, app: ASGIApp, address: Callable[[Scope], str]) -> None:
         self._app = app
@@ -58,7 +58,7 @@ class Observed:
                 await self._app(scope, receive, observed_send)
         except Exception as error:
             if status:
-                raise  # the answer has begun; the connection is cut
+                raise  # the response has begun; the connection is cut
             await error_response(error)(scope, receive, observed_send)
         finally:
             (metrics.STREAMS if streams else metrics.IN_PROGRESS).dec()
@@ -73,7 +73,7 @@ class Observed:
         log.info(
             "request_answered",
             method=method,
-            path=_printable(scope["path"]),  # without the query, which may hold names
+            path=_printable(scope["path"]),  # without the query, which may contain names
             status=status,
             ms=round(seconds * 1000, 1),
             actor=scope.get(ACTOR),

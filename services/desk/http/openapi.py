@@ -1,4 +1,4 @@
-"""The API's description in OpenAPI 3.1, from the route table and the structs that validate.
+"""Describes the API in OpenAPI 3.1, from the route table and the structs that validate requests.
 Pure.
 """
 
@@ -39,13 +39,34 @@ def openapi(endpoints: Sequence[Endpoint[Any, Any]], prefix: str, version: str) 
         "tags": [{"name": name} for name in dict.fromkeys(endpoint.tag for endpoint in endpoints)],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(components.items())),
+            "schemas": unfold_descriptions(dict(sorted(components.items()))),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-mailcase"},
             },
         },
     }
+
+
+def unfold_descriptions(schema: Any) -> Any:
+    """The schema with each description's paragraphs on one line.
+
+    msgspec copies docstrings with their indentation, which Markdown shows as code.
+    """
+    if isinstance(schema, list):
+        return [unfold_descriptions(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: _unfolded(part)
+        if name == "description" and isinstance(part, str)
+        else unfold_descriptions(part)
+        for name, part in schema.items()
+    }
+
+
+def _unfolded(text: str) -> str:
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text))
 
 
 def _kinds(endpoints: Sequence[Endpoint[Any, Any]]) -> list[Any]:

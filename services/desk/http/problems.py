@@ -83,7 +83,7 @@ TITLES: Mapping[int, str] = {
     500: "Internal error",
     503: "Temporarily unavailable",
 }
-# A refusal because of the state of the case is a conflict; these refusals are not.
+# Most refusals are conflicts with the state of the case; these are not.
 _STATUS_OF_REASON: Mapping[str, int] = {
     "not-allowed": 403,
     "no-such-case": 404,
@@ -110,8 +110,9 @@ _STATUS_OF_REASON: Mapping[str, int] = {
 
 
 def not_found(what: str = "resource") -> ProblemError:
-    """The same message for things that do not exist and for those that the principal may not
-    see."""
+    """The same message for things that do not exist and for things that the principal may not
+    see.
+    """
     return ProblemError(404, "not-found", f"there is no such {what}; check its id")
 
 
@@ -124,7 +125,7 @@ def invalid(detail: str, *errors: FieldError, status: int = 400) -> ProblemError
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """The problem for an error of the layers below; 500 for an unexpected one."""
+    """The problem for an error of a lower layer; 500 for an unexpected one."""
     match error:
         case ProblemError():
             return error
@@ -161,7 +162,7 @@ def encoded(problem: Problem) -> bytes:
 
 
 def validation_errors(message: str) -> list[FieldError]:
-    """The mistake that msgspec names, as a JSON pointer: it writes the place as `$.a[1].b`."""
+    """The mistake that msgspec reports, with its place (`$.a[1].b`) as a JSON pointer."""
     detail, _, place = message.partition(" - at ")
     path = place.strip("`").removeprefix("$")
     pointer = path.replace("[", "/").replace("]", "").replace(".", "/")

@@ -25,8 +25,8 @@ KEEP_ALIVE_S = 30
 class GuardedProtocol(H11Protocol):
     """Closes a connection whose first request has no complete head after ten seconds.
 
-    uvicorn's own limit counts from the first answer on, so a client that sends a byte a minute
-    (slowloris) would hold its connection forever.
+    uvicorn's own limit starts with the first response, so a client that sends a byte a minute
+    (slowloris) would keep its connection open forever.
     """
 
     def connection_made(self, transport: Any) -> None:
@@ -43,16 +43,15 @@ class GuardedProtocol(H11Protocol):
 
     @property
     def _is_waiting_for_head(self) -> bool:
-        head: object = (
-            self.scope
-        )  # None until the first head is complete, which its type does not say
+        # None until the first head is complete, although its type does not say so.
+        head: object = self.scope
         return head is None
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the lifecycle's."""
+        """Does nothing: the service's lifecycle handles signals."""
         yield
 
 
@@ -70,7 +69,7 @@ def listening_socket(listen: str) -> socket.socket:
 
 
 async def serve(app: ASGIApp, listener: socket.socket, stop: Stop) -> None:
-    """Answer requests until `stop`; requests in progress get some seconds to end."""
+    """Serve requests until `stop`. Requests in progress get some seconds to end."""
     config = uvicorn.Config(
         app,
         http=GuardedProtocol,

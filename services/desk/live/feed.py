@@ -28,7 +28,7 @@ class LiveFeed:
     async def run(self, stop: Stop) -> None:
         """Feed until `stop`. Raises TransientError.
 
-        The queue does not have earlier events, so all streams fetch once.
+        The queue has no earlier events, so all clients are asked to fetch.
         """
         name = live_queue(uuid.uuid4().hex)
         queue = await self._broker.live_queue(name, EVENT, "case.#", ACCESS_CHANGED)

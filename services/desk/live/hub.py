@@ -1,8 +1,8 @@
-"""Fans events out to the open streams of this desk. In memory, bounded for each stream.
+"""Fans events out to the open streams of this desk, in memory and bounded for each stream.
 
-An event says that a case is at a revision; the listener asks for the case. So of several events of
-a case only the latest matters, and a stream that falls too far behind is asked to fetch everything
-again.
+An event says that a case is at a revision; the client fetches the case. Of several events about a
+case, only the latest matters. The client of a stream that falls too far behind is asked to fetch
+everything.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ import msgspec
 
 from schemas.case_events import CaseEvent
 
-MAX_WAITING = 500  # cases for one stream, before it has to fetch everything again
+MAX_WAITING = 500  # cases for one stream; with more, the client fetches everything
 MAX_STREAMS = 1_500  # of a desk
 MAX_STREAMS_EACH = 30  # of one user or token; a browser opens one for each tab
 
 
 class TooManyStreamsError(Exception):
-    """`own` says whether they are the caller's; else those of the whole desk."""
+    """`own` is true if the caller has too many, false if the whole desk has."""
 
     def __init__(self, *, own: bool) -> None:
         super().__init__("too many streams")
@@ -39,8 +39,8 @@ class CaseAtRevision(msgspec.Struct, frozen=True, kw_only=True):
 class Stream:
     """One open stream. `processes` are those that its reader may see now.
 
-    `subjects` are what its reader is proven by, see `services.desk.accounts.subjects`. `must_check`
-    says that the proof or the roles may have changed.
+    `subjects` are what the reader's access depends on (`services.desk.accounts.subjects`).
+    `must_check` is true if the proof or the roles may have changed.
     """
 
     owner: str
@@ -60,7 +60,7 @@ class Stream:
         self._ready.set()
 
     def refetch(self) -> None:
-        """Ask the listener to fetch everything: events were missed."""
+        """Ask the client to fetch everything, because events were missed."""
         self._waiting.clear()
         self._refetch = True
         self._ready.set()
@@ -71,12 +71,12 @@ class Stream:
         self._ready.set()
 
     def close(self, reason: str) -> None:
-        """End the stream; `reason` is a constant word for the listener."""
+        """End the stream. `reason` is a constant word for the client."""
         self.closed_because = self.closed_because or reason
         self._ready.set()
 
     async def wait(self, timeout_s: float) -> None:
-        """Until there is something to send, at most `timeout_s` seconds."""
+        """Wait until there is something to send, at most `timeout_s` seconds."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._ready.wait()
@@ -135,30 +135,32 @@ class LiveHub:
                 stream.offer(data.case, _left(shown, str(left)))
 
     def refetch(self) -> None:
-        """Ask every listener to fetch everything, since events were missed."""
+        """Ask every client to fetch everything, because events were missed."""
         for stream in self._streams:
             stream.refetch()
 
     def check(self, subjects: Collection[str]) -> None:
-        """Have every stream checked at once whose reader is proven by one of `subjects`."""
+        """Check every stream at once whose reader's access depends on one of `subjects`."""
         for stream in self._streams:
             if not set(subjects).isdisjoint(stream.subjects):
                 stream.check()
 
     def close(self) -> None:
-        """End all streams, and those that come later: the desk stops."""
+        """End all streams, and refuse new ones, because the desk stops."""
         self._closed = True
         for stream in self._streams:
             stream.close(SHUTDOWN)
 
 
 def frame_of(kind: str, data: object) -> bytes:
-    """An event as the stream carries it (HTML Living Standard, server-sent events)."""
+    """An event in the format of server-sent events (HTML Living Standard)."""
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 
 def _left(shown: CaseAtRevision, process: str) -> bytes:
-    """For readers who could see the case until now: it changed, without its new process."""
+    """The event for readers who can no longer see the case: it changed. The new process is left
+    out.
+    """
     return frame_of("case", msgspec.structs.replace(shown, process=process))
 
 

@@ -13,7 +13,7 @@ from services.runtime.errors import TransientError
 HEARTBEAT_S = 10.0
 CHECK_EVERY_S = 10.0  # whether the reader is still signed in, and what they may see
 UNCHECKED_FOR_S = 60.0  # in an outage of the database; then the stream ends
-MERGE_S = 0.1  # events within it go out together
+MERGE_S = 0.1  # events within this time are sent together
 SEND_TIMEOUT_S = 20.0  # for a client that does not read
 RETRY_MS = 2_000
 _HEARTBEAT = b": still here\n\n"
@@ -24,7 +24,7 @@ Visible = Callable[[], Awaitable[Collection[str] | None]]
 
 
 class EventStream(Response):
-    """Sends what the hub offers until the client leaves, the desk stops, or the reader is signed
+    """Sends the hub's events until the client leaves, the desk stops, or the reader is signed
     out.
     """
 
@@ -55,7 +55,7 @@ class EventStream(Response):
         greeting = b"retry: %d\n\n" % RETRY_MS + frame_of("open", {})
         await _write(send, greeting + (REFETCH if self._resumed else b""))
         checked_s = time.monotonic()
-        # The proof may have ended between the check of the request and the stream's entry into the
+        # The proof may have ended after the request was checked and before the stream joined the
         # hub.
         self._stream.check()
         while not self._stream.closed_because:
@@ -70,7 +70,9 @@ class EventStream(Response):
         await _write(send, ended, more=False)
 
     async def _check(self, checked_s: float) -> bool:
-        """Whether it is known what the reader may see. A reader who is signed out sees nothing."""
+        """Look up what the reader may see; False if that failed. A reader who is signed out sees
+        nothing.
+        """
         self._stream.must_check = False
         try:
             processes = await self._visible()
@@ -88,7 +90,7 @@ class EventStream(Response):
 
 
 async def _write(send: Send, body: bytes, *, more: bool = True) -> None:
-    """Raises TimeoutError if the client does not take it."""
+    """Raises TimeoutError if the client does not read."""
     async with asyncio.timeout(SEND_TIMEOUT_S):
         await send({"type": "http.response.body", "body": body, "more_body": more})
 

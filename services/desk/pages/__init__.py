@@ -1,3 +1,3 @@
-"""The desk's HTML pages: view models, templates, texts, assets. Data comes from the API's
-handlers.
+"""The desk's HTML pages: view models, templates, texts, assets. The API's handlers supply the
+data.
 """

@@ -1,6 +1,6 @@
 """Static files under URLs that contain a hash of their content, so that browsers keep them forever.
 
-They are read once, at start: nothing that a request names reaches the file system.
+They are read once, at start, so that no request reaches the file system.
 """
 
 import gzip
@@ -21,7 +21,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Asset:
-    """A file; `compressed` is its content by gzip."""
+    """A file; `compressed` is its content with gzip."""
 
     url: str
     content: bytes
@@ -30,7 +30,7 @@ class Asset:
 
 
 class Assets:
-    """All files of a folder that have one of the known types, by name and by URL."""
+    """All files of a directory with a known type, by name and by URL."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         files = sorted(path for path in folder.rglob("*") if path.suffix in _TYPES)
@@ -45,7 +45,7 @@ class Assets:
         return self._by_name[name].url
 
     def find(self, url: str) -> Asset | None:
-        """The file of a URL, None for an unknown name or an outdated hash."""
+        """The file at a URL; None for an unknown name or an outdated hash."""
         return self._by_url.get(url)
 
 

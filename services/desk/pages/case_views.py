@@ -1,4 +1,4 @@
-"""From the API's structs to the structs that templates read. Pure."""
+"""Converts the API's structs to the structs that templates read. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -45,13 +45,13 @@ _GROUP = "group:"
 
 
 def with_query(path: str, **values: str | None) -> str:
-    """A path with those values that are not empty as its query."""
+    """A path with the nonempty values as its query."""
     query = urlencode({name: value for name, value in values.items() if value})
     return f"{path}?{query}" if query else path
 
 
 def assignee(value: str | None, names: Mapping[str, str]) -> Assignee | None:
-    """Who an assignee is; `names` are people's by their address."""
+    """An assignee; `names` maps addresses to names of people."""
     if value is None:
         return None
     if value.startswith(_GROUP):
@@ -94,7 +94,7 @@ def case_rows(
 
 
 def hit_row(hit: SearchHit, processes: Mapping[str, Process]) -> CaseRow:
-    """A search hit as a row; it leads to the comment that was found."""
+    """A search hit as a row, which links to the comment that was found."""
     process = processes.get(hit.process)
     place = f"#c-{quote(hit.comment)}" if hit.comment else ""
     return CaseRow(
@@ -116,7 +116,7 @@ def hit_row(hit: SearchHit, processes: Mapping[str, Process]) -> CaseRow:
 
 
 def file_view(case: int, file: AttachmentView) -> FileView:
-    """An attachment with its places on our own pages."""
+    """An attachment with its URLs on our own pages."""
     place = f"/cases/{case}/attachments/{file.sha256}"
     preview = _PREVIEWS.get(file.content_type.partition(";")[0].strip().lower(), "")
     return FileView(
@@ -154,7 +154,7 @@ def entry(case: int, comment: CommentView, seen_until: datetime | None = None) -
 
 
 def waiting_entry(case: int, mail: OutgoingView, now: datetime) -> Entry:
-    """A mail on its way; an answer that is still held can be taken back."""
+    """A mail that is not sent yet. An answer that is still held can be recalled."""
     is_held = mail.kind == "answer" and mail.state == "pending" and mail.due_at > now
     answer_id = mail.id.removeprefix("answer ")
     return Entry(
@@ -176,7 +176,7 @@ def waiting_entry(case: int, mail: OutgoingView, now: datetime) -> Entry:
 
 
 def quoted_rest(text: str, full_text: str) -> str:
-    """What a mail says beyond its author's own new text: usually the quoted mail below it."""
+    """The text of a mail other than its author's own new text, usually the quoted mail."""
     full, own = full_text.strip(), text.strip()
     if not own or full == own:
         return "" if full == own else full
@@ -196,7 +196,9 @@ def stage_buttons(case: CaseView) -> tuple[StageButton, ...]:
 
 
 def field_rows(case: CaseView, process: Process | None) -> tuple[FieldRow, ...]:
-    """The declared fields in their order, then values of fields that the settings lost."""
+    """The declared fields in their order, then the values of fields that the settings no longer
+    have.
+    """
     declared = {field.name: field for field in process.fields} if process else {}
     is_flagged = CaseFlag.FIELD_CONFLICT in case.flags
     rows = []

@@ -1,4 +1,4 @@
-"""From a request to a page: who asks, from which site, and what an error looks like."""
+"""Dispatches requests to pages: who asks, from which site, and how errors are shown."""
 
 import asyncio
 import uuid
@@ -42,7 +42,7 @@ class PageDispatcher:
     def route(
         self, path: str, handler: Handler, method: str = "GET", *, public: bool = False
     ) -> Route:
-        """The route of one page; a `public` one is there before signing in."""
+        """The route of one page. A `public` page is available before signing in."""
 
         async def answer(request: Request) -> Response:
             request.scope[ROUTE] = path
@@ -79,7 +79,9 @@ class PageDispatcher:
         return principal if principal.session is not None else None
 
     def _require_same_origin(self, request: Request) -> None:
-        """Before signing in too, or another site could sign someone in as someone else."""
+        """Checked even before signing in; otherwise another site could sign someone in as someone
+        else.
+        """
         if not is_same_origin(request.headers, self._site.desk.public_url):
             raise ProblemError(403, "cross-site", "the request came from another site")
 
@@ -127,7 +129,7 @@ def reading_beside(visit: Visit) -> "asyncio.Task[Navigation]":
 
 
 async def _form(request: Request) -> FormData:
-    """The fields of a form that was posted; empty for anything else, which the handler reads."""
+    """The fields of a posted form; empty for any other body, which the handler reads."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method != "POST" or media not in _FORMS:
         return FormData()

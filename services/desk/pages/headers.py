@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 
 def new_nonce() -> str:
-    """A value that nobody can guess, for one answer."""
+    """A value that nobody can guess, for one response."""
     return secrets.token_urlsafe(16)
 
 
@@ -62,7 +62,7 @@ def mail_headers(*, remote_images: bool) -> Mapping[str, str]:
 
 
 def file_headers() -> Mapping[str, str]:
-    """Headers of an attachment shown within the browser: whatever it is, it runs nothing."""
+    """Headers of an attachment that the browser shows: it cannot run anything."""
     return {
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
         "Cache-Control": "private, no-store",

@@ -1,9 +1,10 @@
-"""The HTML of a mail as a document for a sandboxed frame. Pure: sanitized HTML in, document out.
+"""Turns the HTML of a mail into a document for a sandboxed frame. Pure: sanitized HTML in, document
+out.
 
 The case writer has sanitized the HTML (`reading.html.sanitizer`): no scripts, no forms, no
-positions. This module relies on the sandbox and the policy of `headers.mail_headers` and adds what
-a reader needs: pictures of the mail itself, remote ones only when asked for, and links with their
-real host.
+positions. This module relies on the sandbox and the policy of `headers.mail_headers`. It adds what
+a reader needs: the mail's own pictures, remote ones only on request, and links with their real
+host.
 """
 
 import base64
@@ -75,11 +76,11 @@ def framed_document(
     bar: str = "",
     remote_images: bool = False,
 ) -> str:
-    """A whole HTML document for the frame; `bar` is a line above the mail.
+    """A whole HTML document for the frame. `bar` is a line above the mail.
 
-    `pictures` are the mail's own by Content-ID; they become `data:` addresses, since a frame of an
-    opaque origin has no cookies. With `remote_images`, remote pictures get their address back. The
-    switch for that is in the page around the frame: what the frame itself asks for has no cookie.
+    `pictures` are the mail's own, by Content-ID. They become `data:` addresses, because requests
+    from a frame with an opaque origin have no cookies. With `remote_images`, remote pictures get
+    their addresses back. For the same reason, the button for that is in the page around the frame.
     """
     body = _Rewriter(pictures, remote_images=remote_images).rewrite(html)
     line = f'<p class="mailcase-bar">{_escaped(bar)}</p>' if bar else ""
@@ -149,10 +150,10 @@ class _Rewriter:
 
 
 def real_host(href: str) -> str:
-    """The host that a link leads to, empty for links to none such as `mailto:`.
+    """The host that a link leads to; empty for links without a host, such as `mailto:`.
 
-    Names in other scripts are shown in their encoded form (RFC 3492), so that a look-alike letter
-    shows.
+    Names in other scripts are shown in their encoded form (RFC 3492), which exposes look-alike
+    letters.
     """
     try:
         parts = urlsplit(href.strip())
@@ -168,8 +169,8 @@ def real_host(href: str) -> str:
 
 
 def _host_label(host: str, inner: str) -> str:
-    """The host after the link's text, unless the text names it already; in red when it names
-    another.
+    """The host after the link's text, unless the text already names it; in red if the text names
+    another host.
     """
     if not host:
         return ""

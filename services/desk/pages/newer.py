@@ -1,4 +1,4 @@
-"""What was said in a case since someone began to write there."""
+"""Finds what was written to a case since someone began to write there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ MAX_COMMENTS = 200
 
 @dataclass(frozen=True)
 class Newer:
-    """The entries that came later, oldest first. `revision` is that of the case that someone knows
-    who has read them; it is below the case's own if there are more entries than fit.
+    """The entries that came later, oldest first. `revision` is the revision up to which they are
+    complete; it is below the case's own if there are more entries than fit.
     """
 
     entries: tuple[Entry, ...]

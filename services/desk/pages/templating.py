@@ -1,7 +1,7 @@
 """Jinja2 behind one function. Everything is escaped, and an unknown name is an error.
 
-Only this module of the desk uses Jinja2. Templates are files of ours; no text of a mail or a person
-is ever compiled as one.
+Only this module of the desk uses Jinja2. Templates are our own files; no text of a mail or a person
+is ever compiled as a template.
 """
 
 from collections import defaultdict
@@ -73,7 +73,7 @@ class Renderer:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The time zone of that IANA name, UTC for one that this machine does not know."""
+    """The time zone with that IANA name; UTC if this machine does not know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -126,17 +126,17 @@ def _count(context: Context, plural: Plural, count: int) -> str:
 
 
 def _fill(text: str, **values: Any) -> str:
-    """The text with its places filled in; `format_map` on plain text reaches no attributes, as the
-    text is ours and the values are turned into text first.
+    """The text with its placeholders filled in. `format_map` cannot reach attributes of objects:
+    the text is ours, and the values are converted to text first.
     """
     return text.format_map({name: str(value) for name, value in values.items()})
 
 
 def _fill_known(text: str, values: Mapping[str, str]) -> str:
-    """As `fill`, for values that may be missing: a place without a value becomes a dash."""
+    """As `fill`, for values that may be missing: a placeholder without a value becomes a dash."""
     return text.format_map(defaultdict(lambda: "\N{EN DASH}", values))
 
 
 def _word(words: Mapping[str, str], key: str) -> str:
-    """A constant word for people; the word itself if the catalog does not know it yet."""
+    """A constant word for people; the word itself if the catalog does not have it yet."""
     return words.get(key, key)

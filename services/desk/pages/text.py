@@ -1,8 +1,7 @@
-"""Text of mails made safe for the eye: characters that only reorder or hide others become visible.
-Pure.
+"""Makes deceptive characters in texts of mails visible: those that reorder or hide others. Pure.
 
-Escaping against HTML is the templates' job. This is against names such as `invoice<RLO>fdp.exe`,
-which read differently from what they are.
+Templates escape HTML. This module protects against names such as `invoice<RLO>fdp.exe`, which look
+different from what they are.
 """
 
 import re

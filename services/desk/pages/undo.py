@@ -1,7 +1,7 @@
-"""What undoes an action on cases: for each case, the revisions before and after it.
+"""The steps that undo an action on cases: for each case, the revisions before and after it.
 
-The changes of the history say what was before. So the page needs no copy of it, and nobody can undo
-into a state that never was. Text for a cookie: `12.6.7-13.1.2`.
+The history says what the state was before. The page therefore needs no copy of it, and nobody can
+undo into a state that never existed. In a cookie, steps are text: `12.6.7-13.1.2`.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_CASES = 200
-MAX_CHARS = 3_500  # a browser keeps 4,096 bytes of a cookie
+MAX_CHARS = 3_500  # browsers store at most 4,096 bytes of a cookie
 _STEP = re.compile(r"([1-9]\d{0,14})\.(\d{1,9})\.([1-9]\d{0,8})")
 
 
@@ -24,20 +24,20 @@ class UndoStep:
 
 
 def write_steps(steps: Sequence[UndoStep]) -> str:
-    """The steps as text; empty for none, and for more than a cookie holds."""
+    """The steps as text; empty if there are none, or more than fit in a cookie."""
     text = "-".join(f"{step.number}.{step.before}.{step.after}" for step in steps)
     return text if len(text) <= MAX_CHARS else ""
 
 
 def read_steps(text: str) -> list[UndoStep]:
-    """What `write_steps` wrote; changes that are not steps are left out."""
+    """The steps in a text by `write_steps`; invalid ones are left out."""
     found = [_STEP.fullmatch(part) for part in text[:MAX_CHARS].split("-")[:MAX_CASES]]
     steps = [UndoStep(*(int(digits) for digits in match.groups())) for match in found if match]
     return [step for step in steps if step.before < step.after <= step.before + 5]
 
 
 def inverse(what: str, details: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """The operation that undoes a change of that kind, with its body; None if nothing does."""
+    """The operation that undoes a change of that kind, with its body; None if there is none."""
     match what:
         case "assigned":
             return "assign_case", {"to": details.get("was")}

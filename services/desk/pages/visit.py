@@ -1,4 +1,4 @@
-"""One request of a page as its handler sees it, and the ways to answer it."""
+"""One request for a page as its handler sees it, and the possible responses."""
 
 import asyncio
 import re
@@ -38,7 +38,7 @@ _TONES: Mapping[str, Tone] = {"i": "info", "g": "good", "b": "bad"}
 
 @dataclass(frozen=True)
 class Site:
-    """What all pages share. `live_url` is the stream of events, None without one."""
+    """What all pages share. `live_url` is the URL of the event stream, None if there is none."""
 
     desk: Desk
     renderer: Renderer
@@ -65,7 +65,7 @@ class Visit:
 
     @property
     def principal(self) -> Principal:
-        """Who asks. Raises ValueError on a page that does without."""
+        """The signed-in reader. Raises ValueError on a page that does not require signing in."""
         if self.signed_in is None:
             raise ValueError("this page is for everyone")
         return self.signed_in
@@ -77,7 +77,7 @@ class Visit:
 
     @property
     def language(self) -> str:
-        """As chosen, else the first that the browser prefers and we have."""
+        """The language that was chosen, or else the first that the browser prefers and we have."""
         chosen = self.request.cookies.get("language", "")
         if chosen in CATALOGS:
             return chosen
@@ -88,7 +88,7 @@ class Visit:
 
     @property
     def is_fragment(self) -> bool:
-        """Whether htmx asks for the content alone."""
+        """Whether htmx requests only the content."""
         return self.request.headers.get("hx-request") == "true"
 
     def text(self, name: str) -> str:
@@ -110,7 +110,7 @@ class Visit:
 
     @property
     def revision(self) -> int | None:
-        """The revision that the form was made from. Raises ProblemError 400 for none."""
+        """The revision that the form shows. Raises ProblemError 400 if it has none."""
         text = self.text("revision")
         if not (text.isascii() and text.isdigit()) or len(text) > 15:
             raise invalid("the form has no revision; reload the page")
@@ -146,7 +146,7 @@ class Visit:
         expected: int | None = None,
         request: Request | None = None,
     ) -> Reply | Response:
-        """As `api`, for operations that answer with a file or read the request's body."""
+        """As `api`, for operations that return a file or read the request's body."""
         endpoint = _ENDPOINTS[name]
         if endpoint.permission is not None and not self.may(endpoint.permission):
             raise forbidden(f"this needs {endpoint.permission.value}")
@@ -165,7 +165,7 @@ class Visit:
 
     @property
     def client(self) -> Client:
-        """Where the request comes from, for limits and the audit log."""
+        """The client of the request, for limits and the audit log."""
         cookies = Cookies.of(self.desk.public_url)
         return Client(
             address=self.desk.client_address(self.request),
@@ -178,7 +178,7 @@ class Visit:
         return self.desk.access.may(self.principal, permission, process)
 
     def page(self, title: str, section: str = "", **changes: Any) -> Page:
-        """The frame of the answer."""
+        """The frame of the response."""
         here = self.request.url.path
         if self.request.method != "GET":
             here = local_path(self.text("next")) or "/todo"
@@ -205,7 +205,7 @@ class Visit:
     async def html(
         self, template: str, page: Page, *, status: int = 200, **values: object
     ) -> Response:
-        """The answer: a whole page, or its content when htmx asks.
+        """A response with a whole page, or with its content if htmx requests it.
 
         Raises what reading the navigation raises: TransientError, ProblemError.
         """
@@ -227,8 +227,8 @@ class Visit:
     def redirect(
         self, path: str, message: str = "", *, tone: Tone = "good", undo: str = ""
     ) -> Response:
-        """To another page after a POST (303, RFC 9110 section 15.4.4), which shows the message
-        once, with a button that takes the steps of `undo` back.
+        """Redirect to another page after a POST (303, RFC 9110 section 15.4.4). The page shows the
+        message once, with a button that undoes the steps in `undo`.
         """
         response = RedirectResponse(local_path(path) or "/todo", status_code=303)
         if message:
@@ -251,12 +251,12 @@ class Visit:
 
 
 def local_path(text: str) -> str | None:
-    """A path of our own pages to go to; None for anything that could lead to another site."""
+    """A path to one of our own pages; None for anything that could lead to another site."""
     return text if len(text) <= 2000 and _LOCAL_PATH.fullmatch(text) else None
 
 
 def read_flash(value: str | None, undo: str | None = None) -> Message | None:
-    """The message of the page before, with the steps that undo it; None without one."""
+    """The message of the previous page, with the steps that undo it; None if there is none."""
     if not value:
         return None
     text = unquote(value)

@@ -1,1 +1,1 @@
-"""Full-text search: terms, the index, and queries."""
+"""Full-text search: terms, the index and queries."""

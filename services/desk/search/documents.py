@@ -1,4 +1,4 @@
-"""The entries of the search index, from comments and cases. Pure."""
+"""Builds the entries of the search index from comments and cases. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 def build_entries(
     comments: Sequence[Document], cases: Mapping[int, Document], own: Sequence[int]
 ) -> list[SearchEntry]:
-    """The entries of comments, and of the cases `own`; a comment without its case has none.
+    """The entries of comments, and of the cases `own`. A comment without its case has no entry.
 
     `comments` and `cases` are documents with COMMENT_FIELDS and CASE_FIELDS.
     """

@@ -1,8 +1,8 @@
-"""Identifiers in texts, in one normal form whatever their spelling. Pure and linear.
+"""Finds identifiers in texts, in one normal form for all spellings. Pure and linear.
 
-Numbers of accounts, taxpayers and telephones become `num:` and their digits; numbers of invoices
-`id:` and what stands from the first digit on (`FV/012/2026` and `FV 12/2026` → `id:12.2026`);
-amounts `amt:1234.56`; dates `date:2026-11-29`; addresses `mail:`; case numbers `case:235`.
+Numbers of accounts, taxpayers and telephones become `num:` and their digits; invoice numbers `id:`
+and everything from the first digit on (`FV/012/2026` and `FV 12/2026` → `id:12.2026`); amounts
+`amt:1234.56`; dates `date:2026-11-29`; addresses `mail:`; case numbers `case:235`.
 """
 
 import re
@@ -13,7 +13,7 @@ from datetime import date
 from services.desk.search.words import fold
 
 MIN_NUMBER_DIGITS = 7
-MIN_SPACED_DIGITS = 9  # below, groups of digits between blanks are numbers of their own
+MIN_SPACED_DIGITS = 9  # shorter groups of digits between spaces are separate numbers
 MAX_NUMBER_DIGITS = 34
 _MAX_GROUPS = 40
 _MAX_PARTS = 8
@@ -48,7 +48,7 @@ _CASE = re.compile(r"(?<![^\W_])#([1-9][0-9]{0,14})(?![^\W_])")
 class Identifier:
     """An identifier at `start` to `end` of a text; any of `terms` finds it.
 
-    `spaced` are the digits of a run that is broken by blanks, which may be several numbers.
+    `spaced` are the digits of a run that contains spaces and may be several numbers.
     """
 
     start: int
@@ -83,7 +83,9 @@ def _ibans(text: str) -> Iterator[Identifier]:
 
 
 def _is_iban(account: str) -> bool:
-    """ISO 13616: the rearranged account as a number, letters as 10 to 35, is 1 modulo 97."""
+    """Whether the text is an IBAN (ISO 13616): rearranged, and with letters as 10 to 35, it is 1
+    modulo 97.
+    """
     rearranged = account[4:] + account[:4]
     return int("".join(str(int(sign, 36)) for sign in rearranged)) % 97 == 1
 
@@ -124,9 +126,7 @@ def _compounds(text: str) -> Iterator[Identifier]:
 
 
 def _without_country(text: str, start: int) -> int:
-    """Where a taxpayer's number begins whose digits begin at `start`: at its `PL`, if it has
-    one.
-    """
+    """The start of a taxpayer's number whose digits begin at `start`: its `PL`, if it has one."""
     country = _COUNTRY.search(text[max(0, start - 4) : start])
     return start - len(country[0]) if country else start
 
@@ -146,7 +146,7 @@ def _numbers(text: str) -> Iterator[Identifier]:
         numbers = [digits] if len(digits) <= MAX_NUMBER_DIGITS else []
         if len(groups) > 1:
             numbers += _windows(groups)
-        # A country code is part of a telephone number for some and not for others.
+        # Some people write a telephone number with the country code, others without.
         numbers += [number[2:] for number in numbers if len(number) == 11 and number[:2] == "48"]
         terms = tuple(dict.fromkeys(f"num:{number}" for number in numbers))
         if terms:
@@ -155,7 +155,7 @@ def _numbers(text: str) -> Iterator[Identifier]:
 
 
 def _windows(groups: list[str]) -> Iterator[str]:
-    """Neighboring groups that together are as long as a number of a common kind."""
+    """Runs of neighboring groups that have the length of a common kind of number."""
     for first in range(len(groups)):
         joined = ""
         for group in groups[first:]:

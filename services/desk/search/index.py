@@ -1,9 +1,9 @@
 """Writes the search index.
 
 An entry is written in the transaction that reads its comment and case. Erasing a person writes the
-same entry, and each write changes the entry, as it holds the case's revision. So an indexer that
-read a text before its erasure conflicts with the erasure, reads again, and leaves nothing of the
-person.
+same entry, and every write changes it, because it contains the case's revision. An indexer that
+read a text before its erasure therefore conflicts with the erasure, reads again, and leaves no data
+of the person.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class SearchIndex:
     async def rebuild(self, show: Callable[[int, int], None]) -> int:
         """Write every entry again and remove those without a source; returns how many there are.
 
-        `show` gets the number that are done and the total. Mail may arrive meanwhile.
+        `show` is called with the number that are done and the total. Mail may arrive meanwhile.
         """
         total = await self._comments.count({}) + await self._cases.count({})
         done = 0
@@ -86,7 +86,7 @@ class SearchIndex:
                 await self._write(gone, cases)
 
     async def _write(self, comments: Sequence[str], own: Sequence[int]) -> None:
-        """Write the entries of these comments, and the own entries of these cases."""
+        """Write the entries of these comments and of these cases."""
         body = partial(self._write_in, comments, own)
         await retry_conflicts(partial(self._store.transaction, body))
 

@@ -1,7 +1,7 @@
 """Finds cases and comments by their words and identifiers.
 
-The index only proposes: a hit is shown after its comment and its case were read, and only if that
-case is of a process that the reader may see. An index that lags behind shows too little, never too
+The index only proposes hits. A hit is shown after its comment and its case were read, and only if
+the reader may see the case's process. If the index lags behind, it shows too little, never too
 much.
 """
 
@@ -25,7 +25,7 @@ from services.runtime.store.errors import QueryTimeoutError
 from services.runtime.store.mongo import Document, Store
 
 MAX_QUERY_MS = 3_000
-MAX_ROUNDS = 5  # of reading further when entries lag behind their cases
+MAX_ROUNDS = 5  # rounds of further reading if entries lag behind their cases
 COUNTED_UP_TO = 1_000
 _NUMBER = re.compile(rf"\[?\s*(?:[^\[\]#]{{0,40}}#)?\s*([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s*\]?")
 _COMMENT_FIELDS = ("case", "text", "subject", "kind", "author")
@@ -46,10 +46,11 @@ class InvalidSearchError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A comment that was found, or a case by its own title and fields: `comment` is None then.
+    """A comment that was found, or a case that was found by its own title and fields; `comment` is
+    then None.
 
-    `author` is empty for such a case. `merged_into` is the case that took this one in, None for
-    most.
+    `author` is empty for such a case. `merged_into` is the case that this one was merged into, None
+    for most.
     """
 
     case: int
@@ -65,9 +66,9 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Hits, the latest first. `next` continues them, None at the end.
+    """Hits, the latest first. `next` is the cursor for more, None at the end.
 
-    `jump` is the case whose number was asked for, None if there is none that the reader may see.
+    `jump` is the case whose number is the query, None if there is none that the reader may see.
     """
 
     hits: tuple[Hit, ...]
@@ -76,7 +77,7 @@ class SearchPage:
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """After all entries above `rank`, and those at `rank` that are named."""
+    """The place after all entries above `rank`, and after the named entries at `rank`."""
 
     rank: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     seen: Annotated[list[str], msgspec.Meta(max_length=1_000)]
@@ -148,8 +149,9 @@ class CaseSearch:
         return hits, after
 
     async def _rarest_first(self, parts: Sequence[Part], processes: Sequence[str]) -> list[Part]:
-        """The parts, with the one first that the database should look up first; empty if one never
-        occurs."""
+        """The parts, with the rarest first, which the database looks up first; empty if one of them
+        never occurs.
+        """
         if len(parts) == 1:
             return list(parts)
         counts = await asyncio.gather(
@@ -181,7 +183,9 @@ def _build_hits(
     cases: dict[int, Document],
     parts: Sequence[Part],
 ) -> tuple[Hit, ...]:
-    """A hit of a case itself is left out if one of its comments is a hit, which says more."""
+    """The hits for entries. A hit for a case itself is left out if one of its comments is also a
+    hit.
+    """
     with_comment = {comment["case"] for comment in comments.values()}
     hits = []
     for entry in entries:
@@ -222,7 +226,7 @@ def _query(
 
 
 def _after(shown: Sequence[Document], before: _Cursor | None) -> _Cursor:
-    rank = int(shown[-1]["rank"])  # the driver's 64-bit integer is a class of its own
+    rank = int(shown[-1]["rank"])  # the driver has its own class for 64-bit integers
     seen = [entry["_id"] for entry in shown if entry["rank"] == rank]
     earlier = before.seen if before is not None and before.rank == rank else []
     return _Cursor(rank, [*earlier, *seen])

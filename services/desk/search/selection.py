@@ -18,7 +18,7 @@ _PARTICIPANTS = frozenset({"appended", "merged", "unmerged"})
 
 @dataclass
 class Selection:
-    """What to index: single comments, cases with their own entries, and whole cases."""
+    """What to index: single comments, the own entries of cases, and whole cases."""
 
     comments: set[str] = field(default_factory=set)
     own: set[int] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""The part of a text that shows why it was found. Pure."""
+"""Extracts the part of a text that shows why it was found. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def snippet(text: str, parts: Sequence[Part]) -> Snippet:
 
 
 def _end(line: str, first: int) -> int:
-    """Where a snippet from `first` ends: at a blank, if there is one."""
+    """The end of a snippet that begins at `first`: a space, if there is one."""
     last = first + SNIPPET_CHARS
     if last >= len(line):
         return len(line)

@@ -1,6 +1,7 @@
-"""The terms by which a text is found, and those of a query. Pure.
+"""The terms of a text and of a query. Pure.
 
-Each word and identifier of a query has to occur. A word occurs in any of its variants, see `words`.
+Each word and identifier of a query must occur. A word may occur in any of its variants; see
+`words`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +61,7 @@ def parse_query(text: str) -> list[Part]:
 
 
 def matches(text: str, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
-    """The places of the words and identifiers of a query in a text, as (start, end), in order."""
+    """Where the words and identifiers of a query occur in a text, as (start, end), in order."""
     wanted = {term for part in parts for term in part.terms}
     shown = text[:MAX_TEXT_CHARS]
     spans = [
@@ -101,7 +102,7 @@ def _split_digits(word: str) -> list[str]:
 
 
 def _chosen(text: str) -> list[Identifier]:
-    """The identifiers that a query asks for, without overlaps, the more specific first."""
+    """The identifiers in a query, without overlaps, the more specific first."""
     chosen: list[Identifier] = []
     for identifier in find_identifiers(text):
         digits = sum("0" <= sign <= "9" for sign in text[identifier.start : identifier.end])
@@ -113,7 +114,9 @@ def _chosen(text: str) -> list[Identifier]:
 
 
 def _asked(identifier: Identifier) -> tuple[str, ...]:
-    """A run of digits must match as a whole, with or without the country code."""
+    """The terms of an identifier in a query. A run of digits must match as a whole, with or without
+    the country code.
+    """
     first = identifier.terms[0]
     if not first.startswith("num:"):
         return identifier.terms

@@ -1,4 +1,4 @@
-"""Words in the form in which they are compared: folded, with their stems. Pure.
+"""Normalizes words for comparison: folding and stems. Pure.
 
 A word is indexed in several variants, and found by any of them: stemmers are incomplete (Polish
 `fakturze`), and the language of a text is not known.
@@ -34,8 +34,8 @@ _UNDECOMPOSED = str.maketrans(
 )
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _LANGUAGES = ("polish", "english", "german")
-# Endings of Polish case forms that change the stem's last consonants, with what is there in the
-# other forms: fakturze/faktura, kwocie/kwota, klienci/klienta, szkodzie/szkoda, umowie/umowa,
+# Endings of Polish inflected forms that change the stem's last consonants, with the consonants of
+# the other forms: fakturze/faktura, kwocie/kwota, klienci/klienta, szkodzie/szkoda, umowie/umowa,
 # rachunek/rachunku, drodze/droga, przesyłce/przesyłka.
 _SOFTENED = (
     ("rze", "r"),
@@ -53,7 +53,7 @@ _CACHED_WORDS = 50_000
 
 
 class _Stemmers(threading.local):
-    """Stemmers keep state while they work, so each thread has its own."""
+    """Stemmers have state, so each thread has its own."""
 
     def __init__(self) -> None:
         self._stemmers = {name: snowballstemmer.stemmer(name) for name in _LANGUAGES}
@@ -79,7 +79,7 @@ def fold(text: str) -> str:
 def variants(word: str) -> tuple[str, ...]:
     """The forms of one word of a text or a query, the folded word first; empty for a single letter.
 
-    Two words match when they share a variant.
+    Two words match if they share a variant.
     """
     plain = unicodedata.normalize("NFKC", _DROPPED.sub("", word)).casefold()
     folded = fold(plain)[:MAX_WORD_CHARS]
@@ -95,7 +95,7 @@ def variants(word: str) -> tuple[str, ...]:
 
 
 def _stems(plain: str, folded: str) -> list[str]:
-    """The stems of a word as written, and as typed without accents."""
+    """The stems of a word, and those of its form without accents."""
     polish = [fold(_stemmers.stem("polish", plain)), _stemmers.stem("polish", folded)]
     german = fold(_stemmers.stem("german", plain))
     return [*polish, *_hardened(folded), _stemmers.stem("english", folded), german]

@@ -1,1 +1,1 @@
-"""Webhooks: signed notices of changes, stored, retried and redelivered."""
+"""Webhooks: signed notifications of changes, which are stored, retried and redelivered."""

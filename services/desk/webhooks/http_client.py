@@ -1,4 +1,4 @@
-"""One POST to an address that was checked: pinned, bounded in time and size, without redirects."""
+"""Sends one POST to a checked and pinned address, bounded in time and size, without redirects."""
 
 import asyncio
 import ssl
@@ -17,12 +17,12 @@ _READ_BYTES = 8 * 1024
 
 
 class DeliveryError(Exception):
-    """There was no answer; the message says why, in one line."""
+    """There was no response. The message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`excerpt` is the beginning of the body; `retry_after_s` is None unless the answer names
+    """A response. `excerpt` is the beginning of its body; `retry_after_s` is None unless it states
     seconds.
     """
 
@@ -43,7 +43,7 @@ async def post(
     body: bytes,
     tls: ssl.SSLContext,
 ) -> Answer:
-    """Send a request and read the answer. Raises DeliveryError.
+    """Send a request and read the response. Raises DeliveryError.
 
     The connection goes to `address`; name and certificate are checked against `target`.
     """

@@ -10,10 +10,12 @@ OfOwner = Callable[[Literal["person", "token"], str], Awaitable[Principal | None
 
 
 class WebhookOwners:
-    """Asks the accounts for the owner at each delivery. Methods raise TransientError."""
+    """Looks up the owner at each delivery. Methods raise TransientError."""
 
     def __init__(self, access: Access, of_owner: OfOwner) -> None:
-        """`of_owner` gives a user or a token as of now, None for one that may do nothing."""
+        """`of_owner` returns the present state of a user or a token; None if they may do
+        nothing.
+        """
         self._access = access
         self._of_owner = of_owner
 

@@ -24,7 +24,7 @@ class _Data(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Payload(msgspec.Struct, frozen=True, kw_only=True):
-    """A thin payload: the receiver requests the case, and gets what it may see at that time."""
+    """A thin payload: the receiver requests the case, and gets what it is then allowed to see."""
 
     type: str
     timestamp: Moment
@@ -61,9 +61,9 @@ def new_delivery(webhook: Webhook, event: CaseEvent, now: datetime) -> Delivery:
 
 
 def pause_after(tries: int, retry_after_s: int | None = None) -> timedelta | None:
-    """The pause after this many attempts; None if there is no further one.
+    """The pause after this many attempts; None if there is no further attempt.
 
-    A longer pause that the receiver asks for (`Retry-After`) is kept, up to a day.
+    If the receiver requests a longer pause (`Retry-After`), that applies, up to a day.
     """
     if tries >= MAX_ATTEMPTS:
         return None

@@ -33,7 +33,7 @@ class Webhooks:
         return await self._store.now()
 
     async def add(self, webhook: Webhook) -> bool:
-        """False, and nothing added, if there are MAX_WEBHOOKS already."""
+        """Add a webhook; False, without adding it, if there are already MAX_WEBHOOKS."""
         if await self._webhooks.count({}) >= MAX_WEBHOOKS:
             return False
         await self._webhooks.insert([to_document(webhook)])
@@ -45,7 +45,9 @@ class Webhooks:
         return from_document(found, Webhook) if found else None
 
     async def all(self, owned: Mapping[str, Any]) -> list[Webhook]:
-        """Those that match a filter, at most MAX_WEBHOOKS, in the order of their creation."""
+        """The webhooks that match a filter, at most MAX_WEBHOOKS, in the order of their
+        creation.
+        """
         found = await self._webhooks.find(owned, sort="created_at", limit=MAX_WEBHOOKS)
         return [from_document(document, Webhook) for document in found]
 
@@ -56,7 +58,9 @@ class Webhooks:
         return bool(await self._webhooks.update({"_id": webhook_id}, {"$set": dict(fields)}))
 
     async def remove(self, webhook_id: str) -> None:
-        """The webhook is removed first, so that a delivery in progress finds it gone."""
+        """Remove a webhook and its deliveries. The webhook is removed first, so that a delivery in
+        progress finds it gone.
+        """
         await self._webhooks.delete({"_id": webhook_id})
         await self._deliveries.delete({"webhook": webhook_id})
 
@@ -66,14 +70,14 @@ class Webhooks:
         await self._webhooks.update(query, {"$set": fields})
 
     async def put(self, deliveries: Sequence[Delivery]) -> None:
-        """Store the new ones; the others keep their state."""
+        """Store new deliveries; existing ones keep their state."""
         if deliveries:
             await self._deliveries.insert_missing(
                 [to_document(delivery) for delivery in deliveries]
             )
 
     async def due(self, webhook_id: str, now: datetime, limit: int) -> list[str]:
-        """The ids of deliveries that are due, the longest due first."""
+        """The ids of due deliveries, the one that is due longest first."""
         query = {"webhook": webhook_id, "state": _OPEN, "due_at": {"$lte": now}}
         found = await self._deliveries.find(query, ["_id"], sort="due_at", limit=limit)
         return [document["_id"] for document in found]
@@ -90,7 +94,7 @@ class Webhooks:
     async def settle(
         self, delivery: Delivery, claim: str, attempt: Attempt | None, fields: Mapping[str, Any]
     ) -> bool:
-        """Write the result of an attempt; False if the claim ended and another desk took over."""
+        """Write the result of an attempt; False if the claim expired and another desk took over."""
         change: dict[str, Any] = {"$set": {"claimed_by": None, **fields}}
         if attempt is not None:
             pushed = {"$each": [to_document(attempt)], "$slice": -_KEPT_ATTEMPTS}

@@ -24,14 +24,14 @@ RESOLVE_TIMEOUT_S = 5.0
 
 
 class AddressRefusedError(DeliveryError):
-    """Nothing was sent, because of the address of the name."""
+    """Nothing was sent, because of the address that the name resolves to."""
 
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name, as the system resolves it. Raises DeliveryError."""
+    """The addresses of a name, resolved by the system. Raises DeliveryError."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
@@ -79,8 +79,8 @@ class WebhookSender:
     def check(self, url: str) -> Target:
         """The target of a URL. Raises InvalidUrlError, RefusedAddressError for an address as host.
 
-        A name is resolved only at delivery, so that whoever adds webhooks does not learn which
-        names exist.
+        A name is resolved only at delivery, so that adding webhooks does not reveal which names
+        exist.
         """
         target = parse_target(url)
         if is_address(target.host):
@@ -89,7 +89,7 @@ class WebhookSender:
 
 
 def _keys(webhook: Webhook, now: datetime) -> list[str]:
-    """The secret, and the one before it while receivers change over."""
+    """The secret, and also the previous one during a rotation."""
     keys = [webhook.secret]
     if webhook.previous_secret and webhook.previous_until and now < webhook.previous_until:
         keys.append(webhook.previous_secret)

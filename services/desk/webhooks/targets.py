@@ -35,7 +35,7 @@ _SPECIAL_V6 = tuple(
 
 
 class InvalidUrlError(ValueError):
-    """A URL that no webhook can have; the message says how to fix it."""
+    """A URL that cannot be used for a webhook. The message says how to fix it."""
 
 
 class RefusedAddressError(Exception):

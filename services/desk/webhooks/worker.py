@@ -1,7 +1,7 @@
 """Sends deliveries that are due. Any desk can send any delivery, but never two desks the same one
 at a time.
 
-Each webhook has a few places, so that a receiver that does not answer delays no other.
+Each webhook has a few slots, so that a receiver that does not respond does not delay others.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class WebhookWorker:
                 task.cancel()
 
     async def _pause(self, stopping: "asyncio.Future[bool]") -> None:
-        """Wait until something is due, a place is free again, or `stop` is requested."""
+        """Wait until something is due, a slot is free again, or `stop` is requested."""
         woken = asyncio.ensure_future(self._woken.wait())
         either: set[asyncio.Future[Any]] = {woken, stopping}
         await asyncio.wait(either, timeout=SWEEP_INTERVAL_S, return_when=asyncio.FIRST_COMPLETED)

@@ -49,7 +49,7 @@ class Browser:
 
 @asynccontextmanager
 async def browse_queue(broker: Broker, queue: str) -> AsyncIterator[Browser]:
-    """Browse a queue; messages that are not removed return to their places.
+    """Browse a queue. Messages that are not removed return to their places.
 
     Raises TransientError.
     """
@@ -59,7 +59,7 @@ async def browse_queue(broker: Broker, queue: str) -> AsyncIterator[Browser]:
     try:
         yield Browser(source)
     except asyncio.CancelledError:
-        # a call may be unfinished, and the driver would wait for its answer; the channel closes
+        # a call may be unfinished, and the driver would wait for its response; the channel closes
         # with the connection
         raise
     except BaseException:

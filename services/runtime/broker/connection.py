@@ -28,8 +28,8 @@ from services.runtime.masking import mask_secrets
 
 log = get_logger(__name__)
 
-# The broker closes a frozen connection within about two of these; the driver notices a silent
-# broker after three and a half.
+# The broker closes a frozen connection after about two of these. The driver notices a silent broker
+# after three and a half.
 HEARTBEAT_S = 6
 CONNECT_TIMEOUT_S = 15.0
 CONSUME_PATIENCE_S = 20.0
@@ -39,7 +39,7 @@ RELEASE_S = 5.0
 
 
 class LeaderlessError(TransientError):
-    """The broker answers, but a queue that is consumed here has no leader."""
+    """The broker responds, but a queue that is consumed here has no leader."""
 
 
 class Broker:
@@ -58,10 +58,10 @@ class Broker:
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str, name: str) -> AsyncIterator["Broker"]:
-        """A connection that the broker lists as `name`, to the first of its hosts that answers.
+        """A connection that the broker lists as `name`, to the first of its hosts that responds.
 
-        The hosts are tried in a random order, so that services spread over the nodes, and a node
-        that is dead is not always the first.
+        The hosts are tried in a random order, so that services spread over the nodes, and a dead
+        node is not always tried first.
         """
         connection = await _connect(url, name)
         try:
@@ -100,7 +100,7 @@ class Broker:
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
         """Publish together and wait for all confirms.
 
-        Raises the first failure once all have ended.
+        Once all have ended, raises the first failure.
         """
         started_s = time.monotonic()
         try:
@@ -130,8 +130,9 @@ class Broker:
             )
 
     async def consume(self, queue: str, prefetch: int) -> Deliveries:
-        """The deliveries of `queue`, on a channel of their own, with at most `prefetch`
-        unacknowledged."""
+        """The deliveries of `queue`, on a separate channel, with at most `prefetch` unacknowledged
+        ones.
+        """
         deliveries = Deliveries(queue)
         with translate_driver_errors(f"consume {queue}"):
             channel = await self.open_channel(prefetch)
@@ -233,7 +234,7 @@ class PrivateQueue:
     async def release(self) -> None:
         """Delete the queue, so that another connection can declare it at once. Never raises.
 
-        It ends with the connection if the broker does not answer, as during an alarm.
+        If the broker does not respond, as during an alarm, the queue ends with the connection.
         """
         self._channel.close_callbacks.clear()
         try:
@@ -255,7 +256,7 @@ def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:
 
 
 async def _connect(url: str, name: str) -> AbstractConnection:
-    """Raises TransientError of the last host if none answers."""
+    """Raises the TransientError of the last host if none responds."""
     urls = urls_of(url)
     timeout_s = CONNECT_TIMEOUT_S if len(urls) == 1 else CONNECT_TIMEOUT_ONE_OF_SEVERAL_S
     *others, last = random.sample(urls, k=len(urls))

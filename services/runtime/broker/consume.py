@@ -1,4 +1,4 @@
-"""The main loop of a consumer: take a batch from a queue, handle it, acknowledge it last."""
+"""The main loop of a consumer: take a batch from a queue, handle it, then acknowledge it."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ log = get_logger(__name__)
 
 REQUEUE_EVERY_S = 30.0  # deferred messages
 MAX_UNKNOWN = (
-    100  # after this many unreadable messages, this version is the older one and leaves the rest
+    100  # after so many unreadable messages, this is the older version, and leaves the rest
 )
 
 
@@ -36,7 +36,8 @@ async def handle_batches(
     decode: Callable[[bytes], object],
     known: KnownNames | None = None,
 ) -> None:
-    """Handle `queue` in batches of up to `batch` messages until `stop`; finish the current batch.
+    """Handle `queue` in batches of up to `batch` messages until `stop`, and finish the current
+    batch.
 
     If `handle` raises, the loop ends and nothing of the batch is acknowledged. Meanwhile, deferred
     messages that `decode` now reads, or whose name is now `known`, are requeued.

@@ -14,9 +14,9 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-# RabbitMQ writes down a new quorum queue or stream up to a second after it says that it is there.
-# If it is killed before that, the queue comes back without messages and never gets a leader
-# (rabbitmq/rabbitmq-server issue 15725).
+# RabbitMQ may persist a new quorum queue or stream up to a second after it confirms the
+# declaration. If it is killed before that, the queue comes back without messages and never gets a
+# leader (rabbitmq/rabbitmq-server issue 15725).
 SETTLE_S = 1.5
 _LEADER_PATIENCE_S = 10.0  # an election takes a second
 _ARCHIVE_PATIENCE_S = 10.0
@@ -25,9 +25,9 @@ _ARCHIVE_PATIENCE_S = 10.0
 async def declare(connection: AbstractConnection, topology: Topology) -> None:
     """Make every exchange, queue and binding exist. Existing queues keep their arguments.
 
-    Exchanges come last, once the queues are on the broker's disk; before that nobody can publish.
-    So if an exchange is missing, no queue ever held a message, and a queue without a leader may be
-    recreated. Raises TransientError and the driver's errors.
+    Exchanges come last, once the queues are on the broker's disk; before that, nobody can publish.
+    If an exchange is missing, no queue ever contained a message, and a queue without a leader may
+    be recreated. Raises TransientError and the driver's errors.
     """
     fresh = bool(topology.queues) and not await _exchanges_exist(connection, topology)
     served = [
@@ -65,10 +65,9 @@ async def _exchanges_exist(connection: AbstractConnection, topology: Topology) -
 
 
 async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
-    """Declare a queue; False for an inessential one that the broker cannot serve within a time
-    limit.
+    """Declare a queue; False for an optional one that the broker cannot serve within a time limit.
 
-    Nothing is routed to such a queue, so mail flows without it.
+    Nothing is then routed to that queue, so that mail flows without it.
     """
     deadline = time.monotonic() + _ARCHIVE_PATIENCE_S
     while True:

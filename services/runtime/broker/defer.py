@@ -1,10 +1,10 @@
 """Messages of a process or mailbox that this service's settings do not know yet.
 
-During a rollout of new settings, some replicas know a new process and others do not. For the
-others its messages are newer, not wrong: they wait in `<queue>.newer` until a replica that knows
-the name requeues them. A message whose name stays unknown for PATIENCE_S is requeued too, and
-parked with that reason. The time counts from the first deferral, which is in the message's
-header, so it survives restarts.
+During a rollout of new settings, some replicas know a new process and others do not yet. For the
+others, its messages are newer, not invalid: they wait in `<queue>.newer` until a replica that knows
+the name requeues them. A message whose name stays unknown for PATIENCE_S is also requeued, and its
+mail is parked for that reason. The time counts from the first deferral, which is in a header of the
+message and therefore survives restarts.
 """
 
 import time
@@ -21,13 +21,13 @@ from services.runtime.settings import Settings
 
 log = get_logger(__name__)
 
-PATIENCE_S = 600.0  # a rollout takes minutes; after this the name is a mistake or was removed
+PATIENCE_S = 600.0  # a rollout takes minutes; after this time, the name is a mistake or was removed
 WAITS_FOR = "x-mailcase-waits-for"
 WAITS_SINCE_MS = "x-mailcase-waits-since-ms"
 
 
 class KnownNames:
-    """The processes, the mailboxes and the rules for fields (by their hashes) of the settings."""
+    """The processes, the mailboxes and the rules for fields (by their hashes) in the settings."""
 
     def __init__(
         self, processes: Collection[str], mailboxes: Collection[str], rules: Collection[str] = ()
@@ -56,7 +56,9 @@ class KnownNames:
         return next((name for name in asked if name not in self._names), None)
 
     def waits_in_vain(self, headers: Mapping[str, Any]) -> bool:
-        """Whether a deferred message has to keep waiting: its name is unknown and time is left."""
+        """Whether a deferred message must keep waiting: its name is unknown and there is time
+        left.
+        """
         name = headers.get(WAITS_FOR)
         return name is not None and name not in self._names and not is_out_of_time(headers)
 
@@ -78,7 +80,8 @@ def unknown_evidence(name: str) -> str:
 
 
 async def defer(broker: Broker, queue: str, delivery: Delivery, name: str) -> None:
-    """Move a message of `queue` to where it waits for a replica that knows `name`.
+    """Move a message of `queue` to the deferred queue, where it waits for a replica that knows
+    `name`.
 
     Raises TransientError.
     """

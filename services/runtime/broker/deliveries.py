@@ -26,10 +26,11 @@ BATCH_BYTES = (
 
 
 class Deliveries:
-    """The deliveries of one queue in batches: what waits, up to a limit, without waiting for more.
+    """The deliveries of one queue in batches: all that wait, up to a limit, without waiting for
+    more.
 
-    Here and in publishing, aiormq's channel is used below aio-pika's: a message object and a task
-    for each message cost a third of the total.
+    Here and for publishing, aiormq's channel is used instead of aio-pika's: a message object and a
+    task for each message would cost a third of the total time.
     """
 
     def __init__(self, queue: str) -> None:

@@ -19,7 +19,7 @@ DRIVER_ERRORS = (
 _OBJECT = re.compile(r"<(\w[\w.]*)(?: object|: [^>]*)? at 0x[0-9a-f]+>")  # Python's default repr
 
 
-class translate_driver_errors:  # noqa: N801 - reads as a word in a with statement
+class translate_driver_errors:  # noqa: N801 - reads like a function in a with statement
     """A context manager that raises TransientError for driver errors, and names what was
     attempted.
     """
@@ -62,7 +62,7 @@ def _describe(error: BaseException | None) -> str:
 def _is_cancelled_by_driver(error: BaseException | None) -> bool:
     """Whether the driver cancelled one of its futures because a connection ended.
 
-    Nobody asked for the current task to be cancelled then.
+    The current task itself was then not cancelled.
     """
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()

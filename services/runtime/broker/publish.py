@@ -1,9 +1,9 @@
 """Publishing many messages at once on one channel, and their confirms.
 
-The driver's `basic_publish` takes a task, a time limit and the channel's lock for each message.
-Here the lock is taken once for all messages that go to the socket together. Unconfirmed messages
-are registered in the channel as after `basic_publish`, so that confirms, returns and the end of the
-channel find them there.
+The driver's `basic_publish` needs a task, a time limit and the channel's lock for each message.
+Here the lock is taken once for all messages that are written to the socket together. Unconfirmed
+messages are registered in the channel as by `basic_publish`, so that confirms, returns and the end
+of the channel find them.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from pamqp.header import ContentHeader
 from services.runtime.broker.deliveries import PUBLISHED_AT_MS
 from services.runtime.broker.messages import Outgoing
 
-# The same time as the fetcher waits for a receipt. Without it, a queue that lost its leader or a
+# As long as the fetcher waits for a receipt. Without this limit, a queue that lost its leader or a
 # broker that lost the confirm would block the publisher forever, without an error.
 CONFIRM_PATIENCE_S = 300.0
-# of bodies that are written to the socket together, so that no batch is copied as a whole
+# bytes of bodies that are written to the socket together, so that no batch is copied as a whole
 WRITE_BYTES = 256 * 1024
 
 # The wait after a later message of the channel was confirmed. If a link of the cluster lost data of
@@ -33,7 +33,7 @@ WRITE_BYTES = 256 * 1024
 OVERTAKEN_PATIENCE_S = 30.0
 PROBE_KEY = "mailcase.probe"  # of the default exchange; no queue has this name
 
-_LOOKS = 200  # for an alarm, in the time of CONFIRM_PATIENCE_S
+_LOOKS = 200  # for checking for an alarm during CONFIRM_PATIENCE_S
 _PERSISTENT = 2
 _Identified = tuple[str, Outgoing]
 
@@ -41,11 +41,12 @@ _Identified = tuple[str, Outgoing]
 async def publish(
     channel: aiormq.Channel, messages: Sequence[Outgoing]
 ) -> list[BaseException | None]:
-    """Publish all and wait for all confirms; for each message None, or its failure.
+    """Publish all and wait for all confirms; returns None or the failure of each message.
 
     A `mandatory` message that reaches no queue is a failure. Raises the driver's errors if the
     channel is closed, and TimeoutError if confirms do not come although the broker has no alarm;
-    during an alarm they are awaited for as long as it lasts. The channel must have confirms.
+    during an alarm, they are awaited for as long as it lasts. The channel must have confirms
+    enabled.
     """
     # returned by its id
     identified = [(message.message_id or uuid.uuid4().hex, message) for message in messages]
@@ -81,8 +82,8 @@ async def _all_done(channel: aiormq.Channel, confirms: dict[int, asyncio.Future[
 
 
 async def _probe(channel: aiormq.Channel) -> None:
-    """Publish a message that no queue takes. The broker confirms it at once, which shows that the
-    link works.
+    """Publish a message that no queue receives. The broker confirms it at once, which shows that
+    the link works.
     """
     probe_id = uuid.uuid4().hex
     message = Outgoing("", PROBE_KEY, b"", "Probe.v1", probe_id, mandatory=False)
@@ -95,8 +96,8 @@ async def _probe(channel: aiormq.Channel) -> None:
 
 
 def _later_confirmed(channel: aiormq.Channel, number: int) -> bool:
-    """Whether the broker confirmed a later message, which shows that the link delivered this one as
-    well.
+    """Whether the broker confirmed a later message, which shows that the link also delivered this
+    one.
     """
     later = range(number + 1, channel.delivery_tag + 1)
     return any(number not in channel.confirmations for number in later)

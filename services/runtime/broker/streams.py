@@ -15,7 +15,7 @@ from services.runtime.broker.connection import Broker
 from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.errors import TransientError
 
-SILENCE_S = 30.0  # the wait for a stream that has messages and delivers none
+SILENCE_S = 30.0  # how long to wait for a stream that has messages but delivers none
 _PREFETCH = 200  # a stream requires a prefetch; mails have at most a MiB, so memory is bounded
 
 Start = int | datetime | Literal["first", "last"]
@@ -49,7 +49,8 @@ class Stream:
         if self._last is not None:
             last, self._last = self._last, None
             with translate_driver_errors(f"read {self.name}"):
-                await last.ack(multiple=True)  # not the stream's memory, only the credit for more
+                # Releases only the credit for more messages; a stream keeps them.
+                await last.ack(multiple=True)
         try:
             async with asyncio.timeout(patience_s):
                 await self._arrived.wait()
@@ -74,8 +75,8 @@ class Stream:
 async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
     """Start reading. Raises TransientError.
 
-    A time starts at the chunk that holds it, so older messages come too (rabbitmq.com/docs/streams,
-    consuming).
+    Reading from a time starts at the chunk that contains it, so older messages are delivered, too
+    (rabbitmq.com/docs/streams, consuming).
     """
     with translate_driver_errors(f"read {name}"):
         channel = await broker.open_channel(_PREFETCH)
@@ -88,10 +89,10 @@ async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
 async def last_offset(broker: Broker, name: str, quiet_s: float = 1.0) -> int | None:
     """The offset of the last message of the stream, None if it is empty. Raises TransientError.
 
-    AMQP does not report it, but the last chunk of messages can be read. It ends when no message
-    arrives for `quiet_s` seconds. Messages that arrive later were published after this call. A
-    stream that holds messages, as the broker counts them, and delivers none is an error and not an
-    empty stream: a replay would end without having done anything.
+    AMQP does not report the offset, but the last chunk of messages can be read. The chunk ends when
+    no message arrives for `quiet_s` seconds; later messages were published after this call. If the
+    broker counts messages in the stream but delivers none, that is an error, not an empty stream: a
+    replay would otherwise end without having done anything.
     """
     stream = await read_stream(broker, name, "last")
     last = None

@@ -24,13 +24,13 @@ MAIL_QUEUES: Final = (ROUTER_MAIL, CASE_WRITER_COMMANDS, SENDER_WORK)
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 ACCESS_CHANGED: Final = AccessChanged.ROUTING_KEY
 
-# No limit in practice. Quorum queues count every redelivery, also those caused by an outage or a
-# killed service, and no outage may make a mail a dead letter. RabbitMQ 4 applies 20 if none is
-# given. A service sees for itself that a mail fails; a mail that kills the case writer is read in a
-# process of its own from the sixth delivery on.
+# No limit in practice. Quorum queues count every redelivery, even those caused by an outage or a
+# killed service, and no outage may make a mail a dead letter. Without this argument, RabbitMQ 4
+# applies a limit of 20. Services notice by themselves that a mail fails; a mail that kills the case
+# writer is read in a process of its own from the sixth delivery on.
 DELIVERY_LIMIT: Final = 1_000_000
 
-# Some 700,000 events.
+# about 700,000 events
 EVENT_BACKLOG_BYTES: Final = 512 * 1024 * 1024
 
 
@@ -51,7 +51,7 @@ class Queue:
     name: str
     arguments: dict[str, Any]
     bindings: tuple[Binding, ...] = ()
-    essential: bool = True  # False: mail flows without it if the broker cannot serve it
+    essential: bool = True  # if false, mail flows without the queue if the broker cannot serve it
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,12 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
 
 
 def dead_name(queue: str) -> str:
-    """The queue of the dead letters of `queue`: messages that break its contract."""
+    """The queue of the dead letters of `queue`."""
     return f"{queue}.dead"
 
 
 def newer_name(queue: str) -> str:
-    """The deferred queue of `queue`: messages whose contract is newer than the service that got
-    them.
-    """
+    """The deferred queue of `queue`: messages that are newer than the service that got them."""
     return f"{queue}.newer"
 
 
@@ -144,10 +142,10 @@ def _work_queue(name: str, *bindings: Binding) -> Queue:
 
 
 def _event_queue(name: str, *bindings: Binding) -> Queue:
-    """A queue of events whose consumer an installation need not have.
+    """A queue of events whose consumer is optional in an installation.
 
-    Beyond a size, it drops its oldest events: their effects can be rebuilt from the database,
-    whereas a broker with a full disk stops all mail.
+    Beyond a size, it drops its oldest events: their effects can be rebuilt from the database, while
+    a full disk of the broker would stop all mail.
     """
     arguments: dict[str, str | int] = {
         "x-queue-type": "quorum",
@@ -164,7 +162,7 @@ def private_queue_name(name: str) -> str:
 
 
 def receipts_queue(mailbox: str, replica: str) -> str:
-    """The exclusive queue of a mailbox's receipts; its name differs between replicas, so that none
+    """The exclusive queue of a mailbox's receipts. Replicas use different names, so that none
     blocks another.
     """
     return f"fetcher.receipts.{mailbox}.{replica}"

@@ -1,9 +1,9 @@
-"""Address lists of a header (RFC 5322 section 3.4), read as mail programs really write them. Never
+"""Parses address lists of a header (RFC 5322 section 3.4) as mail programs really write them. Never
 raises.
 
-The address in angle brackets is the one that counts, whatever precedes it: in `jan@bank.example
-<evil@z.example>` the mail is from evil@z.example. Display names are decoded after parsing, so that
-an encoded comma cuts nothing.
+The address in angle brackets counts, whatever precedes it: a mail from `jan@bank.example
+<evil@z.example>` is from evil@z.example. Display names are decoded after parsing, so that an
+encoded comma does not split them.
 """
 
 import re
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     | (?P<plain>[^"<>,;:()\\=\[]++|.)""",
     re.VERBOSE | re.DOTALL,
 )
-# The form of nearly all fields: one name, perhaps quoted, and one address, in plain letters.
+# The form of nearly all fields: one name, perhaps quoted, and one address, in ASCII.
 _USUAL = re.compile(
     rb"""(?:"([A-Za-z0-9\ ._'-]*+)"|([A-Za-z0-9\ ._'-]*+))\s*+
     <([A-Za-z0-9._%+-]{1,64}+)@([A-Za-z0-9][A-Za-z0-9.-]{0,200}+)>""",
@@ -74,9 +74,9 @@ def base_address(address: str) -> str:
 def parse_addresses(raw: bytes, charset: str | None = None) -> list[Address]:
     """The addresses of one header value, in order; at most `MAX_ADDRESSES`.
 
-    A value without any address gives its names (`From: Jan Kowalski`); an empty group
-    (`undisclosed-recipients:;`) gives nothing. `charset` is for names beyond ASCII that are not
-    UTF-8, see `header_text`.
+    A value without any address returns its names (`From: Jan Kowalski`); an empty group
+    (`undisclosed-recipients:;`) returns nothing. `charset` applies to names beyond ASCII that are
+    not UTF-8; see `header_text`.
     """
     usual = _USUAL.fullmatch(raw)
     if usual:
@@ -106,19 +106,19 @@ def _read(raw: bytes, charset: str | None, *, brackets_are_comments: bool) -> "_
 
 
 class _Reader:
-    """Takes tokens one by one; a comma ends an entry, a bracketed address completes one."""
+    """Reads token by token. A comma ends an entry; a bracketed address completes one."""
 
     def __init__(self, charset: str | None, *, brackets_are_comments: bool) -> None:
         self._charset = charset
         self.found: list[Address] = []
         self._phrase: list[bytes] = []
-        self._comments: list[bytes] = []  # those of the entry that stand outside its address
+        self._comments: list[bytes] = []  # those of the entry that are outside its address
         self._comment: list[bytes] = []
         self._depth = 0
         self._brackets_are_comments = brackets_are_comments
-        self._is_refused = False  # the entry's angle brackets hold no address
+        self._is_refused = False  # the entry's angle brackets contain no address
         self._after_comment = False
-        self._quoted = b""  # the quoted text just taken, which a following `@` makes a local part
+        self._quoted = b""  # the quoted text just read, which is a local part if `@` follows
         self._before_quoted = (0, 0)  # phrases and comments before it
         self._names: list[
             bytes
@@ -236,7 +236,9 @@ class _Reader:
             self.found[-1] = Address(self._name(comment), self.found[-1].address)
 
     def _bare(self, phrase: bytes, comment: bytes) -> None:
-        """`jan@x.example (Jan Kowalski)`, or words with an address among them."""
+        """The entry without angle brackets: `jan@x.example (Jan Kowalski)`, or words with an
+        address among them.
+        """
         words = _glued(phrase)
         for index in reversed(range(len(words))):
             before, _, word = words[index].rpartition(b"<")  # `Jan <jan@x.example`, never closed
@@ -250,10 +252,11 @@ class _Reader:
 
 
 def _glued(phrase: bytes) -> list[bytes]:
-    """The words of a phrase; blanks around the `@` and the dots of an address separate nothing.
+    """The words of a phrase. Spaces around the `@` and the dots of an address do not separate
+    words.
 
-    RFC 5322 section 4.4 still allows `jan @ x . example`. `Jan K. jan@x.example` keeps its blank: a
-    dot that is only followed by a blank is the end of a word, but in `jan@x. example`.
+    RFC 5322 section 4.4 still allows `jan @ x . example`. `Jan K. jan@x.example` keeps its space: a
+    dot that is only followed by a space ends a word, except in `jan@x. example`.
     """
     words: list[bytes] = []
     goes_on = False
@@ -296,7 +299,7 @@ def _short(name: str) -> str:
 def _address(raw: bytes) -> str:
     if not raw.isascii():
         try:
-            # RFC 6532 section 3.2: UTF-8 and nothing else; a guessed letter is another address
+            # RFC 6532 section 3.2: only UTF-8; with a guessed letter it would be another address
             raw.decode()
         except UnicodeDecodeError:
             return ""
@@ -323,10 +326,11 @@ def _clean(text: str) -> str:
 
 
 def _local_part(text: str) -> str:
-    """The local part, with quotes only if it needs them (RFC 5321 section 4.1.2); then they are
-    part of its name.
+    """The local part, quoted only if necessary (RFC 5321 section 4.1.2); the quotes are then part
+    of it.
 
-    "" if it holds what no local part may hold: leaving that out would invent an address.
+    "" if it contains characters that no local part may contain: leaving them out would invent an
+    address.
     """
     if text.startswith('"') and text.endswith('"') and len(text) > 2:
         inner = text[1:-1]

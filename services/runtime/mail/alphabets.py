@@ -1,14 +1,14 @@
-"""What letters beyond ASCII each language has, and words that show their positions. Data only.
+"""The letters beyond ASCII of each language, and words that show their usual positions. Data only.
 
-The letters of the words and their neighbors count, and to a small degree the word itself. The words
-were chosen so that frequent letters are in their frequent places. Frequencies are rough; only their
-ratios matter.
+The letters of the words and their neighbors count, and to a small degree the words themselves. The
+words were chosen so that frequent letters are in their usual positions. Frequencies are rough; only
+their ratios matter.
 """
 
-# ruff: noqa: RUF001 - letters that look like others are what this is about
+# ruff: noqa: RUF001 - it is about letters that look like others
 
-# By language: letters from the most to the least frequent; words with such letters; frequent words
-# without.
+# By language: letters from the most to the least frequent, words with such letters, frequent words
+# without them.
 LATIN: dict[str, tuple[str, str, str]] = {
     "pl": (  # Polish
         "łęąóśżćńź",
@@ -330,7 +330,7 @@ OTHER_SCRIPTS: dict[str, tuple[str, str]] = {
     ),
 }
 
-# Alphabets of further languages: they explain what is declared, and are never guessed.
+# Alphabets of further languages: they can confirm a declared charset, but are never guessed.
 FURTHER_LATIN = (
     "àèéíïóòúüç·",  # Catalan
     "ëç",  # Albanian

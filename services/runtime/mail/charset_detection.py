@@ -1,15 +1,16 @@
 """Detects the code page of bytes by the letters that they would be. Pure, bounded, never raises.
 
-Each page is tried with each language that is written in it. A reading is better the more frequent
-its letters are in that language, and the more often they are next to their usual neighbors; letters
-that the language does not have, signs within words (`p³atne`) and capitals after lower-case letters
-(`оПХБЕР`) speak against it.
+Each page is tried with each of its languages. A reading scores higher the more frequent its letters
+are in that language, and the more often they are next to their usual neighbors. It scores lower
+with letters that the language does not have, signs inside words (`p³atne`) and capitals after
+lower-case letters (`оПХБЕР`).
 
 A declared page is overruled only if it makes nonsense of a third of the words and another page
-makes good words of them all: what a language of the declared page explains stays as declared.
+makes valid words of all of them. Words that are valid in a language of the declared page are not
+overruled.
 """
 
-# ruff: noqa: RUF001 - characters that look like others are what this is about
+# ruff: noqa: RUF001 - it is about characters that look like others
 import math
 from collections import Counter
 from functools import cache, lru_cache
@@ -36,11 +37,11 @@ from services.runtime.mail.code_pages import (
 
 SAMPLE_BYTES = 4096  # enough letters to tell code pages apart, whatever the size of the mail
 _MAX_WORDS = 60
-_MAX_LETTERS = 250  # beyond ASCII, in different words
+_MAX_LETTERS = 250  # letters beyond ASCII, in different words
 _MAX_WORD_BYTES = 40
 _FEW_WORDS = 5
 _BEFORE_BYTES = 200
-_WINDOW_BYTES = 16_384  # looked through if its beginning has hardly a letter beyond ASCII
+_WINDOW_BYTES = 16_384  # searched if the beginning contains hardly any letters beyond ASCII
 _HEAD_LETTERS = 200
 _FEWEST_LETTERS = 30
 
@@ -51,17 +52,17 @@ _MISPLACED = -6.5
 _SEEN, _UNSEEN = 0.5, -0.7  # a neighbor
 _KNOWN_WORD = 2.0
 _STOP_WORD, _STOP_WORDS = 1.2, 8.0
-_LONELY = (-6.0, -4.0, -2.0)  # none, one or two letters are hardly a text in a script of its own
-_MARGIN = 6.0  # by which another reading must be better than the declared one
+_LONELY = (-6.0, -4.0, -2.0)  # so few letters are hardly a text in another script
+_MARGIN = 6.0  # by which another reading must score higher than the declared one
 _WIDE_MARGIN = 10.0  # the same if most words could be words of some language, but of no single one
 _MARGIN_OF_LETTER = 0.4
-_FREQUENT_LETTER = -3.6  # per letter, in a script of its own: what running text is at least
+_FREQUENT_LETTER = -3.6  # per letter, in another script: the minimum of running text
 _FREQUENT_AT_ONCE = -3.4  # the same without regard to neighbors
 _BONUS = _STOP_WORDS + 1.0  # the most that a language gets in addition to its letters and words
-_GOOD_LETTER = -3.65  # the same for what overrules: an alphabet typed in its order is worse
+_GOOD_LETTER = -3.65  # the same for overruling; the letters of an alphabet in order score lower
 
-# What is declared is judged as the page that contains it: the Encoding Standard (section 4.2) reads
-# ISO-8859-1 so.
+# A declared page is judged as the superset with which the Encoding Standard (section 4.2) replaces
+# it.
 _JUDGED_AS = {"iso8859-1": "cp1252", "koi8-r": "koi8-u"}
 _WINDOWS_SISTER = {
     "iso8859-1": "cp1252",
@@ -97,15 +98,16 @@ def detect(data: bytes) -> str:
 
 
 def overruled(data: bytes, codec: str) -> str | None:
-    """The page that `data` is really in, though `codec` was declared; None if the declaration may
-    be true.
+    """The page that `data` is really in, although `codec` was declared; None if the declaration may
+    be right.
     """
     window = _window(data)
     high = window.translate(None, _ASCII)
     judged = _JUDGED_AS.get(codec, codec)
     has_controls = codec in _WINDOWS_SISTER and len(high.translate(None, _NOT_C1)) > 0
     if has_controls:
-        judged = _WINDOWS_SISTER[codec]  # printable there, and controls in what was declared
+        # Printable there, but control characters in the declared page.
+        judged = _WINDOWS_SISTER[codec]
     if judged in PAGES and not _is_explained_at_once(window[:SAMPLE_BYTES], high, judged):
         words = _words(window)
         margin = _margin(words, judged)
@@ -125,7 +127,7 @@ def overruled(data: bytes, codec: str) -> str | None:
 
 
 def _window(data: bytes) -> bytes:
-    """The bytes that are looked at: those from a little before the first one beyond ASCII."""
+    """The bytes that are examined, beginning shortly before the first one beyond ASCII."""
     try:
         data.decode("ascii")
     except UnicodeDecodeError as error:
@@ -143,9 +145,7 @@ def is_text(data: bytes, codec: str) -> bool:
 
 
 def is_expected(text: str) -> bool:
-    """Whether all characters beyond ASCII are letters of a language known here, or the usual
-    signs.
-    """
+    """Whether all characters beyond ASCII are letters of a known language, or common signs."""
     return all(
         letter < "\x80" or letter in SIGNS or letter in all_letters() for letter in small(text)
     )
@@ -195,8 +195,8 @@ def _words(window: bytes) -> _Words:
 
 
 def _best(words: _Words) -> tuple[str, float]:
-    """The page that reads these words best, the first of equals; what cannot be the best is not
-    scored.
+    """The page with the highest score for these words, the first of equals. Pages that cannot win
+    are not scored.
     """
     bounds = {page: _bound(words, page) for page in PAGES}
     best, best_score = "cp1252", -math.inf
@@ -219,7 +219,7 @@ def _bound(words: _Words, page: str) -> float:
 
 
 def _score(words: _Words, page: str) -> float:
-    """How good a text these words are in the likeliest language of `page`."""
+    """The score of these words in the likeliest language of `page`."""
     languages, likely = PAGES[page]
     texts = [decoded(word, page) for word in words.high]
     structure = sum(map(_structure, texts))
@@ -242,8 +242,8 @@ def _language_score(texts: list[str], ascii_words: frozenset[str], name: str) ->
 
 @lru_cache(maxsize=4096)
 def _word_score(text: str, name: str) -> float:
-    """Letters by their frequency and their neighbors; `_structure` has the characters that are not
-    letters of any language.
+    """The score of a word's letters, by their frequency and their neighbors. `_structure` scores
+    the characters that are not letters of any language.
     """
     low, language = small(text), language_of(name)
     score = _KNOWN_WORD if low in language.words else 0.0
@@ -268,8 +268,8 @@ def _word_score(text: str, name: str) -> float:
 
 @lru_cache(maxsize=4096)
 def _structure(text: str) -> float:
-    """What speaks against a word in any language: signs and capitals at the wrong place, characters
-    of no text.
+    """The penalties of a word in any language: misplaced signs and capitals, and characters that no
+    text contains.
     """
     score = 0.0
     in_capitals = sum(map(str.isupper, text)) * 2 > len(text)
@@ -310,8 +310,8 @@ def _sign(before: str, sign: str, after: str) -> float:
 
 
 def _is_word(text: str, page: str) -> bool:
-    """Whether some language of the page may have this word; a row of many letters beyond ASCII is
-    none in most.
+    """Whether a language of the page may have this word. In most languages, a long run of letters
+    beyond ASCII is not a word.
     """
     if _structure(text) <= _MISPLACED:
         return False
@@ -331,8 +331,8 @@ def _is_word(text: str, page: str) -> bool:
 
 
 def _explains(words: _Words, page: str) -> bool:
-    """Whether one language of the page has all letters of all words; and they are words, in scripts
-    of their own.
+    """Whether one language of the page has all letters of all words. In other scripts, the words
+    must also be plausible.
     """
     texts = [decoded(word, page) for word in words.high]
     letters = {
@@ -353,9 +353,10 @@ def _explains(words: _Words, page: str) -> bool:
 
 
 def _is_explained_at_once(sample: bytes, high: bytes, page: str) -> bool:
-    """The same for nearly all true declarations, seen in bytes: one language has all these letters.
+    """A fast version of `_explains` for nearly all correct declarations, on bytes: one language has
+    all these letters.
 
-    Not asked if words of another script may look like letters of this one, or if a sign is in a
+    Not used if words of another script may look like letters of this one, or if a sign is inside a
     word.
     """
     seen = set(high[:SAMPLE_BYTES])

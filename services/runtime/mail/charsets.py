@@ -1,5 +1,4 @@
-"""Decodes bytes of a mail: by the declared charset if it is true, else by repair. Never raises, for
-any bytes.
+"""Decodes bytes of a mail by the declared charset, or by repair if it is wrong. Never raises.
 
 Detection overrules the declaration only if the declaration is impossible; see `charset_detection`.
 
@@ -64,9 +63,7 @@ for _page in (
     _CODECS[f"windows-{_page}"] = _CODECS[f"cp{_page}"] = _CODECS[f"ibm{_page}"] = _CODECS[
         f"cp-{_page}"
     ] = f"cp{_page}"
-_CODECS["iso-8859-9"] = _CODECS["iso8859-9"] = (
-    "cp1254"  # as the Encoding Standard has it: a superset
-)
+_CODECS["iso-8859-9"] = _CODECS["iso8859-9"] = "cp1254"  # a superset, as in the Encoding Standard
 
 _ASCII_BYTES = bytes(range(0x80))
 _AROUND_BYTES = 1000
@@ -80,9 +77,9 @@ _MENDED_BYTES = 1_000_000
 
 def decode(data: bytes, charset: str | None = None) -> tuple[str, bool]:
     """The text of `data`, and whether it had to be repaired: the charset was absent, unknown or
-    untrue for these bytes.
+    wrong for these bytes.
 
-    The text holds no lone surrogate and no byte order mark; bytes without a meaning become U+FFFD.
+    The text contains no lone surrogates and no byte order mark. Invalid bytes become U+FFFD.
     """
     codec = codec_of(charset)
     if codec == _UTF_8:
@@ -107,8 +104,8 @@ def codec_of(charset: str | None) -> str | None:
 
 
 def decode_unlabeled(data: bytes, charset: str | None) -> str:
-    """Bytes that name no charset, in a mail that names `charset` elsewhere: UTF-8 (RFC 6532) comes
-    first.
+    """The text of bytes without a charset, in a mail that names `charset` elsewhere. UTF-8 (RFC
+    6532) is tried first.
     """
     if codec_of(charset) in _DOUBLE_BYTE:
         try:
@@ -129,13 +126,13 @@ def is_utf_8(data: bytes) -> bool:
 
 
 def is_eight_bit(charset: str) -> bool:
-    """Whether this is a charset that bytes beyond ASCII may be in, other than UTF-8."""
+    """Whether this is a charset with bytes beyond ASCII, other than UTF-8."""
     codec = codec_of(charset)
     return codec is not None and codec not in _READERS and codec not in (_UTF_8, _ASCII)
 
 
 def _eight_bit(data: bytes, codec: str | None) -> tuple[str, bool]:
-    """Bytes beyond ASCII whose charset is one that any bytes may claim."""
+    """Decodes bytes beyond ASCII in a charset in which all bytes are valid."""
     text = _read_as_utf_8(data, codec)
     if text is not None:
         return text, True
@@ -151,18 +148,17 @@ def _eight_bit(data: bytes, codec: str | None) -> tuple[str, bool]:
 
 
 def _read_as_utf_8(data: bytes, codec: str | None) -> str | None:
-    """The text if these bytes are UTF-8, whatever they claim to be; None if they are not.
+    """The text if these bytes are UTF-8, whatever is declared; None if they are not.
 
-    A byte may be damaged: valid sequences are counted before anything is guessed. Of one to three
-    sequences the declaration may still be true: `PODRÓŻ` in ISO-8859-2 is a letter of UTF-8 as
-    well.
+    Single bytes may be damaged, so valid sequences are counted. With one to three sequences, the
+    declaration may still be right: `ÓŻ` of `PODRÓŻ` in ISO-8859-2 is also a letter in UTF-8.
     """
     text, letters, broken = _counted(data)
     if broken > 2 * letters:
         return None
     if codec in _DOUBLE_BYTE:
-        # Two letters of a double-byte charset may look like one of UTF-8; they hardly look like a
-        # longer one.
+        # Two letters of a double-byte charset may look like one letter of two bytes in UTF-8, but
+        # hardly like a longer one.
         return text if not broken and max(text) >= "\u0800" else None
     if codec is None or codec == _ASCII:
         return text if letters > broken else None
@@ -175,9 +171,10 @@ def _read_as_utf_8(data: bytes, codec: str | None) -> str | None:
 
 
 def _counted(data: bytes) -> tuple[str, int, int]:
-    """`data` as UTF-8, how many letters beyond ASCII are whole, and how many are broken.
+    """`data` as UTF-8, and how many letters beyond ASCII are valid and broken.
 
-    If those around the first broken one are broken too, the count ends there and the text is empty.
+    If the letters around the first broken one are broken, too, counting ends there and the text is
+    empty.
     """
     try:
         text, broken = data.decode(_UTF_8), 0
@@ -202,13 +199,13 @@ def _utf_8(data: bytes) -> tuple[str, bool]:
     except UnicodeDecodeError:
         pass
     text, letters, broken = _counted(data)
-    # A mail that is cut in the middle of a letter is UTF-8 with one damaged letter. If the
-    # declaration is wrong, hardly any letter is valid.
+    # A mail that is cut in the middle of a letter is UTF-8 with one broken letter. In bytes that
+    # are not UTF-8, hardly any letter is valid.
     return (text if letters >= broken else data.decode(detect(data), "replace")), True
 
 
 def _wide(data: bytes, codec: str | None) -> tuple[str, bool]:
-    """UTF-16 and UTF-32; often declared for what is plain ASCII or UTF-8."""
+    """Decodes UTF-16 and UTF-32, which are often declared for ASCII or UTF-8."""
     if b"\0" not in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text, _ = decode(data)
         return text, True
@@ -219,7 +216,7 @@ def _wide(data: bytes, codec: str | None) -> tuple[str, bool]:
 
 
 def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
-    """ISO-2022-JP (RFC 1468) with the extensions of vendors; escape bytes that a gateway removed
+    """Decodes ISO-2022-JP (RFC 1468) with vendors' extensions. Escape bytes that a gateway removed
     are restored.
     """
     for codec in ("iso2022-jp", "iso2022-jp-ext", "iso2022-jp-2004"):
@@ -237,7 +234,7 @@ def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
 
 
 def _with_escapes(data: bytes) -> bytes:
-    """`$B…(B` with the escape bytes that were lost, if an even number of bytes is between them."""
+    """Restores the lost escape bytes of `$B…(B` if an even number of bytes is between them."""
     pieces: list[bytes] = []
     done = 0
     start = _LOST_ESCAPE.search(data, 0, _MENDED_BYTES)
@@ -245,7 +242,7 @@ def _with_escapes(data: bytes) -> bytes:
         at, end = start.span()
         back = _LOST_RETURN.search(data, end, end + _DAMAGED_RUN_BYTES)
         while back and (back.start() - end) % 2:
-            # a pair of bytes that happens to look like the way back
+            # a pair of bytes that happens to look like the closing escape
             back = _LOST_RETURN.search(data, back.start() + 1, end + _DAMAGED_RUN_BYTES)
         if back and data[at - 1 : at] != b"\x1b":
             pieces += (data[done:at], b"\x1b", data[at : back.start()], b"\x1b", back.group())
@@ -288,8 +285,8 @@ def _japanese_run(run: bytes, mode: bytes) -> str:
 
 
 def _by_name(data: bytes, codec: str | None) -> tuple[str, bool]:
-    """Charsets with states or shifts, whose ASCII bytes do not mean ASCII; and an escape byte with
-    no charset.
+    """Decodes charsets with states or shifts, in which ASCII bytes are not always ASCII, and bytes
+    with escapes but without a charset.
     """
     if codec is None or codec == _ASCII or codec not in _NOT_ASCII:
         if data.isascii() and _JAPANESE_ESCAPE.search(data):
@@ -311,7 +308,7 @@ def _first_strict(data: bytes, codecs: tuple[str, ...]) -> str | None:
 
 
 def _whole(text: str) -> str:
-    """Without a byte order mark and without lone surrogates, which UTF-7 can spell."""
+    """The text without a byte order mark and without lone surrogates, which UTF-7 can encode."""
     if text.startswith("\ufeff"):
         text = text[1:]
     try:

@@ -1,16 +1,14 @@
-"""Code pages, the languages that are written in each, and what their bytes and letters are. Pure;
-made once.
-"""
+"""Code pages, their languages, and their bytes and letters. Pure; built once."""
 
-# ruff: noqa: RUF001 - characters that look like others are what this is about
+# ruff: noqa: RUF001 - it is about characters that look like others
 import math
 from functools import cache
 from typing import NamedTuple
 
 from services.runtime.mail.alphabets import FURTHER_CYRILLIC, FURTHER_LATIN, LATIN, OTHER_SCRIPTS
 
-# Natural logarithms of probabilities.
-# of letters beyond ASCII in Latin scripts; the same for all, since a text that has some is given
+# Natural logarithms of probabilities. of letters beyond ASCII in Latin scripts; the same for all
+# languages
 _RATE = 0.06
 FOREIGN = -9.0  # a letter that the language does not have
 
@@ -18,8 +16,8 @@ _WESTERN = ("de", "fr", "es", "pt", "it", "sv", "fi", "da", "nl", "is")
 _CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "de")
 _BALTIC = ("lt", "lv", "et")
 _CYRILLIC = ("ru", "uk", "bg", "be", "sr")
-# Languages, and how likely the page is if none is declared: the pages that mail programs used
-# before UTF-8.
+# The languages of each page, and how likely the page is if none is declared. These are the pages
+# that mail programs used before UTF-8.
 PAGES: dict[str, tuple[tuple[str, ...], float]] = {
     "cp1252": (_WESTERN, 0.0),
     "cp1250": (_CENTRAL, 0.0),
@@ -55,7 +53,7 @@ LIKELY |= dict.fromkeys(("nl", "fi", "hr", "lt", "lv"), -0.5)
 
 
 SIGNS = frozenset("«»„“”‚‘’‹›–—…•€£¥¢°§·´©®™²³¹½¼¾ºª±µ×№†‰\xa0")
-_CAPITAL_DOTTED_I = "\u0130"  # its small form has two characters
+_CAPITAL_DOTTED_I = "\u0130"  # its lower-case form has two characters
 
 
 class Language(NamedTuple):
@@ -68,7 +66,7 @@ class Language(NamedTuple):
 
 @cache
 def byte_logs(page: str) -> tuple[list[float], ...]:
-    """For each language of the page how frequent the letter of each byte is."""
+    """The frequency of the letter of each byte, for each language of the page."""
     languages = [language_of(name) for name in PAGES[page][0]]
     return tuple(
         [language.logs.get(small(letter), FOREIGN) for letter in table_of(page)]
@@ -78,9 +76,7 @@ def byte_logs(page: str) -> tuple[list[float], ...]:
 
 @cache
 def byte_alphabets(page: str) -> tuple[frozenset[int], ...]:
-    """The bytes beyond ASCII that a text in each language of the page is made of, small signs
-    included.
-    """
+    """The bytes beyond ASCII in texts of each language of the page, including common signs."""
     harmless = set("«»„“”’–…€°§\xa0")
     return tuple(
         frozenset(

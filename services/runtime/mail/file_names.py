@@ -1,5 +1,5 @@
-"""Makes file names of a mail safe for any file system and URL. The original name is kept elsewhere,
-as data.
+"""Makes file names of a mail safe for any file system and URL. The original name is stored
+elsewhere, as data.
 """
 
 import re
@@ -23,7 +23,7 @@ _RESERVED = frozenset(
 )
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
-# Kinds that run when opened: the union of what Outlook and Gmail refuse.
+# Types that run when they are opened: all that Outlook or Gmail refuse.
 _BLOCKED = {
     "ade", "adp", "apk", "app", "application", "appx", "appxbundle", "asp", "aspx", "bas", "bat", "cab", "cer",
     "chm", "cmd", "cnt", "com", "command", "cpl", "crt", "csh", "der", "diagcab", "dll", "dmg", "ex", "ex_",
@@ -88,8 +88,9 @@ def safe_name(original: str) -> str:
     """A name that is one path component everywhere, of at most `MAX_NAME_BYTES` in UTF-8; "" if
     nothing is left.
 
-    No separators, controls, bidirectional or zero-width characters, no leading dot, no trailing dot
-    or blank, no name that Windows keeps for itself. Letters of all scripts stay, composed (NFC).
+    It has no separators, control characters, bidirectional or zero-width characters, no leading
+    dot, no trailing dot or space, and is not a reserved name of Windows. Letters of all scripts are
+    kept, composed (NFC).
     """
     if len(original) <= 100 and _PLAIN.fullmatch(original) and not original.endswith("."):
         return _unreserved(original)
@@ -111,8 +112,8 @@ def extension(name: str) -> str:
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """`name`, with a number before its extension if another file of the mail has it; ignores
-    case.
+    """`name`, with a number before its extension if another file of the mail has that name,
+    ignoring case.
     """
     key = name.casefold()
     number, stem, ending = 2, name.removesuffix(_extension(name)), _extension(name)
@@ -140,9 +141,9 @@ def _seen(character: str) -> str:
         )
     if unicodedata.category(character) in _UNSEEN_CATEGORIES:
         return ""
-    # full-width and the like turn into signs further on
+    # full-width characters and others become signs later
     plain = unicodedata.normalize("NFKC", character)
-    if plain == ".":  # if some system recognizes the extension, it counts everywhere
+    if plain == ".":  # an extension that some system recognizes counts everywhere
         return plain
     return (
         "_"

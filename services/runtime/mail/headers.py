@@ -1,8 +1,7 @@
-"""The header block of a mail or of one of its parts: found, cut into fields, decoded. Pure; never
-raises.
+"""Finds the header block of a mail or of one of its parts, splits it into fields and decodes them.
+Pure; never raises.
 
-Shared by the router, which sees every mail and decides by headers alone, and by the case writer's
-reading.
+Shared by the router, which decides by headers alone, and by the case writer.
 """
 
 import re
@@ -49,7 +48,7 @@ _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([A-Za-z0-9_.:-]{1,40
 _CHARSET_WITHIN = 2000  # bytes of the body that contain the header of the first part
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
-# RFC 5322 section 3.3, with the obsolete forms that programs still write left to the standard
+# RFC 5322 section 3.3. Obsolete forms, which programs still write, are left to the standard
 # library.
 _DATE = re.compile(
     r"(?:[A-Za-z]{3},? +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? ([+-])(\d\d)(\d\d)(?: *\(.*)?$"
@@ -57,12 +56,11 @@ _DATE = re.compile(
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: month for month, name in enumerate(_MONTH_NAMES, 1)}
 _DAY_S = 24 * 60 * 60
-_OLDEST_YEAR = 1970  # an older date is a clock that was never set
+_OLDEST_YEAR = 1970  # an older date comes from a clock that was never set
 
 
 class MailHeaders:
-    """The fields of one header block; names are looked up without regard to case, in the order of
-    the mail.
+    """The fields of one header block, in the order of the mail. Names are looked up ignoring case.
 
     `body_start` is the offset in the parsed bytes where the body begins, `shortened` means that
     fields beyond `max_bytes` were left out, and `malformed` that some lines between the fields are
@@ -102,11 +100,11 @@ class MailHeaders:
     def parse(cls, raw: bytes, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
         """The header block of a whole mail: up to the first blank line, CRLF, LF or both mixed.
 
-        A byte order mark, empty lines and an mbox `From ` line before the first field are passed
-        over; `From :` is a field, since RFC 5322 section 4.5 allows the blank. After these, or
-        among lines that are not fields, only a known field makes a header: without one, all of it
-        is the text. If lines that are not fields come last, without a blank line before them, the
-        body begins with them.
+        A byte order mark, empty lines and an mbox `From ` line before the first field are skipped.
+        `From :` is a field, since RFC 5322 section 4.5 allows the space. After skipped lines, or
+        among lines that are not fields, only a known field makes a header; without one, everything
+        is text. If the last lines are not fields, and there is no blank line before them, the body
+        begins with them.
         """
         begin = _LEADING.match(raw)
         start = begin.end() if begin else 0
@@ -163,8 +161,8 @@ class MailHeaders:
 
     @property
     def has_known_field(self) -> bool:
-        """Whether mail programs write one of the fields; a block without one may be a text with
-        colons.
+        """Whether one of the fields is known from mail programs. A block without one may be a text
+        with colons.
         """
         return any(
             name in _KNOWN_FIELDS or name.startswith(_KNOWN_PREFIXES) for name in self._fields
@@ -198,8 +196,8 @@ class MailHeaders:
         """The charset of bytes beyond ASCII in `value`, of this mail or part, if they are not
         UTF-8.
 
-        Header fields name no charset; programs that write such bytes use the one that they name
-        elsewhere.
+        Header fields do not name a charset. Programs that write such bytes use the charset that
+        they name elsewhere in the mail.
         """
         if value.isascii():
             return None
@@ -240,7 +238,9 @@ class MailHeaders:
         return likely_charset(b"\n".join(value for value in raw if not is_utf_8(value)))
 
     def addresses(self, *names: str) -> list[Address]:
-        """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""
+        """The addresses of all fields with these names, in the order of `names`; see
+        `parse_addresses`.
+        """
         return [
             address
             for name in names
@@ -249,11 +249,11 @@ class MailHeaders:
         ]
 
     def message_ids(self, *names: str) -> list[str]:
-        """The Message-IDs of all fields of these names, `<a@b>`, in the order asked, without
-        repeats.
+        """The Message-IDs (`<a@b>`) of all fields with these names, in the order of `names`,
+        without duplicates.
 
-        Of a field with more than 200 the last 200 count: in References they are the nearest (RFC
-        5322 section 3.6.4). A field without angle brackets gives its words that hold an `@`.
+        Of a field with more than 200, the last 200 count: in References they are the nearest (RFC
+        5322 section 3.6.4). A field without angle brackets returns its words that contain an `@`.
         """
         found = [
             message_id
@@ -287,8 +287,8 @@ def _key(name: str) -> bytes:
 
 
 def parse_date(text: str) -> datetime | None:
-    """A mail's date as aware UTC, to the second; None if the text is not a date. A missing zone is
-    taken as UTC.
+    """A mail's date as aware UTC, to the second; None if the text is not a date. Without a zone,
+    UTC is assumed.
     """
     match = _DATE.match(text)
     if match is None or match[2].lower() not in _MONTHS:
@@ -320,7 +320,7 @@ def _odd_date(text: str) -> datetime | None:
         TypeError,
         OverflowError,
     ):
-        # on odd words in odd places, versions differ
+        # Python's versions differ in how they handle odd words
         return None
     if parsed is None:
         return None
@@ -346,7 +346,7 @@ def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
     """The fields by name in lower case, the offset after the last one, and whether other lines are
     among them.
 
-    Values are without white space around them.
+    Values have no white space around them.
     """
     fields: dict[bytes, list[bytes]] = {}
     found = _FIELD.findall(block)

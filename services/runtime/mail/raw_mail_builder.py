@@ -1,4 +1,4 @@
-"""Builds the message that carries a mail; `mailcase ingest` and retries publish it too."""
+"""Builds the message that carries a mail. `mailcase ingest` and retries also use it."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ HEAD_BYTES = 256 * 1024  # enough to classify a mail, even if a delivery report 
 
 
 class RawMailBuilder:
-    """Wraps mails of one mailbox; a mail over `inline_bytes` goes to the blob store first."""
+    """Wraps mails of one mailbox. A mail over `inline_bytes` is stored in the blob store first."""
 
     def __init__(
         self,
@@ -29,8 +29,8 @@ class RawMailBuilder:
         self._ping_store = ping_store
 
     async def check_store_for(self, size: int) -> None:
-        """Ping the database if a mail of `size` bytes goes there first, so that none is fetched in
-        vain.
+        """Ping the database if a mail of `size` bytes must be stored there, so that it is not
+        fetched in vain.
 
         Raises TransientError if the database is unavailable.
         """

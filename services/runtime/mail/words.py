@@ -1,8 +1,8 @@
-"""Header values to text: encoded words (RFC 2047), raw 8-bit, one clean line. Never raises, for any
-bytes.
+"""Converts header values to text on one clean line: encoded words (RFC 2047) and raw 8-bit. Never
+raises.
 
-More is read than RFC 2047 allows, since mail programs write more: words without blanks around them,
-words cut within a letter or within a base64 group, blanks and question marks inside a word.
+More is accepted than RFC 2047 allows, because mail programs write more: words without spaces around
+them, words cut inside a letter or a base64 group, spaces and question marks inside a word.
 """
 
 import re
@@ -11,24 +11,26 @@ from binascii import a2b_base64, a2b_qp
 
 from services.runtime.mail.charsets import decode, decode_unlabeled
 
-# `=?` may not come within a word, so each search ends at the next word's start and the whole stays
-# linear.
+# `=?` may not occur inside a word, so that each search ends at the start of the next word and the
+# time is linear.
 _WORD = re.compile(
     rb"=\?([!->@-~]{1,80})\?([bBqQ])\?((?:[^?=]++|=(?!\?(?!=))|\?(?!=))*+)\?=",
 )
 _LANGUAGE = b"*"  # RFC 2231 section 5: `=?utf-8*pl?Q?…?=`
-_MAX_PADDED = 1000  # pieces of base64 with padding of their own, put one after the other
+_MAX_PADDED = 1000  # pieces of base64 with their own padding, one after the other
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
-# Controls, among them NUL and U+0085; and the separators that some programs show as a line's end.
+# Control characters, including NUL and U+0085, and the separators that some programs show as line
+# breaks.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def header_text(raw: bytes, charset: str | None = None) -> str:
-    """The text of a header's value as a person reads it: unfolded, decoded, one line without
-    controls.
+    """A header's value as a person reads it: unfolded, decoded, on one line, without control
+    characters.
 
-    `charset` is what the mail names elsewhere, for bytes beyond ASCII that are not UTF-8.
+    `charset` is the charset that the mail names elsewhere, for bytes beyond ASCII that are not
+    UTF-8.
     """
     raw = unfold(raw)
     if raw.isascii() and b"=?" not in raw and b"\x1b" not in raw:
@@ -37,23 +39,25 @@ def header_text(raw: bytes, charset: str | None = None) -> str:
 
 
 def unfold(raw: bytes) -> bytes:
-    """A value without line ends; each, with the blanks around it, becomes one blank (RFC 5322
-    section 2.2.3).
+    """A value without line ends. Each becomes one space, together with the spaces around it (RFC
+    5322 section 2.2.3).
     """
     if b"\n" not in raw and b"\r" not in raw:
         return raw
-    # no pattern: blanks in a row made it quadratic
+    # not a pattern, which is quadratic for runs of spaces
     return b" ".join([line.strip(b" \t") for line in raw.splitlines()])
 
 
 def one_line(text: str) -> str:
-    """`text` with each run of line ends and controls as one blank, without blanks around it."""
+    """`text` with each run of line ends and control characters as one space, and without spaces
+    around it.
+    """
     return text.strip() if text.isprintable() else _CONTROL.sub(" ", text).strip()
 
 
 def decode_words(raw: bytes, charset: str | None = None) -> str:
-    """All encoded words of an unfolded value decoded; the rest by UTF-8, `charset` or repair. May
-    hold controls.
+    """An unfolded value with all encoded words decoded, and the rest by UTF-8, `charset` or repair.
+    May contain control characters.
     """
     pieces: list[str] = []
     run: list[tuple[bytes, bytes, bytes]] = []
@@ -87,14 +91,16 @@ def charset_of_words(raw: bytes) -> str | None:
 
 
 def _joins(before: tuple[bytes, bytes, bytes], match: re.Match[bytes]) -> bool:
-    """Whether two neighbors are one text whose bytes may be cut anywhere: they name the same
+    """Whether two neighboring words are one text that may be cut anywhere: they name the same
     charset.
     """
     return before[0] == match[1].partition(_LANGUAGE)[0].lower()
 
 
 def _decode_run(run: list[tuple[bytes, bytes, bytes]]) -> str:
-    """Neighboring words of one charset: their bytes are joined before they are decoded."""
+    """The text of neighboring words with one charset, whose bytes are joined before they are
+    decoded.
+    """
     if len(run) > 1 and all(encoding == b"B" for _, encoding, _ in run) and _cut_within_base64(run):
         data = unbase64(b"".join(payload for _, _, payload in run))
     else:
@@ -103,8 +109,8 @@ def _decode_run(run: list[tuple[bytes, bytes, bytes]]) -> str:
 
 
 def _cut_within_base64(run: list[tuple[bytes, bytes, bytes]]) -> bool:
-    """Some programs encode first and split afterward, so that a word ends within a group of four,
-    without padding.
+    """Whether the program encoded first and split afterward, so that a word ends inside a group of
+    four, without padding.
     """
     return any(
         len(payload.strip()) % 4 and not payload.endswith(b"=") for _, _, payload in run[:-1]
@@ -116,7 +122,7 @@ def _word_bytes(encoding: bytes, payload: bytes) -> bytes:
 
 
 def unbase64(data: bytes) -> bytes:
-    """Decodes base64 as far as possible: other bytes are left out, missing padding is added, and
+    """Decode as much base64 as possible: other bytes are left out, missing padding is added, and
     decoding continues after padding.
     """
     try:

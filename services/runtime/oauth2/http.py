@@ -1,6 +1,6 @@
 """HTTP to a token endpoint, for the libraries of Microsoft and Google, which accept a client.
 
-Their own clients follow redirects and read answers of any size. A secret must go only where the
+Their own clients follow redirects and read responses of any size. A secret must go only where the
 settings say.
 """
 
@@ -16,12 +16,15 @@ _MAX_ANSWER_BYTES = 256 * 1024
 
 
 class NoTokenError(Exception):
-    """The endpoint's refusal with its own message (RFC 6749 section 5.2), which holds no secret."""
+    """The endpoint's refusal with its own message (RFC 6749 section 5.2), which contains no
+    secret.
+    """
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer as msal (`status_code`, `text`) and google-auth (`status`, `data`) read it.
+    """A response with the attributes that msal (`status_code`, `text`) and google-auth (`status`,
+    `data`) read.
 
     It is always the JSON object of a token.
     """
@@ -80,7 +83,7 @@ def _sent(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     except urllib.error.HTTPError as error:
         with error:
             raise NoTokenError(_reason(error)) from None
-    if not _holds_token(answer.data):  # not shown: it may be part of one
+    if not _holds_token(answer.data):  # not shown: it may be part of a token
         raise NoTokenError("the response contains no token")
     return answer
 

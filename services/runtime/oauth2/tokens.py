@@ -26,7 +26,7 @@ MICROSOFT_SCOPE = "https://outlook.office365.com/.default"
 GOOGLE_URL = "https://oauth2.googleapis.com/token"
 GOOGLE_SCOPE = "https://mail.google.com/"
 
-# a token is renewed so long before it expires, so that none expires during a log-in
+# how long before its expiry a token is renewed, so that it does not expire during a log-in
 EARLY_S = 300.0
 SHORT_S = 300.0  # how long a token without a known expiry is kept
 EXTRA_HINT = "install the extra: .venv/bin/pip install '.[oauth2]' in Mailcase's folder"
@@ -68,7 +68,7 @@ class TokenSource:
         self._environ = environ
         self._clock = clock
         self._lock = threading.Lock()
-        # by user; with the time at which it expires
+        # by user, with the time at which it expires
         self._kept: dict[str, tuple[AccessToken, float]] = {}
         if oauth2.secret_expires is not None:
             metrics.SECRET_EXPIRY.labels(name).set_function(lambda: self.secret_expiry_s() or 0.0)
@@ -109,7 +109,7 @@ class TokenSource:
             )
         except ImportError as error:
             raise self._refused(f"{error.name} is not installed", EXTRA_HINT) from error
-        # not chained: libraries' errors around it may show what was sent
+        # not chained: the libraries' errors may show what was sent
         except NoTokenError as error:
             raise self._refused(
                 str(error),
@@ -171,10 +171,10 @@ def _microsoft_url(oauth2: OAuth2) -> str:
 
 
 def _microsoft(oauth2: OAuth2, secret: str) -> tuple[str, float]:
-    """The application's own token (RFC 6749 section 4.4), by the client class within msal.
+    """The application's own token (RFC 6749 section 4.4), from msal's internal client class.
 
-    msal's application classes first request the directory's endpoints, which are known, and accept
-    no `token_url`.
+    msal's application classes first request the directory's endpoints, although they are known, and
+    accept no `token_url`.
     """
     from msal.oauth2cli import Client  # noqa: PLC0415 - an extra, `oauth2`
 

@@ -1,9 +1,10 @@
 """Work in a child process that can be killed, so that no input takes more than its time and memory.
 
-The child runs a module as a program. The question goes to it, and contents come back, in two memory
-files that both processes hold open (memfd_create(2)). Whoever reads a file empties it, so neither
-process ever holds the bytes twice. The pipes carry frames: a length of 8 bytes, big-endian, and for
-the answer that many bytes. The question is its length. The answer is empty if the work failed.
+The child runs a module as a program. The question and the contents of the answer are passed in two
+memory files that both processes have open (memfd_create(2)). The reader of a file empties it, so
+that neither process has the bytes in memory twice. The pipes carry frames: a length of 8 bytes,
+big-endian, and for the answer that many bytes. A question's frame is only its length. The answer is
+empty if the work failed.
 """
 
 import asyncio
@@ -28,16 +29,16 @@ KEPT_BLOCK_BYTES = 1024 * 1024
 
 
 class TooSlowError(PermanentError):
-    """The work took longer than it may."""
+    """The work took too long."""
 
 
 class ChildFailedError(PermanentError):
-    """The child ended or gave up, most likely because it did not have enough memory."""
+    """The child ended or failed, most likely because it did not have enough memory."""
 
 
 class IsolatedChild:
-    """One child, started when first needed and again after it was killed. Does one thing at a
-    time.
+    """One child, which is started when it is first needed, and again after it was killed. Does one
+    thing at a time.
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
@@ -49,7 +50,8 @@ class IsolatedChild:
     async def ask(
         self, question: bytes, decode: Callable[[bytes, int], T], *, max_seconds: float
     ) -> T:
-        """The decoded answer; `decode` gets its bytes and the file of contents, which it empties.
+        """The decoded answer. `decode` is called with its bytes and the file of contents, which it
+        empties.
 
         Raises TooSlowError, ChildFailedError, and TransientError if the machine cannot start
         another process, for which no input is responsible.
@@ -65,7 +67,7 @@ class IsolatedChild:
             return decode(answer, self._child.contents)
 
     async def _answer(self, question: bytes, max_seconds: float) -> bytes | None:
-        """The child's answer; None if it failed, and was killed."""
+        """The child's answer; None if the child failed and was killed."""
         child = self._child or await self._start()
         try:
             async with asyncio.timeout(max_seconds):
@@ -93,8 +95,8 @@ class IsolatedChild:
     async def _start(self) -> "_Child":
         try:
             self._child = await _Child.started(*self._command)
-            # The answer to an empty question shows that the child is up: no work includes the
-            # start.
+            # The answer to an empty question shows that the child is running, so that the start
+            # does not count as work.
             await self._child.ask(b"")
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.close()
@@ -105,7 +107,9 @@ class IsolatedChild:
 
 @dataclass(frozen=True)
 class _Child:
-    """The child process, and the files shared with it: the question, and the contents it found."""
+    """The child process, and the files shared with it: the question, and the contents of the
+    answer.
+    """
 
     process: asyncio.subprocess.Process
     question: int
@@ -154,7 +158,7 @@ class _Child:
 
 
 def write_all(file: int, content: bytes, position: int = 0) -> None:
-    """Write a content to a file at a position, whole."""
+    """Write all of a content to a file at a position."""
     left = memoryview(content)
     while left:
         written = os.pwrite(file, left, position)

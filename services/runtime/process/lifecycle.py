@@ -34,7 +34,7 @@ class Stop:
         self._event.set()
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the request, at most `timeout_s` seconds; True if a stop is requested."""
+        """Wait for the request, at most `timeout_s` seconds; True if a stop was requested."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._event.wait()
@@ -42,8 +42,8 @@ class Stop:
 
 
 async def first_of(*awaitables: Awaitable[object]) -> None:
-    """Run several coroutines until the first ends, cancel the others, and raise what the ended ones
-    raised.
+    """Run several coroutines until the first ends, cancel the others, and raise the errors of the
+    ended ones.
 
     No TaskGroup: the driver of the broker may cancel a task from inside, which must end the others
     and be raised; a TaskGroup treats such a task as successful.
@@ -72,7 +72,7 @@ async def all_of(awaitables: Iterable[Awaitable[object]]) -> None:
 
 
 async def _cancel(tasks: Collection[asyncio.Future[object]]) -> None:
-    """Cancel those that have not ended, and wait for all. Never raises what they raise.
+    """Cancel the tasks that have not ended, and wait for all. Never raises their errors.
 
     A cancellation can be lost: before Python 3.12 `asyncio.wait_for`, which the driver of the
     broker uses, swallows one that comes as its own work ends. Such a task is cancelled again.

@@ -8,8 +8,8 @@ _LARGE_BYTES = 1024 * 1024
 
 
 def give_back_large_blocks(over_bytes: int = _LARGE_BYTES) -> None:
-    """Return blocks over this size to the system as soon as they are freed, and free memory that
-    amounts to it.
+    """Return blocks over this size to the system as soon as they are freed, and also free memory of
+    that total size.
 
     By default glibc raises that threshold to the size of the largest block freed so far, up to 32
     MiB (mallopt(3), M_MMAP_THRESHOLD), so after one large mail the following ones fragment the

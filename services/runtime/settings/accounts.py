@@ -1,4 +1,4 @@
-"""Secrets that the settings refer to: read when needed, never kept."""
+"""Secrets that the settings refer to. They are read when needed and never stored."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +60,7 @@ class Account(Struct, frozen=True, kw_only=True):
             hint = "put the password into this file and let the user of this service read it"
             raise self._no_password(f"{path} cannot be read: {error.strerror}", hint) from error
         except UnicodeDecodeError:
-            # Not chained: the error carries the bytes.
+            # Not chained: the error contains the bytes.
             raise self._no_password(f"{path} is not UTF-8", "save the password as UTF-8") from None
 
     def _from_variable(self, environ: Mapping[str, str]) -> str:
@@ -70,8 +70,8 @@ class Account(Struct, frozen=True, kw_only=True):
                 f"the variable {self.password_env} is not set", "set it for this service"
             )
         if not secret.isascii() and any("\ud800" <= character <= "\udfff" for character in secret):
-            # What os.environ makes of other bytes; encoding it later would raise an error that
-            # carries the password.
+            # The form that os.environ gives invalid bytes. Encoding it later would raise an error
+            # that contains the password.
             raise self._no_password(
                 f"the variable {self.password_env} is not UTF-8", "set it as UTF-8"
             )

@@ -16,7 +16,7 @@ FieldType = Literal[
 SourceKind = Literal["invoice", "line", "subject", "sender", "plus", "mailbox", "header"]
 Who = Literal["anyone", "participants", "authenticated", "listed"]
 When = Literal["opening", "reply", "both"]
-# What an electronic invoice says; docs/settings.md explains each with its business term of EN
+# The values of an electronic invoice; docs/settings.md explains each with its business term of EN
 # 16931.
 InvoiceValue = Literal[
     "number",
@@ -62,13 +62,13 @@ class FieldSource(
     """One place in a mail from which a field's value is read."""
 
     source: SourceKind
-    # Of an invoice.
+    # For an invoice.
     value: InvoiceValue | None = None
-    # Of a line, before its colon.
+    # For a line: the text before its colon.
     keys: tuple[Text, ...] = ()
-    # Of a subject: literal text with typed places, such as "faktura {text} z {date}".
+    # For a subject: literal text with typed placeholders, such as "faktura {text} z {date}".
     pattern: Text | None = None
-    # Of a header, and the mail server that sets it.
+    # For a header, and the mail server that sets it.
     header: HeaderName | None = None
     server: Text | None = None
     # From what was found (an address, a tag, a mailbox's name, a header's text) to the value.
@@ -77,7 +77,7 @@ class FieldSource(
     who: Who = "participants"
     # The senders of `who = "listed"`.
     listed: tuple[Sender, ...] = ()
-    # None: `opening` where a reply must not change what the first mail said, `both` elsewhere.
+    # None: `opening` for sources whose value a reply must not change, `both` for others.
     when: When | None = None
 
     def effective_when(self, kind: FieldType) -> When:
@@ -103,7 +103,7 @@ class Field(
     choices: tuple[Text, ...] = ()
     # Stages that cannot be entered without it.
     required_for: tuple[Name, ...] = ()
-    # Holds personal data: it is removed when a person's data is erased.
+    # Contains personal data: it is removed when a person's data is erased.
     personal: bool = False
     # Other fields; a case with the same values of all of them is a duplicate.
     unique_with: tuple[Name, ...] = ()
@@ -115,15 +115,16 @@ class Field(
             force_setattr(self, "title", self.name)
 
     def rules(self) -> Iterator[tuple[str, FieldSource]]:
-        """Each source with the hash of the rule that it is, in order of precedence."""
+        """Each source with the hash of its rule, in order of precedence."""
         for source in self.sources:
             yield rule_hash(self, source), source
 
 
 def rule_hash(field: Field, source: FieldSource) -> str:
-    """16 hex digits: the same for as long as the rule gives the same value from the same mail.
+    """16 hex digits, which stay the same as long as the rule reads the same value from the same
+    mail.
 
-    Titles, and what a stage requires, do not count.
+    Titles, and which fields a stage requires, do not count.
     """
     rule = [field.name, field.type, sorted(field.choices), msgspec.to_builtins(source)]
     encoded = msgspec.json.encode(rule, order="deterministic")

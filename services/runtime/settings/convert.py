@@ -1,9 +1,9 @@
-"""Conversion of a tree of tables to structs, which collects every mistake. Pure.
+"""Converts a tree of tables to structs and collects all mistakes. Pure.
 
 `msgspec.convert` stops at the first mistake; here it converts leaf by leaf. A struct is the only
-description of a section: its annotations give types and ranges, and `Meta(description=...)` says
-what a pattern requires. Supported are structs, `dict[name, ...]`, `tuple[..., ...]`, `... | None`
-and the leaves of msgspec.
+description of a section: its annotations give types and ranges, and `Meta(description=...)`
+explains patterns. Supported types are structs, `dict[name, ...]`, `tuple[..., ...]`, `... | None`
+and the leaf types of msgspec.
 """
 
 import json
@@ -36,7 +36,7 @@ _PLAIN_WORDS: dict[type, str] = {
 
 
 def join(path: str, key: str) -> str:
-    """The path of `key` in the table at `path` as TOML writes it: quoted if it has to be."""
+    """The path of `key` in the table at `path` as in TOML, quoted if necessary."""
     written = key if _BARE_KEY.fullmatch(key) else json.dumps(key)
     return f"{path}.{written}" if path else written
 
@@ -54,7 +54,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def expected(annotation: object) -> str:
-    """What a value of this type looks like, as words after "needs"."""
+    """A description of a value of this type, as words after "needs"."""
     shape = inspect.type_info(annotation)
     match shape:
         case inspect.Metadata(extra_json_schema=schema):
@@ -83,9 +83,7 @@ def _range(shape: inspect.IntType | inspect.FloatType) -> str:
 
 
 def _kind(value: object) -> str:
-    """The kind of a TOML value, without the value: it may be a secret that was written in the wrong
-    place.
-    """
+    """The kind of a TOML value, but not the value, which may be a misplaced secret."""
     names = {
         str: "text",
         bool: "true or false",
@@ -97,7 +95,7 @@ def _kind(value: object) -> str:
 
 
 class Walker:
-    """Converts tables to structs; `mistakes` holds the mistakes in the order in which they were
+    """Converts tables to structs. `mistakes` contains the mistakes in the order in which they were
     found.
 
     A broken value is replaced by its default, or by an empty value of its type if it has none, so
@@ -106,7 +104,7 @@ class Walker:
     """
 
     def __init__(self, hints: Mapping[str, str] | None = None) -> None:
-        """`hints` are for keys that are unknown everywhere, such as `password`."""
+        """`hints` are for keys that are never valid, such as `password`."""
         self.mistakes: list[Mistake] = []
         self._hints = hints or {}
 
@@ -205,7 +203,7 @@ def _wanted(annotation: Any, path: str) -> str:
 
 def _converted(annotation: Any, value: object) -> object:
     if isinstance(value, float) and not isfinite(value):
-        return _BROKEN  # TOML has inf and nan; no setting accepts them
+        return _BROKEN  # TOML has inf and nan, but no setting accepts them
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
@@ -239,9 +237,7 @@ def _explain(annotation: Any, value: object) -> tuple[str, str]:
 
 
 def _empty(annotation: Any) -> object:
-    """A placeholder of the type to continue with after a mistake; all parts of a table are
-    empty.
-    """
+    """A placeholder of the type for continuing after a mistake; all parts of a table are empty."""
     shape = inspect.type_info(annotation)
     while isinstance(shape, inspect.Metadata):
         shape = shape.type

@@ -1,4 +1,4 @@
-"""Durations as the settings write them. Pure."""
+"""Parses durations in the settings. Pure."""
 
 from datetime import timedelta
 
@@ -11,5 +11,5 @@ _UNITS = {
 
 
 def duration(text: str) -> timedelta:
-    """`30m`, `4h`, `2d` or `1w` as a timedelta; the settings have checked the form."""
+    """`30m`, `4h`, `2d` or `1w` as a timedelta. The settings have already checked the form."""
     return int(text[:-1]) * _UNITS[text[-1]]

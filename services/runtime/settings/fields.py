@@ -23,8 +23,8 @@ Text = Annotated[
         description="1 to 255 characters of text on one line",
     ),
 ]
-# Only what other parts rely on (one @, nothing that could end a header or a list); mail servers
-# know the rest.
+# Checks only what other parts rely on: one @, and nothing that could end a header or a list. Mail
+# servers check the rest.
 Address = Annotated[
     str,
     Meta(
@@ -56,8 +56,8 @@ Day = Annotated[
         description='a day such as "2027-01-31"',
     ),
 ]
-# Without TLS only to this machine: the request carries a secret, its answer the key to the
-# mailboxes.
+# Without TLS only to this machine: the request contains a secret, and the response gives access to
+# the mailboxes.
 TokenUrl = Annotated[
     str,
     Meta(

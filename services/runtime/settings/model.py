@@ -87,7 +87,7 @@ class Process(Rules, frozen=True, kw_only=True):
         return next(stage for stage in self.stages if stage.initial)
 
     def stage(self, name: str) -> Stage | None:
-        """The stage of that name, None if there is none."""
+        """The stage with that name; None if there is none."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
     @property
@@ -97,7 +97,7 @@ class Process(Rules, frozen=True, kw_only=True):
         return not kinds.isdisjoint({"plus", "header"})
 
     def field(self, name: str) -> Field | None:
-        """The field of that name, None if there is none."""
+        """The field with that name; None if there is none."""
         return next((field for field in self.fields if field.name == name), None)
 
 

@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from services.desk.api.routes import ENDPOINTS
 from services.desk.http.compatibility import breaking_changes
 from services.desk.http.descriptions import DOCS, descriptions, text_of
+from services.desk.http.openapi import unfold_descriptions
 
 DESCRIPTION: dict[str, Any] = descriptions()["openapi.json"]
 
@@ -75,3 +76,10 @@ def test_every_event_is_described() -> None:
     assert {"case.opened", "case.stage-moved", "case.fields-set", "mail.parked"} <= messages.keys()
     for name, message in messages.items():
         assert message["payload"]["properties"]["type"]["const"] == f"mailcase.{name}.v1"
+
+
+def test_descriptions_have_no_line_breaks_within_a_paragraph() -> None:
+    schema = {"Case": {"description": "A case.\n\n    Its `number`\n    is unique.", "anyOf": [{}]}}
+    assert unfold_descriptions(schema) == {
+        "Case": {"description": "A case.\n\nIts `number` is unique.", "anyOf": [{}]}
+    }

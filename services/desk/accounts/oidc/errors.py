@@ -5,14 +5,13 @@ from services.runtime.errors import TransientError
 
 
 class ProviderUnavailableError(TransientError):
-    """The provider does not answer, or its answer does not follow OpenID Connect."""
+    """The provider does not respond, or its response does not follow OpenID Connect."""
 
 
 class IdentityRefusedError(AccountError):
-    """What the browser or the provider sent proves nothing; `reason` is a constant word for the
-    log.
+    """The browser or the provider sent no valid proof. `reason` is a constant word for the log.
 
-    The message holds no part of a token.
+    The message contains no part of a token.
     """
 
     def __init__(self, reason: str, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""What a token of the provider proves. Pure.
+"""Verifies the provider's tokens. Pure.
 
 Sources: OpenID Connect Core 1.0, section 3.1.3.7; OpenID Connect Back-Channel Logout 1.0, section
 2.6. Only asymmetric signatures count: with `none` or an HMAC, someone without the provider's
@@ -38,9 +38,7 @@ _KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
 
 
 class UnknownKeyError(IdentityRefusedError):
-    """The token names a key that is not among those at hand: the provider may have changed its
-    keys.
-    """
+    """The token names an unknown key: the provider may have changed its keys."""
 
     def __init__(self) -> None:
         super().__init__("unknown-key", "the provider signed with a key that it does not publish")
@@ -48,7 +46,7 @@ class UnknownKeyError(IdentityRefusedError):
 
 @dataclass(frozen=True)
 class LogoutNotice:
-    """Whom the provider logged out: one session of theirs, or all when `session` is None."""
+    """Whom the provider logged out: one of their sessions, or all of them if `session` is None."""
 
     id: str
     subject: str | None
@@ -56,7 +54,7 @@ class LogoutNotice:
 
 
 def public_keys(document: Mapping[str, Any]) -> KeySet:
-    """The keys that may verify, of a JWK set (RFC 7517). Raises ValueError if there is none."""
+    """The usable keys of a JWK set (RFC 7517). Raises ValueError if there are none."""
     keys = document.get("keys")
     usable = [
         key
@@ -75,7 +73,7 @@ def public_keys(document: Mapping[str, Any]) -> KeySet:
 def id_token_claims(
     token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: str, now: datetime
 ) -> dict[str, Any]:
-    """The claims of an ID token that is for us, of now, and of this very log-in.
+    """The claims of an ID token, which must be for us, valid now, and for this log-in.
 
     Raises UnknownKeyError, IdentityRefusedError.
     """
@@ -92,7 +90,7 @@ def id_token_claims(
 def logout_notice(
     token: str, keys: KeySet, *, issuer: str, client_id: str, now: datetime
 ) -> LogoutNotice:
-    """What a logout token orders. Raises UnknownKeyError, IdentityRefusedError."""
+    """The content of a logout token. Raises UnknownKeyError, IdentityRefusedError."""
     claims, header = _verified(token, keys)
     if str(header.get("typ", "logout+jwt")).lower() not in ("logout+jwt", "jwt"):
         raise IdentityRefusedError("wrong-type", "the token is not a logout token")
@@ -100,7 +98,7 @@ def logout_notice(
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict):
         raise IdentityRefusedError("no-logout", "the token does not request a logout")
-    if "nonce" in claims:  # so that no ID token passes for a logout token
+    if "nonce" in claims:  # so that an ID token is not accepted as a logout token
         raise IdentityRefusedError("has-nonce", "the token is an ID token")
     subject, session, token_id = (claims.get(name) for name in ("sub", "sid", "jti"))
     if not _is_id(token_id) or not (_is_id(subject) or _is_id(session)):
@@ -127,7 +125,7 @@ def _verified(token: str, keys: KeySet) -> tuple[dict[str, Any], Mapping[str, An
 
 
 def _check_common(claims: Mapping[str, Any], issuer: str, client_id: str, now: datetime) -> None:
-    """Issuer, audience and times, which both kinds of token have."""
+    """Check issuer, audience and times, which both kinds of tokens have."""
     if claims.get("iss") != issuer:
         raise IdentityRefusedError("wrong-issuer", "the token is from another provider")
     audience = claims.get("aud")

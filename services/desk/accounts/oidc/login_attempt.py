@@ -1,8 +1,8 @@
-"""A log-in that was started and not finished at the provider. Pure.
+"""A log-in that was started and is not finished at the provider. Pure.
 
-State, nonce and PKCE's verifier all come from one random value, which only the browser that began
-the log-in has, in a cookie. So a callback counts in that browser alone, nothing of it is stored
-here, and beginning log-ins fills no database.
+State, nonce and PKCE's verifier are all derived from one random value, which is only in a cookie of
+the browser that began the log-in. A callback is therefore valid only in that browser, and log-ins
+that are begun store nothing in the database.
 """
 
 import base64
@@ -13,7 +13,7 @@ from secrets import compare_digest
 from services.desk.accounts.random_values import random_value
 from services.desk.accounts.web.next_path import safe_next
 
-_SEPARATOR = "~"  # in no base64
+_SEPARATOR = "~"  # does not occur in base64
 _MAX_NEXT_CHARS = 100
 
 
@@ -26,7 +26,7 @@ class LoginAttempt:
 
     @classmethod
     def begin(cls, next_path: str) -> "LoginAttempt":
-        """A new one. A path that is too long for the cookie becomes `/`."""
+        """A new log-in. A path that is too long for the cookie becomes `/`."""
         path = safe_next(next_path)
         return cls(random_value(), path if len(path) <= _MAX_NEXT_CHARS else "/")
 

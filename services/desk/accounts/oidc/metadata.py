@@ -13,8 +13,8 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True)
 class Metadata:
-    """The parts of the description that are used. `userinfo_endpoint` and `end_session_endpoint`
-    (OpenID Connect RP-Initiated Logout 1.0, section 2.1) are None if there is none.
+    """The used parts of the description. `userinfo_endpoint` and `end_session_endpoint` (OpenID
+    Connect RP-Initiated Logout 1.0, section 2.1) are None if there is none.
 
     `sends_issuer` says that its callbacks carry `iss` (RFC 9207).
     """
@@ -30,7 +30,7 @@ class Metadata:
 
 
 def discovery_url(issuer: str) -> str:
-    """Where the provider describes itself."""
+    """The URL of the provider's description."""
     return issuer.rstrip("/") + WELL_KNOWN
 
 

@@ -1,4 +1,4 @@
-"""Who signed in, from the claims of the provider. Pure."""
+"""Determines who signed in, from the claims of the provider. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ _MAX_NAME_CHARS = 200
 
 @dataclass(frozen=True)
 class ProvenPerson:
-    """A person of the provider. `issuer` and `subject` are who they are; the rest may change."""
+    """A person at the provider. `issuer` and `subject` identify them; everything else may
+    change.
+    """
 
     issuer: str
     subject: str
@@ -26,14 +28,14 @@ class ProvenPerson:
 
 
 def needs_userinfo(claims: Mapping[str, Any], settings: Oidc) -> bool:
-    """Whether the ID token leaves out what the provider may say at its userinfo endpoint."""
+    """Whether the ID token lacks claims that the provider may return at its userinfo endpoint."""
     wanted = (settings.address_claim, settings.groups_claim)
     return any(name not in claims for name in wanted)
 
 
 def proven_person(claims: Mapping[str, Any], settings: Oidc) -> ProvenPerson:
-    """The person of verified claims. Raises IdentityRefusedError without an address that is
-    theirs.
+    """The person of verified claims. Raises IdentityRefusedError if the claims contain no verified
+    address.
     """
     groups = _groups(claims.get(settings.groups_claim))
     if settings.allowed_groups and set(groups).isdisjoint(settings.allowed_groups):
@@ -57,7 +59,8 @@ def _address(claims: Mapping[str, Any], settings: Oidc) -> str:
     value = claims.get(name)
     if not isinstance(value, str):
         raise IdentityRefusedError("no-address", f"the provider sends no claim {name}")
-    # Without this anyone who may type an address at the provider would get the roles of its owner.
+    # Without this check, anyone who can enter an address at the provider would get the roles of its
+    # owner.
     if name == "email" and claims.get("email_verified") is not True:
         raise IdentityRefusedError(
             "unverified-address", "the provider has not verified the person's address"
@@ -80,7 +83,7 @@ def _name(claims: Mapping[str, Any], address: str) -> str:
 
 
 def _groups(value: object) -> list[str]:
-    """The groups that are plain texts; a claim of another shape gives none."""
+    """The groups that are strings; none if the claim has another shape."""
     groups = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     found = []
     for group in groups[:_MAX_GROUPS]:

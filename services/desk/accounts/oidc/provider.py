@@ -1,5 +1,6 @@
-"""One OpenID provider: its description and keys, which are cached, and its answers about a
-log-in."""
+"""One OpenID provider: its description and keys, which are cached, and its responses about
+log-ins.
+"""
 
 import asyncio
 import time
@@ -32,9 +33,10 @@ log = get_logger(__name__)
 
 CALLBACK: Final = "/sign-in/provider/callback"
 KEEP_S = 3600.0
-# After a failure, no log-in waits for the provider again so soon; otherwise all would wait in turn.
+# After a failure, log-ins do not wait for the provider again for so long; otherwise they would all
+# wait in turn.
 FAILURE_PAUSE_S = 5.0
-# Tokens that name unknown keys make us ask for keys no more often than this.
+# Tokens with unknown keys make us fetch the keys at most this often.
 REFRESH_PAUSE_S = 10.0
 
 
@@ -75,10 +77,10 @@ class Provider:
         self._lock = asyncio.Lock()
 
     async def check(self) -> str:
-        """Fetch everything that a log-in needs; what was found, in words.
+        """Fetch everything that a log-in needs; returns what was found, in words.
 
-        Whether the provider knows our client and its secret shows only with a person who logs in.
-        Raises ProviderUnavailableError.
+        Only a real log-in shows whether the provider knows our client and its secret. Raises
+        ProviderUnavailableError.
         """
         await self._described()
         keys = await self._public_keys(fresh=False)
@@ -101,11 +103,12 @@ class Provider:
         return _with_query(metadata.authorization_endpoint, query)
 
     async def end_session_url(self, back_to: str) -> str | None:
-        """Where a person ends their session at the provider, who sends them `back_to` if it knows
-        that URI; None if it has no such place. Raises ProviderUnavailableError.
+        """The URL at which a person ends their session at the provider; None if the provider has
+        none. The provider redirects them to `back_to` if it knows that URI. Raises
+        ProviderUnavailableError.
 
-        OpenID Connect RP-Initiated Logout 1.0, section 2. Without an ID token the provider asks
-        before it ends a session, so a link of someone else ends none.
+        OpenID Connect RP-Initiated Logout 1.0, section 2. Without an ID token, the provider asks
+        before it ends a session, so that a foreign link cannot end one.
         """
         endpoint = (await self._described()).end_session_endpoint
         query = {"client_id": self._client_id, "post_logout_redirect_uri": back_to}
@@ -147,7 +150,7 @@ class Provider:
         return proven_person(await self._completed(claims, answer, metadata), self._settings)
 
     async def logout(self, token: str) -> LogoutNotice:
-        """What a logout token orders. Raises IdentityRefusedError, ProviderUnavailableError."""
+        """The content of a logout token. Raises IdentityRefusedError, ProviderUnavailableError."""
         check = partial(
             logout_notice,
             token,
@@ -160,10 +163,10 @@ class Provider:
     async def _completed(
         self, claims: dict[str, Any], answer: dict[str, Any], metadata: Metadata
     ) -> dict[str, Any]:
-        """The claims with those of the userinfo endpoint, if it has some that are needed and
-        missing.
+        """The claims, with missing ones added from the userinfo endpoint if needed.
 
-        Its answer is about the same person only with the same `sub` (Core 1.0, section 5.3.2).
+        Its response is about the same person only if it has the same `sub` (Core 1.0, section
+        5.3.2).
         """
         access_token = answer.get("access_token")
         if (
@@ -180,8 +183,8 @@ class Provider:
         return more | claims
 
     async def _with_keys(self, check: Callable[[KeySet], T]) -> T:
-        """The result of `check` with the keys at hand, or with new ones if it names an unknown
-        key.
+        """The result of `check` with the cached keys, or with new ones if the token names an
+        unknown key.
         """
         try:
             return check(await self._public_keys(fresh=False))
@@ -193,7 +196,7 @@ class Provider:
             return await self._description()
 
     async def _description(self) -> Metadata:
-        """As `_described`, under the lock; an old description is better than none."""
+        """As `_described`, under the lock. If the fetch fails, an old description is used."""
         if self._metadata is None or time.monotonic() - self._metadata_at_s > KEEP_S:
             try:
                 document = await self._fetched(discovery_url(self._issuer))
@@ -232,7 +235,9 @@ class Provider:
         return document
 
     def _secret(self) -> str:
-        """The client's secret, read at each log-in, so that a changed one needs no restart."""
+        """The client's secret. It is read at each log-in, so that a changed one needs no
+        restart.
+        """
         path = self._settings.client_secret_file
         try:
             secret = path.read_text(encoding="utf-8").strip() if path is not None else ""

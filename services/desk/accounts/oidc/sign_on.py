@@ -1,5 +1,6 @@
-"""Begins sessions of people whom the provider authenticated, and ends sessions when it logs them
-out."""
+"""Begins sessions of people whom the provider authenticated, and ends them when the provider logs
+people out.
+"""
 
 from typing import Any
 
@@ -19,7 +20,7 @@ log = get_logger(__name__)
 
 
 class SignOn:
-    """Accounts of people of the provider."""
+    """Sign-on of people from the provider."""
 
     def __init__(self, accounts: Accounts, store: Store, issuer: str) -> None:
         self._accounts = accounts
@@ -27,16 +28,17 @@ class SignOn:
         self._issuer = issuer
 
     async def enter(self, person: ProvenPerson, client: Client) -> LoggedIn:
-        """A session of an authenticated person, whose account is created at their first log-in.
+        """Begin a session of an authenticated person. Their account is created at the first log-in.
 
-        Raises IdentityRefusedError for one who is disabled, or whose address is another's.
+        Raises IdentityRefusedError if they are disabled, or if their address belongs to someone
+        else.
         """
         user = await self._user(person)
         if user.disabled_at is not None:
             raise IdentityRefusedError("disabled", "the account is disabled")
-        # The address stays: histories name it, and access tables give it roles.
+        # The account keeps its address: histories name it, and access tables give it roles.
         changes = {"name": person.name, "groups": list(person.groups)}
-        # Detaching the identity meanwhile must not leave a session of it.
+        # If the identity is detached meanwhile, no session of it must remain.
         same = {"disabled_at": None, "issuer": person.issuer, "subject": person.subject}
         current = await self._accounts.users.change(user.id, changes, same)
         if current is None:
@@ -45,10 +47,10 @@ class SignOn:
         return await self._accounts.begin_by_provider(current, client, person.session)
 
     async def log_out(self, notice: LogoutNotice) -> int:
-        """End the sessions that the provider ended, at once in every replica; how many.
+        """End the sessions that the provider ended, at once in every replica; returns how many.
 
-        Raises IdentityRefusedError for a notice that was carried out before: who saw one could end
-        later sessions too.
+        Raises IdentityRefusedError for a notice that was used before: whoever saw it could
+        otherwise end later sessions.
         """
         seen = SeenLogoutToken(
             id=hashed(f"{self._issuer} {notice.id}"),
@@ -75,7 +77,7 @@ class SignOn:
         existing = await self._accounts.users.get(person.address)
         if existing is None:
             return await self._added(person)
-        # An account that was made for them beforehand, or when people had passwords here.
+        # An account that was created in advance, or when people had passwords here.
         claimed = await self._accounts.users.change(existing.id, identity, {"subject": None})
         if claimed is None:
             raise _taken()

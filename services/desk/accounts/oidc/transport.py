@@ -1,5 +1,5 @@
-"""HTTP to the OpenID provider: TLS verified, no redirects, bounded answers. Blocks; call it in a
-thread.
+"""HTTP to the OpenID provider: verified TLS, no redirects, bounded responses. It blocks; call it in
+a thread.
 """
 
 import base64
@@ -20,17 +20,17 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A secret goes only to the endpoint that it is for."""
+    """Follows no redirects: a secret must reach only its endpoint."""
 
     def redirect_request(self, *_arguments: object, **_more: object) -> None:
         return None
 
 
 class ProviderTransport:
-    """Requests that a provider answers with JSON."""
+    """Requests to the provider, whose responses are JSON."""
 
     def __init__(self, ca_file: Path | None) -> None:
-        """`ca_file` has the authorities to trust, None for the system's. Raises OSError,
+        """`ca_file` contains the trusted authorities; None means the system's. Raises OSError,
         ssl.SSLError.
         """
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
@@ -48,7 +48,7 @@ class ProviderTransport:
     def redeem(
         self, url: str, form: Mapping[str, str], client_id: str, secret: str, *, in_body: bool
     ) -> dict[str, Any]:
-        """The answer of a token endpoint to a form (RFC 6749 sections 2.3.1 and 4.1.3).
+        """The response of a token endpoint to a form (RFC 6749 sections 2.3.1 and 4.1.3).
 
         Raises IdentityRefusedError if it refuses, ProviderUnavailableError.
         """
@@ -86,7 +86,7 @@ def _json_object(content: bytes, host: str | None) -> dict[str, Any]:
         answer = json.loads(content)
     except (ValueError, RecursionError):
         answer = None
-    if not isinstance(answer, dict):  # not shown: it may hold a token
+    if not isinstance(answer, dict):  # not shown: it may contain a token
         raise ProviderUnavailableError(f"the response of {host} is not a JSON object")
     return answer
 

@@ -1,1 +1,1 @@
-"""Accounts over HTTP: proofs in headers, cookies, and the form pages before signing in."""
+"""Accounts over HTTP: headers, cookies, and the pages before signing in."""

@@ -1,8 +1,8 @@
 """The desk's cookies. Pure.
 
-`__Host-` makes browsers keep a cookie to this host, to TLS and to the path `/`, so that no other
-host of the domain can plant one (RFC 6265bis section 4.1.3.2). Over plain http, which the settings
-allow on this machine alone, browsers refuse such cookies, so they have plain names there.
+`__Host-` makes browsers limit a cookie to this host, to TLS and to the path `/`, so that another
+host of the domain cannot set it (RFC 6265bis section 4.1.3.2). Browsers refuse such cookies over
+plain http, which the settings allow only on this machine; there the cookies have plain names.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ class Cookies:
 
     @classmethod
     def of(cls, public_url: str) -> "Cookies":
-        """Secure ones, unless the URL is http on this machine."""
+        """The cookies for a URL: secure ones, unless it is http on this machine."""
         return cls(secure=not (public_url.startswith("http://") and is_loopback(public_url)))
 
     @property
@@ -55,10 +55,9 @@ class Cookies:
 
 
 def cookie_value(headers: Iterable[str], name: str) -> str | None:
-    """The value of a cookie in `Cookie` headers; None without it, and if it is there more than
-    once.
+    """The value of a cookie in `Cookie` headers; None if it is missing or occurs more than once.
 
-    Which of two a browser sends first depends on who set them, so neither is believed.
+    Which of two cookies a browser sends first depends on who set them, so neither is trusted.
     """
     found = {
         value.strip()

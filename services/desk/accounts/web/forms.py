@@ -12,7 +12,7 @@ _MAX_FIELDS = 50
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields, each once. Raises ProblemError: 415 for another media type, 400, 408, 413."""
+    """The fields of a form. Raises ProblemError: 415 for another media type; 400, 408, 413."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/x-www-form-urlencoded":
         raise ProblemError(415, "unsupported-media-type", "send the form as a browser does")

@@ -1,4 +1,4 @@
-"""Who makes a request: from its `Authorization` header, else from its cookie."""
+"""Finds the principal of a request by its `Authorization` header, or else by its cookie."""
 
 from starlette.requests import HTTPConnection
 
@@ -18,7 +18,7 @@ class HttpAuthenticator:
     async def principal(self, connection: HTTPConnection) -> Principal | None:
         """The principal that the request proves; None without a proof.
 
-        Raises ProblemError 401 for a proof that is invalid, revoked or expired, TransientError.
+        Raises ProblemError 401 if the proof is invalid, revoked or expired; TransientError.
         """
         header = connection.headers.get("authorization")
         if header is not None:
@@ -40,8 +40,8 @@ class HttpAuthenticator:
         return principal
 
     async def again(self, principal: Principal) -> Principal | None:
-        """A principal as of now, None once the proof has ended; this does not count as activity of
-        a session.
+        """The present state of a principal; None if the proof has ended. Does not count as activity
+        of a session.
 
         Raises TransientError.
         """

@@ -1,14 +1,14 @@
-"""Where to go after signing in: only to a path of the desk itself. Pure."""
+"""Limits where a browser is sent after signing in to paths of the desk. Pure."""
 
 import re
 from urllib.parse import urlsplit
 
-# No backslash, which browsers take for a slash; no blanks and control characters, which they drop.
+# No backslash, which browsers treat as a slash; no spaces and control characters, which they drop.
 _PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,1000}")
 
 
 def safe_next(text: str | None) -> str:
-    """The path with its query, or `/` for anything that a browser might take for another host."""
+    """The path with its query; `/` for anything that a browser might interpret as another host."""
     if not text or not _PATH.fullmatch(text):
         return "/"
     try:

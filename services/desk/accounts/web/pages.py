@@ -1,6 +1,4 @@
-"""The pages before signing in: what they show, and a plain form of them without a template
-engine.
-"""
+"""The pages before signing in: their content, and a plain version without a template engine."""
 
 from dataclasses import dataclass
 from html import escape
@@ -23,10 +21,11 @@ SignInProblem = Literal["failed", "limited", "busy", "provider"]
 
 @dataclass(frozen=True)
 class SignInForm:
-    """The form to sign in. `next` is the path to go to, `address` what was typed before.
+    """The form to sign in. `next` is the path to go to afterwards; `address` is what was typed
+    before.
 
-    `by_provider` shows the way to the OpenID provider instead of the form, and after `signed_out`
-    the way out of it too.
+    `by_provider` shows a link to the OpenID provider instead of the form; if `signed_out`, also a
+    link to sign out there.
     """
 
     next: str = "/"
@@ -38,10 +37,10 @@ class SignInForm:
 
 @dataclass(frozen=True)
 class WelcomeForm:
-    """The form of a one-time link. `is_valid` is false for one that cannot be used any more.
+    """The form of a one-time link. `is_valid` is false if the link cannot be used anymore.
 
-    `is_first` asks for name and address too: the first visitor makes the first account. `problem`
-    says what is wrong with what was typed, empty for nothing.
+    `is_first` also asks for name and address: the first visitor creates the first account.
+    `problem` says what is wrong with the input; it is empty if nothing is.
     """
 
     token: str
@@ -120,8 +119,8 @@ class PlainPages:
 
 
 def provider_href(next_path: str) -> str:
-    """The way to the provider. A link, because `form-action` keeps Chromium from following the
-    redirect of a form to another site.
+    """The link to the provider. It is not a form, because `form-action` stops Chromium from
+    following a form's redirect to another site.
     """
     return f"{PROVIDER}?{urlencode({'next': next_path})}"
 

@@ -1,5 +1,6 @@
-"""Signing in with the OpenID provider: the redirect to it, its callback, and its logout of a
-person."""
+"""Signing in with the OpenID provider: the redirect to it, its callback, and its back-channel
+logout.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 
 LOGOUT: Final = f"{PROVIDER}/logout"
-# How long someone may take at the provider.
+# How long a log-in at the provider may take.
 LOGIN_LIFETIME = timedelta(minutes=15)
 _MAX_CODE_CHARS = 4096
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -49,7 +50,7 @@ class ProviderSignIn:
         ]
 
     async def begin(self, request: Request) -> Response:
-        """Send the browser to the provider. Nothing is stored here, so a link may do it."""
+        """Redirect the browser to the provider. A GET is safe, because nothing is stored here."""
         attempt = LoginAttempt.begin(request.query_params.get("next") or "/")
         try:
             url = await self.provider.authorization_url(attempt)
@@ -63,9 +64,9 @@ class ProviderSignIn:
         return response
 
     async def sign_out(self, request: Request) -> Response:  # noqa: ARG002 - a handler's signature
-        """Send the browser to where the provider ends its own session; it asks the person there.
+        """Redirect the browser to the provider's own sign-out, where the provider asks the person.
 
-        A provider without such a place leads back to the form.
+        If the provider has none, redirect to the form.
         """
         try:
             url = await self.provider.end_session_url(self.sign_in.public_url + SIGN_IN)
@@ -75,7 +76,7 @@ class ProviderSignIn:
         return RedirectResponse(url or SIGN_IN, 303, _NO_STORE)
 
     async def callback(self, request: Request) -> Response:
-        """The browser comes back from the provider: check everything, then begin a session."""
+        """Handle the browser's return from the provider: check everything, then begin a session."""
         cookies, query = self.sign_in.cookies, request.query_params
         held = cookie_value(request.headers.getlist("cookie"), cookies.login)
         attempt = LoginAttempt.from_cookie(held)
@@ -104,7 +105,7 @@ class ProviderSignIn:
     async def log_out(self, request: Request) -> Response:
         """Back-channel logout: the provider itself, not a browser, says who is logged out.
 
-        The answers are those of OpenID Connect Back-Channel Logout 1.0, section 2.8.
+        The responses are those of OpenID Connect Back-Channel Logout 1.0, section 2.8.
         """
         token = (await read_form(request)).get("logout_token", "")
         try:
@@ -122,11 +123,13 @@ class ProviderSignIn:
         await accounts.audit.record("login-failed", address=address, thing=error.reason)
 
     def _failed(self, reason: str) -> Response:
-        """Back to the sign-in page. What the provider wrote is not shown: anyone can write it."""
+        """Redirect to the sign-in page. The provider's text is not shown, since anyone can forge
+        it.
+        """
         query = urlencode({"problem": "provider", "reason": reason})
         return RedirectResponse(f"{SIGN_IN}?{query}", 303, _NO_STORE)
 
 
 def _only(values: list[str]) -> str | None:
-    """The one value of a parameter; None without it, and if there are two."""
+    """The value of a parameter; None if it is missing or occurs more than once."""
     return values[0] if len(values) == 1 else None

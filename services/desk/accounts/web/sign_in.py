@@ -37,7 +37,7 @@ _TYPED_CHARS = 254
 
 @dataclass(frozen=True)
 class SignIn:
-    """The form handlers; `client_address` gives the network address of a request."""
+    """The form handlers. `client_address` returns the network address of a request."""
 
     accounts: Accounts
     cookies: Cookies
@@ -56,7 +56,7 @@ class SignIn:
         ]
 
     async def show_sign_in(self, request: Request) -> Response:
-        """The form; changes nothing."""
+        """Show the form; changes nothing."""
         form = SignInForm(
             next=safe_next(request.query_params.get("next")),
             problem="provider" if request.query_params.get("problem") == "provider" else None,
@@ -86,7 +86,9 @@ class SignIn:
         return await self.enter(request, logged_in, form.next)
 
     async def show_welcome(self, request: Request) -> Response:
-        """The form of a one-time link; changes nothing, since scanners of mail open links too."""
+        """Show the form of a one-time link. Changes nothing, because mail scanners open links,
+        too.
+        """
         token = request.query_params.get("token", "")
         return await self._welcome_form(request, token, "", 200)
 
@@ -125,7 +127,7 @@ class SignIn:
         return self.accounts.settings.login == "oidc"
 
     def client(self, request: Request) -> Client:
-        """Where the request comes from."""
+        """The client of the request."""
         return Client(
             address=self.client_address(request),
             user_agent=request.headers.get("user-agent", ""),
@@ -133,9 +135,7 @@ class SignIn:
         )
 
     async def enter(self, request: Request, logged_in: LoggedIn, next_path: str) -> Response:
-        """End the session that the browser had, give it the new one, and go on to a path of our
-        own.
-        """
+        """End the browser's former session, set the new one, and redirect to a path of ours."""
         await self.end_session(request)
         response = RedirectResponse(safe_next(next_path), 303, {"Cache-Control": "no-store"})
         for cookie in cookies_of(logged_in, self.cookies):
@@ -150,8 +150,8 @@ class SignIn:
             await self.accounts.log_out(session, self.client_address(request))
 
     def require_own_page(self, request: Request) -> None:
-        """Raises ProblemError 403 for a form that another site sent: it could sign a victim in as
-        the attacker, or out.
+        """Raises ProblemError 403 if another site sent the form: it could sign a victim out, or in
+        as the attacker.
         """
         if not is_same_origin(request.headers, self.public_url):
             raise ProblemError(
@@ -188,9 +188,7 @@ class SignIn:
 
 
 def cookies_of(logged_in: LoggedIn, cookies: Cookies) -> tuple[str, str]:
-    """The `Set-Cookie` headers of a new session: of itself, and of the browser that is known from
-    now on.
-    """
+    """The `Set-Cookie` headers of a new session: its own cookie, and the device cookie."""
     lifetime = logged_in.session.expires_at - logged_in.session.created_at
     return (
         cookies.set(cookies.session, logged_in.cookie, lifetime),
@@ -199,7 +197,7 @@ def cookies_of(logged_in: LoggedIn, cookies: Cookies) -> tuple[str, str]:
 
 
 def page(handler: Handler, template: str) -> Handler:
-    """A handler whose errors become answers, and whose route is named in logs and metrics."""
+    """Wrap a handler: its errors become responses, and logs and metrics name its route."""
 
     @wraps(handler)
     async def handled(request: Request) -> Response:
@@ -208,7 +206,7 @@ def page(handler: Handler, template: str) -> Handler:
             return await handler(request)
         except AccountError as error:
             return error_response(ProblemError(409, error.reason, str(error)))
-        except Exception as error:  # noqa: BLE001 - every error becomes an answer
+        except Exception as error:  # noqa: BLE001 - every error becomes a response
             return error_response(error)
 
     return handled

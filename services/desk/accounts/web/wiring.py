@@ -21,7 +21,7 @@ def http_authenticator(desk: Desk) -> HttpAuthenticator:
 
 
 def sign_in_routes(desk: Desk, pages: SignInPages | None = None) -> Sequence[BaseRoute]:
-    """The routes to sign in and out; `pages` shows them, None for plain ones.
+    """The routes to sign in and out. `pages` renders their pages; None means plain ones.
 
     Raises SettingsError.
     """

@@ -70,7 +70,7 @@ async def end_session(call: Call[NoQuery, None]) -> Reply:
 
 
 def own_or_admin(call: Call[Any, Any], user: str | None) -> str:
-    """The user that a request is about: the caller, or with the scope admin anyone.
+    """The user that a request is about: the caller, or anyone with the scope admin.
 
     Raises ProblemError 403.
     """

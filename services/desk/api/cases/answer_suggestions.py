@@ -103,7 +103,9 @@ def _snippets(process: Process, case: Case, values: dict[str, str]) -> list[Snip
 
 
 async def _answered(call: Call[Any, Any], comment: Comment) -> AnsweredMail:
-    """The mail's own headers if it is kept whole, else only its author."""
+    """The mail to answer: with all its headers if the whole mail is kept, else only with its
+    author.
+    """
     author = Address(comment.author.name, comment.author.address)
     if comment.original is None:
         return AnsweredMail(author=author if author.address else None)
@@ -131,7 +133,7 @@ def answered_mail(headers: MailHeaders, author: Address) -> AnsweredMail:
 
 
 def undelivered(mails: list[OutgoingMail]) -> frozenset[str]:
-    """Addresses that an earlier mail of the case did not reach, as far as that is known."""
+    """Addresses that are known not to have received an earlier mail of the case."""
     found: set[str] = set()
     for mail in mails:
         everyone = [*mail.to, *mail.cc]

@@ -152,7 +152,7 @@ async def recall(call: Call[NoQuery, None]) -> Reply:
 
 
 def too_late() -> ActionRefusedError:
-    """The error for an answer that cannot be taken back any more."""
+    """The error for an answer that can no longer be recalled."""
     return ActionRefusedError(
         "too-late", "the answer is no longer waiting", "write another answer instead"
     )

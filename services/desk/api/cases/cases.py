@@ -103,7 +103,7 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
     sign = "-" if descending else ""
     filters: list[dict[str, Any]] = [call.desk.access.filter(call.principal), _filter(call).query()]
     if query.status is None:
-        filters.append({"status": {"$in": ["open", "closed"]}})  # for the index's sake
+        filters.append({"status": {"$in": ["open", "closed"]}})  # so that an index is used
     if query.sort == "due":
         filters.append({"due_at": {"$type": "date"}})
     counted = filters.copy()
@@ -182,7 +182,7 @@ async def show_case(call: Call[NoQuery, None]) -> Reply:
 
 
 async def case_reply(call: Call[Any, Any], case: Case, status: int | None = None) -> Reply:
-    """A case as the answer, under the entity tag of its revision."""
+    """A response with a case and the entity tag of its revision."""
     visible = call.desk.access.filter(call.principal)
     absorbed, related = await call.desk.reader.neighbors(case, visible)
     view = case_views(call).case(case, absorbed, stage_options(call, case), related)
@@ -194,8 +194,8 @@ def case_views(call: Call[Any, Any]) -> CaseViews:
 
 
 def stage_options(call: Call[Any, Any], case: Case) -> list[StageOption]:
-    """The stages that the present one leads to, with the reason when the caller cannot move the
-    case there.
+    """The stages that the present one leads to, with the reason if the caller cannot move the case
+    there.
     """
     processes = call.desk.settings.processes
     process = processes.get(case.process)

@@ -38,7 +38,7 @@ async def show_counts(call: Call[NoQuery, None]) -> Reply:
 
 
 def _open(call: Call[Any, Any], assignees: list[str]) -> Mapping[str, Any]:
-    """By the index of assignee and status, which each assignee narrows."""
+    """Counts open cases with the index of assignee and status, one assignee at a time."""
     wanted = CaseFilter(status="open", assignees=assignees).query()
     return {"$and": [call.desk.access.filter(call.principal), wanted]}
 

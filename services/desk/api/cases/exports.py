@@ -16,7 +16,8 @@ from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint
 
 PAGE = 200
-# A write that began earlier may be committed later: what is younger comes with the next export.
+# A write that began earlier may be committed later. Younger changes are therefore left to the next
+# export.
 IN_FLIGHT = timedelta(seconds=15)
 NDJSON = "application/x-ndjson"
 
@@ -52,10 +53,11 @@ async def export_cases(call: Call[ExportQuery, None]) -> StreamingResponse:
 
 
 async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIterator[bytes]:
-    """Tombstones of cases that left the caller's sight, then the cases changed after `place`.
+    """Tombstones of cases that the caller may no longer see, then the cases that changed after
+    `place`.
 
-    A first export has no tombstones: the caller knows of nothing that could be gone. A case that
-    the caller never could see is none either.
+    A first export has no tombstones, because the caller has no earlier lines. A case that the
+    caller could never see has no tombstone either.
     """
     desk, views = call.desk, case_views(call)
     encoder = msgspec.json.Encoder()
@@ -68,7 +70,7 @@ async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIte
     settled = {"updated_at": {"$lte": desk.clock() - IN_FLIGHT}}
     chosen: list[dict[str, Any]] = [
         desk.access.filter(call.principal),
-        {"status": {"$in": ["open", "closed"]}},  # for the index's sake
+        {"status": {"$in": ["open", "closed"]}},  # so that an index is used
         settled,
     ]
     while True:

@@ -13,7 +13,8 @@ from schemas.stored import Attachment, Case, Comment, OutgoingMail
 from services.casework.listing import RelatedCase
 from services.runtime.settings import Process
 
-# How the case writer's sanitizer marks a picture of the internet; text cannot contain it unescaped.
+# The mark that the case writer's sanitizer puts on a remote picture. Text cannot contain it
+# unescaped.
 REMOTE_IMAGE = ' data-remote-src="'
 
 
@@ -177,7 +178,7 @@ class OutgoingView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseViews:
-    """Makes views by the settings' titles."""
+    """Builds views with the titles in the settings."""
 
     def __init__(self, processes: Mapping[str, Process], reference: CaseReference) -> None:
         self._processes = processes
@@ -254,7 +255,7 @@ class CaseViews:
 
 
 def _others(value: FieldValue, candidates: Sequence[FieldValue]) -> list[CandidateView]:
-    """The values that mails give in addition to the one that counts, each once."""
+    """The other values that mails give, without duplicates."""
     found = {each.value: each for each in candidates if each.value != value.value}
     return [
         CandidateView(

@@ -61,7 +61,7 @@ class SplitResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def act(call: Call[Any, Any], action: actions.Action) -> Reply:
-    """Do `action` to the case of the path, at the revision that the caller saw."""
+    """Apply `action` to the case in the path, at the revision that the caller saw."""
     case = await call.visible_case(Permission.WORK)
     done = await call.desk.cases.act(
         case.number, action, call.principal.acting, expected=call.expected

@@ -16,7 +16,8 @@ from services.runtime.broker.letters import DeadLetter
 from services.runtime.mail.headers import MailHeaders
 
 LetterId = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$")]
-# No process has this name, so that only who manages all of them may act on a letter without one.
+# No process has this name, so that a letter without a process is managed only by those who manage
+# all processes.
 _NO_PROCESS = ""
 MAX_SUBJECT_CHARS = 500
 
@@ -86,7 +87,9 @@ async def act_on_dead_letters(call: Call[NoQuery, DeadLettersRequest]) -> Reply:
 
 
 def _allowed(call: Call[Any, Any]) -> Allowed:
-    """A letter without a process may hold anything: only who manages all processes sees it."""
+    """Whether the caller may manage a letter. One without a process may contain anything, so only
+    those who manage all processes see it.
+    """
     desk, principal = call.desk, call.principal
 
     def allowed(letter: DeadLetter) -> bool:

@@ -11,7 +11,7 @@ from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found
 from services.runtime.settings import Mailbox
 
-# The fetcher writes every five seconds; another takes over within thirty.
+# The fetcher writes every five seconds, and another takes over within thirty.
 SILENT_AFTER = timedelta(seconds=40)
 
 

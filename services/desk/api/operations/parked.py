@@ -191,7 +191,7 @@ async def bulk_parked(call: Call[NoQuery, ParkedBulkRequest]) -> Reply:
 
 
 async def visible_mail(call: Call[Any, Any]) -> Mail:
-    """The mail of the path. Raises ProblemError 404 for one that the caller may not manage."""
+    """The mail in the path. Raises ProblemError 404 if the caller may not manage it."""
     return await _visible(call, call.path["key"])
 
 

@@ -82,7 +82,7 @@ def summary_fields(mail: Mail, headers: MailHeaders | None) -> dict[str, Any]:
 
 
 def todays_decision(call: Call[Any, Any], mail: Mail, content: bytes) -> TodaysDecision:
-    """What the router would decide with the settings of this desk."""
+    """The decision of the router's rules with the settings of this desk."""
     raw = RawMail(
         key=mail.id,
         process=mail.process,

@@ -82,7 +82,9 @@ def webhook_view(webhook: Webhook) -> WebhookView:
 
 
 def delivery_view(delivery: Delivery, *, with_addresses: bool) -> DeliveryView:
-    """Without addresses, a name that does not exist looks like one that must not be reached."""
+    """A delivery. Without addresses, a name that does not exist cannot be distinguished from one
+    that must not be reached.
+    """
     waiting = delivery.due_at if delivery.state == "pending" else None
     names = set(DeliveryView.__struct_fields__) - {"next_attempt_at"}
     shown = {name: getattr(delivery, name) for name in names}

@@ -63,7 +63,9 @@ class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 def _owned(call: Call[Any, Any]) -> dict[str, Any]:
-    """The filter of the webhooks that the caller manages: their own; an administrator's are all."""
+    """The filter for the webhooks that the caller manages: their own, or all for an
+    administrator.
+    """
     if call.desk.access.may(call.principal, Permission.ADMIN):
         return {}
     actor = call.principal.acting.actor
@@ -209,7 +211,7 @@ async def redeliver(call: Call[NoQuery, None]) -> Reply:
 
 
 def _shown(call: Call[Any, Any], delivery: Delivery) -> DeliveryView:
-    """Only managers see where names lead."""
+    """The delivery as the caller may see it: only managers see the addresses of names."""
     is_manager = call.desk.access.may(call.principal, Permission.PARKED)
     return delivery_view(delivery, with_addresses=is_manager)
 

@@ -1,1 +1,1 @@
-"""What pages do: each calls the API's operations in process and renders or redirects."""
+"""The handlers of pages: each calls the API's operations in process, and renders or redirects."""

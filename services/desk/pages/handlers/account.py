@@ -58,12 +58,12 @@ class TemplateSignInPages:
 
 
 async def home(visit: Visit) -> Response:
-    """The list of what is to do."""
+    """Redirects to the list “To do”."""
     return visit.redirect("/todo")
 
 
 async def preferences(visit: Visit) -> Response:
-    """Language and theme, kept in cookies of this browser."""
+    """Stores language and theme in cookies of this browser."""
     response = visit.redirect(local_path(visit.text("next")) or "/todo")
     if (language := visit.text("language")) in CATALOGS:
         response.set_cookie("language", language, max_age=_YEAR_S, samesite="lax")
@@ -73,7 +73,7 @@ async def preferences(visit: Visit) -> Response:
 
 
 async def show_account(visit: Visit) -> Response:
-    """The reader's own sessions."""
+    """Shows the reader's own sessions."""
     return await _account_page(visit)
 
 

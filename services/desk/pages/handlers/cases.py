@@ -1,4 +1,4 @@
-"""The page of a case, and what is done on it."""
+"""The page of a case, and the actions on it."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -113,7 +113,9 @@ async def _present(
 
 
 async def report_presence(visit: Visit) -> Response:
-    """What the open page of a case says every ten seconds; the answer is who else has it open."""
+    """The report of an open case page every ten seconds; the response is who else has the case
+    open.
+    """
     doing = visit.text("doing")
     if doing == "leaving":
         await visit.api("end_presence")
@@ -132,8 +134,8 @@ async def report_presence(visit: Visit) -> Response:
 
 
 async def _entries(visit: Visit, case: CaseView) -> tuple[tuple[Entry, ...], str | None]:
-    """A page of the conversation, and the cursor of the next one; None on the last, which ends
-    with the answers that wait.
+    """A page of the conversation, and the cursor of the next one. On the last page, the cursor is
+    None, and the page ends with the waiting answers.
     """
     cursor = visit.request.query_params.get("cursor")
     query: dict[str, Any] = {"limit": MAX_ENTRIES} | ({"cursor": cursor} if cursor else {})
@@ -164,12 +166,12 @@ async def _latest_changes(visit: Visit, case: CaseView) -> History:
 
 
 async def move(visit: Visit) -> Response:
-    """To another stage."""
+    """Moves the case to another stage."""
     return await _done(visit, "move_case", {"stage": visit.text("stage")})
 
 
 async def assign(visit: Visit) -> Response:
-    """To a person, a group, or nobody."""
+    """Assigns the case to a person, a group, or nobody."""
     return await _done(visit, "assign_case", {"to": visit.text("to") or None})
 
 
@@ -182,7 +184,7 @@ async def reopen(visit: Visit) -> Response:
 
 
 async def merge(visit: Visit) -> Response:
-    """Into the case with the number typed, written as people write it."""
+    """Merges the case into the one with the typed number, which may have a prefix."""
     number = "".join(sign for sign in visit.text("target") if sign.isdigit())
     if not number:
         raise invalid("give the number of a case, such as 235", status=422)
@@ -194,7 +196,7 @@ async def unmerge(visit: Visit) -> Response:
 
 
 async def split(visit: Visit) -> Response:
-    """One entry into a case of its own."""
+    """Splits one entry off into a new case."""
     current = (await visit.api("show_case")).revision
     reply = await visit.api(
         "split_case", body={"comments": [visit.text("comment")]}, expected=current
@@ -203,7 +205,7 @@ async def split(visit: Visit) -> Response:
 
 
 async def edit(visit: Visit) -> Response:
-    """Title, due date and fields, whichever the form has."""
+    """Changes title, due date and fields, whichever the form has."""
     body: dict[str, Any] = {}
     if title := visit.text("title"):
         body["title"] = title
@@ -216,7 +218,7 @@ async def edit(visit: Visit) -> Response:
 
 
 def due_time(text: str, zone: str) -> datetime | None:
-    """The time that a reader in `zone` typed; None for none. Raises ProblemError 422."""
+    """The time that a reader in `zone` typed; None if it is empty. Raises ProblemError 422."""
     if not text:
         return None
     try:
@@ -228,7 +230,7 @@ def due_time(text: str, zone: str) -> datetime | None:
 
 
 def changed_fields(visit: Visit, case: CaseView) -> dict[str, str | bool | None]:
-    """The fields whose value differs from the one that the form was filled with."""
+    """The fields whose values differ from those that the form was filled with."""
     process = visit.desk.settings.processes.get(case.process)
     kinds = {field.name: field.type for field in process.fields} if process else {}
     changed: dict[str, str | bool | None] = {}

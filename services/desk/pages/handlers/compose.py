@@ -1,5 +1,5 @@
-"""Answers, notes, their drafts and files. What someone wrote is never lost: a refusal keeps it as a
-draft.
+"""Answers, notes, their drafts and files. Text is never lost: if an action is refused, it is kept
+as a draft.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ from services.desk.pages.views.case import ComposerView, FileView, NoteView
 from services.desk.pages.visit import Visit
 from services.runtime.errors import CommandRefusedError
 
-# Changes after which an answer still says what its writer meant: nothing was said since.
+# Changes that do not affect the meaning of an answer, because nothing was written to the case.
 _SILENT = frozenset(
     {
         "stage-moved",
@@ -42,12 +42,12 @@ _SILENT = frozenset(
 
 
 async def answer_form(visit: Visit) -> Response:
-    """The composer with the suggested recipients, or with the draft."""
+    """Shows the composer with the suggested recipients, or with the draft."""
     return await _composer(visit, await draft_of(visit, "answer"))
 
 
 async def note_form(visit: Visit) -> Response:
-    """The note form, with the draft if there is one."""
+    """Shows the note form, with the draft if there is one."""
     return await _note(visit, await draft_of(visit, "note"))
 
 
@@ -89,8 +89,8 @@ async def answer(visit: Visit) -> Response:
 
 
 async def _still_current(visit: Visit, seen: int) -> int:
-    """The revision of the case if nothing was said in it since the one that the writer saw, else
-    that one, so that the answer is refused.
+    """The current revision of the case if nothing was written to it since the writer saw it.
+    Otherwise the revision that the writer saw, so that the answer is refused.
     """
     query = {"after": seen, "limit": MAX_CHANGES}
     history: History = (await visit.api("show_history", query=query)).body
@@ -101,13 +101,15 @@ async def _still_current(visit: Visit, seen: int) -> int:
 
 
 def _is_silent(change: ChangeView) -> bool:
-    """A mail that was sent stood in the case before, as one on its way."""
+    """Whether a change adds nothing new to read. A sent mail was in the case before, as a waiting
+    one.
+    """
     was_sent = change.what == "sent" and change.details.get("state") == "sent"
     return was_sent or change.what in _SILENT
 
 
 async def _with_snippet(visit: Visit, draft: DraftView) -> DraftView:
-    """The draft with the chosen text below what is there, for browsers without JavaScript."""
+    """The draft with the chosen text appended, for browsers without JavaScript."""
     suggestion: AnswerSuggestion = (await visit.api("suggest_answer")).body
     chosen = [
         snippet.text
@@ -154,7 +156,7 @@ async def keep_draft(visit: Visit) -> Response:
 
 
 async def upload(visit: Visit) -> Response:
-    """A file that was dropped or pasted, as the body."""
+    """Uploads a file that was dropped or pasted; it is the body."""
     response = await visit.api_response(
         "upload_file", query=dict(visit.request.query_params), request=visit.request
     )
@@ -167,7 +169,7 @@ async def upload(visit: Visit) -> Response:
 async def _composer(
     visit: Visit, draft: DraftView | None, *, error: str | None = None, status: int = 200
 ) -> Response:
-    """The form; above it, what was said since the draft was written."""
+    """The form, and above it the entries that are newer than the draft."""
     number = int(visit.request.path_params["number"])
     suggestion: AnswerSuggestion = (await visit.api("suggest_answer")).body
     view = composer_view(number, suggestion, draft)

@@ -10,7 +10,7 @@ from services.runtime.errors import TransientError
 
 
 async def show_dead_letters(visit: Visit) -> Response:
-    """The messages that a service could not process, and why."""
+    """Shows the messages that a service could not process, and why."""
     try:
         found: DeadLetterList = (await visit.api("list_dead_letters")).body
         items, is_reachable = found.items, True

@@ -1,4 +1,4 @@
-"""Work lists, search, bulk actions, and the row that live lists ask for."""
+"""Work lists, search, bulk actions, and the single row for live updates."""
 
 import asyncio
 import re
@@ -42,7 +42,7 @@ _PICKED = re.compile(r"[1-9]\d{0,14}\.\d{1,9}")  # a case and the revision that 
 
 
 async def show_list(visit: Visit) -> Response:
-    """One of the work lists, filtered by the URL."""
+    """Shows one of the work lists, filtered by the URL."""
     name = visit.request.url.path.strip("/")
     chosen = _chosen(visit)
     query = _LISTS[name] | {key: value for key, value in chosen.items() if value}
@@ -102,7 +102,7 @@ async def _declared(visit: Visit) -> list[ProcessView]:
 
 
 async def show_row(visit: Visit) -> Response:
-    """One row of a list, for live updates."""
+    """Shows one row of a list, for live updates."""
     reply = await visit.api("show_case")
     row = case_row(reply.body, visit.desk.settings.processes, await names_of_people(visit))
     return await visit.html(
@@ -115,7 +115,7 @@ async def show_row(visit: Visit) -> Response:
 
 
 async def act_on_many(visit: Visit) -> Response:
-    """Assigns, moves or closes the chosen cases; each by itself, as its rules allow."""
+    """Assigns, moves or closes the chosen cases, each separately, as its rules allow."""
     back = local_path(visit.text("next")) or "/todo"
     chosen = [each for each in dict.fromkeys(visit.texts("case")) if _PICKED.fullmatch(each)]
     if not chosen:
@@ -140,7 +140,7 @@ async def act_on_many(visit: Visit) -> Response:
 
 
 async def undo(visit: Visit) -> Response:
-    """Gives cases their state before an action back; one that has changed since stays."""
+    """Restores the state of cases before an action. A case that has changed since is left alone."""
     back = local_path(visit.text("next")) or "/todo"
     steps = read_steps(visit.text("steps"))
     undone = [step for step in steps if await _undo(visit, step)]
@@ -153,8 +153,8 @@ async def undo(visit: Visit) -> Response:
 
 
 async def _undo(visit: Visit, step: UndoStep) -> bool:
-    """Undoes the step's changes, latest first; each only at the revision that the one before
-    left.
+    """Undoes the step's changes, latest first, each only at the revision that the previous one
+    created.
     """
     path = {"number": str(step.number)}
     try:
@@ -183,7 +183,7 @@ def _bulk(visit: Visit) -> dict[str, Any]:
 
 
 async def save_view(visit: Visit) -> Response:
-    """Keeps a list with its filters in the navigation."""
+    """Saves a list with its filters in the navigation."""
     path = local_path(visit.text("href")) or "/todo"
     await visit.api("add_view", body={"name": visit.text("name")[:60], "path": path})
     return visit.redirect(path)
@@ -196,7 +196,7 @@ async def remove_view(visit: Visit) -> Response:
 
 
 async def search(visit: Visit) -> Response:
-    """Search; a bare number that the reader may see opens its case."""
+    """Searches. A query that is only the number of a visible case opens that case."""
     params = visit.request.query_params
     text, process = params.get("q", "").strip()[:300], params.get("process", "")
     declared, results = await asyncio.gather(
@@ -232,7 +232,7 @@ async def _found(visit: Visit, text: str, process: str) -> SearchResults:
 
 
 def _chosen(visit: Visit) -> dict[str, Any]:
-    """The filters of the URL. The API refuses values that do not fit."""
+    """The filters in the URL. The API refuses invalid values."""
     params = visit.request.query_params
     sort = params.get("sort", "")
     return {
@@ -308,7 +308,9 @@ def _stages(
 
 
 def _moves(process: str, declared: list[ProcessView]) -> tuple[Option, ...]:
-    """Where the chosen cases may go: stages of one process only, as names differ between them."""
+    """The stages to which the chosen cases may be moved, for a single process only: names differ
+    between processes.
+    """
     processes = [each for each in declared if process in {"", each.name}]
     if len(processes) != 1:
         return ()

@@ -17,7 +17,9 @@ from services.desk.pages.visit import Visit
 
 
 async def show_mail(visit: Visit) -> Response:
-    """The mail as a document for the sandboxed frame; `?images=true` loads remote pictures."""
+    """Shows the mail as a document for the sandboxed frame. `?images=true` loads remote
+    pictures.
+    """
     number = int(visit.request.path_params["number"])
     case = await visit.desk.visible_case(visit.principal, number)
     comment = await visit.desk.reader.comment(case.number, visit.request.path_params["comment"])
@@ -52,13 +54,13 @@ async def _pictures(visit: Visit, comment: Comment) -> dict[str, Picture]:
 
 
 async def attachment(visit: Visit) -> Response:
-    """A file, saved or shown in place."""
+    """Sends a file, to be saved or shown in the browser."""
     inline = visit.request.query_params.get("inline") == "true"
     return await _file(visit, "download_attachment", inline=inline)
 
 
 async def original(visit: Visit) -> Response:
-    """The exact bytes of a mail."""
+    """Sends the exact bytes of a mail."""
     return await _file(visit, "download_original")
 
 

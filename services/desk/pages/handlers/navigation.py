@@ -1,4 +1,4 @@
-"""How much waits: the numbers of the navigation, for whole pages and for live updates."""
+"""The counts in the navigation, for whole pages and for live updates."""
 
 import asyncio
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ async def navigation_counts(visit: Visit) -> Mapping[str, int]:
 
 
 async def show_counts(visit: Visit) -> Response:
-    """The numbers as the navigation writes them, for live updates."""
+    """Shows the counts as the navigation does, for live updates."""
     counts = await navigation_counts(visit)
     return JSONResponse({name: shown_count(count) for name, count in counts.items()})
 

@@ -27,7 +27,7 @@ _DEAD = ".dead"
 
 
 async def show_parked_list(visit: Visit) -> Response:
-    """The mails that wait for a person, oldest first."""
+    """Shows the mails that wait for a person, oldest first."""
     params = visit.request.query_params
     reason = params.get("reason", "")
     query = {"reason": reason, "cursor": params.get("cursor", "")}
@@ -61,7 +61,7 @@ async def show_parked_list(visit: Visit) -> Response:
 
 
 async def show_parked_mail(visit: Visit) -> Response:
-    """One parked mail: why, what it says, what today's rules would do."""
+    """Shows one parked mail: the reason, its content, and the decision of the current rules."""
     mail: ParkedView = (await visit.api("show_parked")).body
     today = ""
     if mail.today is not None:
@@ -91,7 +91,7 @@ async def show_parked_mail(visit: Visit) -> Response:
 
 
 async def parked_original(visit: Visit) -> Response:
-    """The exact bytes of a parked mail."""
+    """Sends the exact bytes of a parked mail."""
     response = await visit.api_response("download_parked", request=visit.request)
     if not isinstance(response, Response):
         raise TypeError("download_parked answers with a file")
@@ -99,7 +99,7 @@ async def parked_original(visit: Visit) -> Response:
 
 
 async def retry(visit: Visit) -> Response:
-    """Lets the router decide again."""
+    """Sends the mail to the router again."""
     await visit.api("retry_parked")
     return visit.redirect("/parked", visit.t.parked.requested)
 
@@ -111,7 +111,7 @@ async def discard(visit: Visit) -> Response:
 
 
 async def place(visit: Visit) -> Response:
-    """Puts the mail into the case with the number typed."""
+    """Adds the mail to the case with the typed number."""
     number = "".join(sign for sign in visit.text("number") if sign.isdigit())
     if not number:
         raise invalid("give the number of a case, such as 235", status=422)
@@ -120,7 +120,7 @@ async def place(visit: Visit) -> Response:
 
 
 async def act_on_parked(visit: Visit) -> Response:
-    """Retries or discards the chosen mails, each by itself."""
+    """Retries or discards the chosen mails, each separately."""
     keys = visit.texts("mail")[:200]
     if not keys:
         return visit.redirect("/parked")
@@ -137,7 +137,7 @@ async def act_on_parked(visit: Visit) -> Response:
 
 
 async def show_mailboxes(visit: Visit) -> Response:
-    """Every mailbox with its state."""
+    """Shows every mailbox with its state."""
     return await _mailboxes(visit)
 
 
@@ -178,7 +178,7 @@ def _mailbox(visit: Visit, mailbox: MailboxView, tested: LoginTestView | None) -
 
 
 def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
-    """The settings that hold for a mailbox; passwords are in files and never shown."""
+    """The settings that apply to a mailbox. Passwords are in files and never shown."""
     held = visit.desk.settings.mailboxes[mailbox.name]
     server = visit.desk.settings.servers[mailbox.server]
     masked = "***" if held.oauth2 is None else f"oauth2.{held.oauth2}"
@@ -199,7 +199,7 @@ def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
 
 
 async def show_flow(visit: Visit) -> Response:
-    """The pipeline at this moment."""
+    """Shows the current state of the pipeline."""
     flow: ApiFlow = (await visit.api("show_flow")).body
     mailboxes: MailboxList = (await visit.api("list_mailboxes")).body
     waiting = {queue.name: queue.messages for queue in flow.queues}

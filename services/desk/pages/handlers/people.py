@@ -22,12 +22,12 @@ from services.desk.pages.visit import Visit
 
 
 async def show_people(visit: Visit) -> Response:
-    """All accounts."""
+    """Shows all accounts."""
     return await _people(visit)
 
 
 async def add_person(visit: Visit) -> Response:
-    """Adds an account, and shows its one-time link this once."""
+    """Adds an account, and shows its one-time link, this time only."""
     name = visit.text("name")
     body = {
         "address": visit.text("address").strip(),
@@ -40,7 +40,7 @@ async def add_person(visit: Visit) -> Response:
 
 
 async def change_person(visit: Visit) -> Response:
-    """Disables or enables an account, makes a new link for it, or detaches its identity."""
+    """Disables or enables an account, creates a new link for it, or detaches its identity."""
     match visit.text("do"):
         case "link":
             link = (await visit.api("make_link")).body.link
@@ -76,19 +76,19 @@ async def _people(visit: Visit, *, link: str | None = None, link_name: str = "")
 
 
 async def show_tokens(visit: Visit) -> Response:
-    """The tokens that the reader may see."""
+    """Shows the tokens that the reader may see."""
     return await _tokens(visit)
 
 
 async def make_token(visit: Visit) -> Response:
-    """Makes a token, and shows its secret this once."""
+    """Creates a token, and shows its secret, this time only."""
     body: dict[str, Any] = {"name": visit.text("name"), "scopes": visit.texts("scope")}
     made = (await visit.api("make_token", body=body)).body
     return await _tokens(visit, secret=made.secret)
 
 
 async def revoke_token(visit: Visit) -> Response:
-    """Ends a token at once."""
+    """Revokes a token at once."""
     await visit.api("revoke_token")
     return visit.redirect("/tokens")
 
@@ -120,7 +120,7 @@ async def _tokens(visit: Visit, *, secret: str | None = None) -> Response:
 
 
 async def show_audit(visit: Visit) -> Response:
-    """The audit log, the latest first."""
+    """Shows the audit log, the latest entries first."""
     cursor = visit.request.query_params.get("cursor", "")
     query = {"cursor": cursor} if cursor else {}
     entries: AuditPage = (await visit.api("list_audit_entries", query=query)).body

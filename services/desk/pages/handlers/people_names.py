@@ -1,4 +1,4 @@
-"""Names of people for what the API gives as addresses, and whom cases may be assigned to."""
+"""Names of people for the addresses that the API returns, and the possible assignees."""
 
 from collections.abc import Mapping
 
@@ -7,16 +7,16 @@ from services.desk.pages.visit import Visit
 
 
 async def names_of_people(visit: Visit) -> Mapping[str, str]:
-    """The names of all users by address; an office has few enough to read them all."""
+    """The names of all users by address. An office has few enough users to read them all."""
     return await visit.desk.accounts.users.names()
 
 
 def assignable(
     visit: Visit, names: Mapping[str, str], process: str = "", chosen: str = ""
 ) -> tuple[Option, ...]:
-    """The people and groups with a role in the process, or in any that the reader sees.
+    """The people and groups with a role in the process, or in any process that the reader sees.
 
-    Whoever is `chosen` is among them even without a role, so that saving the form changes nothing.
+    `chosen` is included even without a role, so that saving the form changes nothing.
     """
     seen = visit.desk.access.processes(visit.principal)
     processes = [visit.desk.settings.processes[name] for name in seen if process in {"", name}]

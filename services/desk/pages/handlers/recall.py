@@ -1,4 +1,4 @@
-"""Taking an answer back while it waits: it becomes a draft again, with its files."""
+"""Recalls an answer that waits: it becomes a draft again, with its files."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +25,11 @@ class _Kept:
 
 
 async def recall(visit: Visit) -> Response:
-    """Takes an answer back; it becomes the draft, above what was begun since.
+    """Recalls an answer. It becomes the draft, above any text that was begun since.
 
-    The draft is kept first: if the desk is killed in between, nothing is lost.
+    The draft is saved first, so that nothing is lost if the desk is killed in between.
     """
-    await visit.api("list_answers")  # refuses a number that no case has
+    await visit.api("list_answers")  # refuses an impossible case number
     number = int(visit.request.path_params["number"])
     wanted = f"answer {visit.request.path_params['answer']}"
     await visit.desk.visible_case(visit.principal, number, Permission.ANSWER)
@@ -86,7 +86,7 @@ async def _body(
 
 
 async def _undo(visit: Visit, number: int, kept: _Kept) -> None:
-    """Put back the draft from before, unless its writer has changed what was saved since."""
+    """Restore the earlier draft, unless its writer has changed it since."""
     if kept.before is None:
         await visit.desk.drafts.remove(number, "answer", visit.principal.id, [kept.editor])
     else:

@@ -14,12 +14,12 @@ MAX_DELIVERIES = 10
 
 
 async def show_webhooks(visit: Visit) -> Response:
-    """The webhooks that the reader manages."""
+    """Shows the webhooks that the reader manages."""
     return await _webhooks(visit)
 
 
 async def add_webhook(visit: Visit) -> Response:
-    """Adds a webhook, and shows its secret this once."""
+    """Adds a webhook, and shows its secret, this time only."""
     body: dict[str, Any] = {"url": visit.text("url").strip(), "events": visit.texts("event")}
     added = (await visit.api("add_webhook", body=body)).body
     return await _webhooks(visit, secret=added.secret)
@@ -38,7 +38,7 @@ async def change_webhook(visit: Visit) -> Response:
 
 
 async def redeliver(visit: Visit) -> Response:
-    """Sends an event again."""
+    """Delivers an event again."""
     await visit.api("redeliver")
     return visit.redirect("/webhooks")
 

@@ -1,8 +1,8 @@
-"""The keys of the texts: one frozen struct per area of the desk, so that mypy and a test find a
-missing one.
+"""The keys of the texts: one frozen struct per area of the desk, so that mypy and a test find
+missing texts.
 
-A text may hold places such as `{name}`; templates fill them in by the filter `fill`, after which
-the result is escaped as usual.
+A text may contain placeholders such as `{name}`. Templates fill them in with the filter `fill`; the
+result is then escaped as usual.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from services.desk.pages.i18n.plurals import Plural
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What surrounds every page, and words that many pages use."""
+    """The frame of every page, and words that many pages use."""
 
     skip_link: str
     navigation: str

@@ -1,4 +1,4 @@
-"""Dates, times and numbers as a language writes them. Pure."""
+"""Formats dates, times and numbers for a language. Pure."""
 
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -21,7 +21,7 @@ _POINT = {"en": ".", "pl": ","}
 
 
 class Formats:
-    """How one language writes values; `zone` is the reader's time zone, `now` an aware time."""
+    """The formats of one language; `zone` is the reader's time zone, `now` an aware time."""
 
     def __init__(self, language: str, zone: tzinfo, now: datetime) -> None:
         self._language = language
@@ -36,7 +36,7 @@ class Formats:
         return self.short_date(at)
 
     def short_date(self, at: datetime) -> str:
-        """`28 Nov`, with the year if it is not the present one."""
+        """`28 Nov`, with the year if it is not the current one."""
         local = at.astimezone(self._zone)
         day = f"{local.day}{_NO_BREAK}{_SHORT_MONTHS[self._language][local.month - 1]}"
         return day if local.year == self._now.year else f"{day}{_NO_BREAK}{local.year}"
@@ -65,7 +65,9 @@ class Formats:
         return swapped.replace("\0", _THOUSANDS[self._language])
 
     def field(self, value: str, kind: str) -> str:
-        """A field's value of that type, from its normal form; as it is if it has another form."""
+        """A field's value of that type, from its normal form. A value in another form is returned
+        unchanged.
+        """
         try:
             match kind:
                 case "date":

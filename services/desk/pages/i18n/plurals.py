@@ -15,7 +15,7 @@ class Plural(msgspec.Struct, frozen=True):
     few: str = ""
 
     def form(self, count: int) -> str:
-        """The text for a whole number, `{n}` not yet filled in."""
+        """The text for a whole number; `{n}` is not filled in yet."""
         if count == 1:
             return self.one
         if self.few and count % 10 in {2, 3, 4} and count % 100 not in {12, 13, 14}:

@@ -1,5 +1,5 @@
-"""What each page shows, as frozen structs. Pure; templates read these and nothing else.
+"""What each page shows, as frozen structs. Pure; templates read only these.
 
-Values are raw: times are aware UTC, sizes are bytes, words are the constants of `schemas`. The
-templates write them in the reader's language.
+Values are raw: times are aware UTC, sizes are in bytes, words are the constants of `schemas`.
+Templates format them in the reader's language.
 """

@@ -11,7 +11,7 @@ Preview = Literal["image", "pdf", "text", ""]
 
 
 class StageButton(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage to move to; with `refusal`, why that is not possible now."""
+    """A stage to move to; `refusal` says why that is not possible now."""
 
     name: str
     title: str
@@ -19,7 +19,7 @@ class StageButton(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileView(msgspec.Struct, frozen=True, kw_only=True):
-    """An attachment; `preview` says how it may be shown within the page, empty for not at all."""
+    """An attachment; `preview` says how it may be shown in the page, empty if not at all."""
 
     name: str
     content_type: str
@@ -33,9 +33,9 @@ class FileView(msgspec.Struct, frozen=True, kw_only=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the conversation. `kind` is the comment's, or `waiting` for a mail on its way.
 
-    `quoted` is what follows the author's own new text. `mail_href` is the framed HTML, None
-    without; `remote_images` are those that it withholds. `leaves_at` is set while the mail can be
-    taken back by a POST to `recall_href`.
+    `quoted` is the text after the author's own new text. `mail_href` is the framed HTML, None if
+    there is none; `remote_images` are those that it withholds. `leaves_at` is set while the mail
+    can be recalled by a POST to `recall_href`.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A field of the case with where its value comes from; `kind` is the type in the settings."""
+    """A field of the case, and where its value comes from; `kind` is its type in the settings."""
 
     name: str
     title: str
@@ -77,7 +77,7 @@ class FieldRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OtherValue(msgspec.Struct, frozen=True, kw_only=True):
-    """What another mail says of a field, and where."""
+    """Another mail's value of a field, and where it is."""
 
     value: str | bool
     source: str
@@ -109,11 +109,12 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ComposerView(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer form. `revision` is the case's that the writer sees; `hold_s` is in seconds.
+    """The answer form. `revision` is that of the case as the writer sees it; `hold_s` is in
+    seconds.
 
-    `draft_at` is when the draft was kept, None without one. `newer` are entries that came after
-    the writer began. `editor` names this form among those that save the draft, `replaces` the one
-    that saved it before; empty without a draft.
+    `draft_at` is when the draft was saved, None if there is none. `newer` are entries that came
+    after the writer began. `editor` names this form among those that save the draft, `replaces` the
+    one that saved it before; empty without a draft.
     """
 
     case: int
@@ -167,8 +168,8 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
-    """A case with its conversation. `can_work` and `can_answer` decide which forms
-    are there; `draft_kinds` are the kinds of which the reader has a draft.
+    """A case with its conversation. `can_work` and `can_answer` decide which forms are shown;
+    `draft_kinds` are the kinds of the reader's drafts.
     """
 
     number: int

@@ -64,10 +64,10 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListView(msgspec.Struct, frozen=True, kw_only=True):
-    """A work list. `path` is its own without the query; `next_href` is None on the last page.
+    """A work list. `path` is its path without the query; `next_href` is None on the last page.
 
-    `overdue` rows are shown at the top, apart from `rows`. `people` are the possible assignees.
-    `is_mixed` is set if it may have cases of several processes: stages then show their process.
+    `overdue` rows are shown separately, above `rows`. `people` are the possible assignees.
+    `is_mixed` is true if it may contain cases of several processes; stages then show their process.
     """
 
     name: str

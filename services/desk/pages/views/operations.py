@@ -54,14 +54,14 @@ class ParkedListView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeaderLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A header of a mail as it came."""
+    """A header of a mail, unchanged."""
 
     name: str
     value: str
 
 
 class ParkedMailView(msgspec.Struct, frozen=True, kw_only=True):
-    """One parked mail, whole. `not_retryable` says why another attempt cannot help."""
+    """One parked mail with its content. `not_retryable` says why another attempt cannot help."""
 
     key: str
     reason: str
@@ -107,7 +107,7 @@ class MailboxesView(msgspec.Struct, frozen=True, kw_only=True):
 class FlowNode(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the pipeline; `waiting` is its queue's depth, `rate` messages per minute.
 
-    None is for what a node does not have, or what could not be measured.
+    Values are None if a node does not have them, or if they could not be measured.
     """
 
     name: str
@@ -118,7 +118,7 @@ class FlowNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HourOutcomes(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the mails recorded in one hour."""
+    """The outcomes of the mails recorded in one hour."""
 
     hour: datetime
     opened: int = 0
@@ -128,17 +128,17 @@ class HourOutcomes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowView(msgspec.Struct, frozen=True, kw_only=True):
-    """The pipeline at this moment, and the last 24 hours, oldest first."""
+    """The current state of the pipeline, and the last 24 hours, oldest first."""
 
     nodes: tuple[FlowNode, ...]
     hours: tuple[HourOutcomes, ...] = ()
 
     @property
     def peak(self) -> int:
-        """The most mails of an hour, at least 1: the scale of the chart."""
+        """The largest number of mails in an hour, at least 1: the scale of the chart."""
         sums = [hour.opened + hour.appended + hour.ignored + hour.parked for hour in self.hours]
         return max([1, *sums])
 
     def node(self, name: str) -> FlowNode:
-        """The node of that name; an empty one when it was not measured."""
+        """The node with that name; an empty one if it was not measured."""
         return next((node for node in self.nodes if node.name == name), FlowNode(name=name))

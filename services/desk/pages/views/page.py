@@ -11,8 +11,8 @@ Tone = Literal["info", "good", "bad"]
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A link of the page; `href` is a path of our own. `id` is that of a saved view, empty for
-    others.
+    """A link in the page; `href` is a path of ours. `id` is the id of a saved view, empty for other
+    links.
     """
 
     title: str
@@ -22,7 +22,9 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who looks at the page. `can_park` and `can_admin` show the navigation's entries for those."""
+    """The reader of the page. `can_park` and `can_admin` say whether the navigation shows those
+    entries.
+    """
 
     name: str
     address: str
@@ -31,8 +33,9 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A line above the content: what an action brought about. `undo` has the steps that
-    `/cases/undo` takes, empty for none."""
+    """A line above the content: the result of an action. `undo` contains the steps for
+    `/cases/undo`, empty if there are none.
+    """
 
     text: str
     tone: Tone = "info"
@@ -47,10 +50,10 @@ class Navigation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What every template gets.
+    """The values that every template gets.
 
-    `nonce` is the one of this answer's Content-Security-Policy. `here` is path and query of the
-    page, to come back to. `section` is the current entry of the navigation. `zone` is an IANA
+    `nonce` is the nonce in this response's Content-Security-Policy. `here` is path and query of the
+    page, for coming back to it. `section` is the current entry of the navigation. `zone` is an IANA
     name. `viewer` is None before signing in.
     """
 

@@ -8,8 +8,8 @@ from services.desk.pages.views.lists import Option
 
 
 class SignInView(msgspec.Struct, frozen=True, kw_only=True):
-    """The sign-in form. `error` is a key of the texts; `provider_href` leads to the
-    OpenID provider, None for accounts of our own; `provider_out_href` out of it, after signing out.
+    """The sign-in form. `error` is a key of the texts. `provider_href` leads to the OpenID
+    provider, None for accounts of our own; after signing out, `provider_out_href` signs out there.
     """
 
     next: str = "/"
@@ -21,8 +21,8 @@ class SignInView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
-    """The page of a one-time link; `is_valid` is false for one that was used or has
-    expired. The first visitor (`is_first`) gives name and address too.
+    """The page of a one-time link. `is_valid` is false if the link was used or has expired. The
+    first visitor (`is_first`) also enters name and address.
     """
 
     token: str
@@ -34,7 +34,7 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An account; with `has_identity` its person signs in with the OpenID provider."""
+    """An account; `has_identity` is true if its person signs in with the OpenID provider."""
 
     id: str
     name: str
@@ -47,7 +47,7 @@ class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeopleView(msgspec.Struct, frozen=True, kw_only=True):
-    """All accounts; `link` is a one-time link that was just made, with `link_name` its owner."""
+    """All accounts; `link` is a one-time link that was just created, for `link_name`."""
 
     rows: tuple[PersonRow, ...]
     link: str | None = None
@@ -66,7 +66,7 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokensView(msgspec.Struct, frozen=True, kw_only=True):
-    """All tokens the viewer may see; `secret` is that of one just made, shown this once."""
+    """All tokens that the viewer may see; `secret` is that of a new one, shown only this time."""
 
     rows: tuple[TokenRow, ...]
     scopes: tuple[Option, ...] = ()
@@ -114,7 +114,7 @@ class WebhookRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhooksView(msgspec.Struct, frozen=True, kw_only=True):
-    """All webhooks; `secret` is that of one just made, shown this once."""
+    """All webhooks; `secret` is that of a new one, shown only this time."""
 
     rows: tuple[WebhookRow, ...]
     events: tuple[Option, ...] = ()

@@ -23,7 +23,8 @@ PublicUrl = Annotated[
         description='a URL without a path, such as "https://cases.example.com"',
     ),
 ]
-# Without TLS only on this machine, because the connection carries tokens and the client's secret.
+# Without TLS only on this machine, because tokens and the client's secret are sent over the
+# connection.
 IssuerUrl = Annotated[
     str,
     Meta(
@@ -96,13 +97,13 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # A session ends after the first time without a request, and always after the second.
     session_idle: Duration = "12h"
     session_length: Duration = "7d"
-    # An IANA name; pages show times in this zone until the browser names its own.
+    # An IANA name. Pages show times in this zone until the browser reports its own.
     time_zone: TimeZone = "UTC"
-    # Whose X-Forwarded-For is believed.
+    # The proxies whose X-Forwarded-For is trusted.
     trusted_proxies: tuple[Network, ...] = ()
     # Networks that webhooks may reach although they are not public; http:// works only for these.
     webhook_allow_networks: tuple[Network, ...] = ()
-    # How long the audit log of log-ins, views of parked mail and downloads is kept.
+    # How long entries of the audit log are kept.
     audit_days: Annotated[int, Meta(ge=1, le=36_500)] = 365
     oidc: Oidc = Oidc()
 

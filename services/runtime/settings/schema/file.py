@@ -1,7 +1,7 @@
 """The settings file as a whole. A new section is a new struct next to this file and a line in
 `Sections`.
 
-The structs of this folder are the only place for names, types, ranges and defaults; a test compares
+Only the structs in this folder define names, types, ranges and defaults; a test compares
 docs/settings.md with them.
 """
 
@@ -33,7 +33,7 @@ from services.runtime.settings.schema.services import (
 
 
 class Sections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The sections that services use just as the file writes them."""
+    """The sections that services use exactly as they are in the file."""
 
     broker: Broker = Broker()
     store: Store = Store()

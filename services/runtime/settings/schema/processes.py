@@ -1,5 +1,6 @@
-"""Processes as the settings write them: stages, roles, mailboxes, rules. One struct a table; see
-`file.py`."""
+"""Processes in the settings: stages, roles, mailboxes, rules. One struct per table; see
+`file.py`.
+"""
 
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -23,8 +24,8 @@ from services.runtime.settings.fields import (
 
 
 class OnEnter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens by itself when a person or a program moves a case into a stage; no mail triggers
-    it.
+    """What happens automatically when a person or a program moves a case into a stage. A mail never
+    triggers it.
     """
 
     assign: Assignee | None = None
@@ -35,7 +36,7 @@ class OnEnter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A step of a process. Once built, `title` is the name if none is given."""
+    """A step of a process. Once built, `title` is the name if no title is given."""
 
     name: Name
     title: Text = ""
@@ -43,9 +44,9 @@ class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # Entering it closes the case.
     final: bool = False
     next: tuple[Name, ...] = ()
-    # How long a case may stay before it is overdue; None: as long as it likes.
+    # How long a case may stay before it is overdue; None: no limit.
     due_after: Duration | None = None
-    # Who may move a case out of this stage; empty: whoever may work on it.
+    # Who may move a case out of this stage; empty: everyone who may work on it.
     roles: tuple[Name, ...] = ()
     on_enter: OnEnter = OnEnter()
 
@@ -67,20 +68,20 @@ class CaseReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = ""
     # Whether [#235] is read in addition to the form with the prefix; false needs a prefix.
     read_bare: bool = True
-    # One key a line, the first signs, all of them verify; None: our Message-IDs are not recognised.
+    # One key per line; the first signs, all verify. None: our Message-IDs are not recognized.
     key_file: Path | None = None
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What of a process's settings decides where a mail goes."""
+    """The settings of a process that decide where a mail goes."""
 
     # Whether a number may lead to another process's case.
     reference_scope: Literal["any", "process"] = "any"
-    # Who may add to a case: anyone; participants, and others open a case; participants, and others
-    # wait for a person.
+    # Who may add to a case: anyone; participants only, while others open a case; participants only,
+    # while others wait for a person.
     reply_from: Literal["anyone", "participants", "hold"] = "anyone"
-    # What a stranger's mail does that has only the number, with another title and no mail of the
-    # case that it answers.
+    # What happens to a stranger's mail that only has the number, but another title, and does not
+    # answer a mail of the case.
     number_from_strangers: Literal["join", "refer"] = "join"
     reply_to_closed: Literal["reopen", "append", "new-case"] = "reopen"
     # 0: no limit.
@@ -89,15 +90,15 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_new_cases_per_mailbox: Annotated[int, Meta(ge=0, le=10_000)] = 0
     new_cases_window_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
     spam: Literal["flag", "park", "accept"] = "flag"
-    # The authserv-id of RFC 8601 section 2.5; empty: Authentication-Results are not believed.
+    # The authserv-id of RFC 8601 section 2.5; empty: Authentication-Results are not trusted.
     authentication_server: Annotated[
         str, Meta(pattern=r"\A[^\s;]{0,253}\Z", description="a server's name")
     ] = ""
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The automatic answer to a mail that opens a case; the templates that are None are those of
-    `language`.
+    """The automatic answer to a mail that opens a case. A template that is None is the built-in one
+    for `language`.
     """
 
     enabled: bool = False
@@ -109,16 +110,16 @@ class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Access(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who has a role in a process."""
 
-    # reader, worker or manager, or a name of the process's own, which works as worker.
+    # reader, worker or manager, or a role that the process defines, which includes worker.
     role: Name
     users: tuple[User, ...] = ()
     groups: tuple[Text, ...] = ()
 
 
 class Snippet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A ready-made text that the desk offers to whoever writes an answer.
+    """A ready-made text that the desk offers to the writer of an answer.
 
-    `{{ name }}` stands for a value of the case, where `name` is one of SNIPPET_VALUES. Nothing else
+    `{{ name }}` is replaced by a value of the case; `name` is one of SNIPPET_VALUES. Nothing else
     is evaluated.
     """
 
@@ -126,12 +127,13 @@ class Snippet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text: Template
 
 
-# `author` is the name of whoever wrote the mail that is answered, `me` that of whoever answers.
+# `author` is the name of the author of the answered mail, `me` the name of the writer of the
+# answer.
 SNIPPET_VALUES: Final = ("reference", "number", "title", "process", "stage", "author", "me")
 
 
 class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mailbox as the file writes it; `settings.Mailbox` is what it becomes."""
+    """A mailbox in the file; it becomes a `settings.Mailbox`."""
 
     name: Name | None = None
     server: Name
@@ -141,14 +143,14 @@ class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     password_env: Variable | None = None
     oauth2: Name | None = None
     folder: Text = "INBOX"
-    # Whether mail to local+235@domain comes here too (RFC 5233).
+    # Whether mail to local+235@domain also arrives here (RFC 5233).
     plus_addressing: bool = False
     allow_senders: tuple[Sender, ...] = ()
     deny_senders: tuple[Sender, ...] = ()
 
 
 class ProcessTable(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A process as the file writes it; `settings.Process` is what it becomes."""
+    """A process in the file; it becomes a `settings.Process`."""
 
     title: Text | None = None
     stage: tuple[Stage, ...]
@@ -160,7 +162,7 @@ class ProcessTable(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True)
     access: tuple[Access, ...] = ()
     field: tuple[Field, ...] = ()
     snippet: tuple[Snippet, ...] = ()
-    # Our own: an invoice to another buyer is flagged.
+    # Our own tax numbers: an invoice to another buyer is flagged.
     own_tax_ids: tuple[TaxId, ...] = ()
-    # Closed cases are removed after so many days; 0: they are kept.
+    # Closed cases are emptied after this many days; 0: they are kept.
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0

@@ -1,4 +1,4 @@
-"""The servers that the settings name: broker, database, mail servers. One struct a section; see
+"""The servers in the settings: broker, database, mail servers. One struct per section; see
 `file.py`.
 """
 
@@ -30,7 +30,7 @@ _USUAL_PORTS = {
 
 
 class _Connection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A server by its URL, which may hold a password: and is never shown."""
+    """A server by its URL, which may contain a password and is never shown."""
 
     url: str | None = None
 
@@ -109,9 +109,7 @@ class OAuth2(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class OutgoingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An SMTP server that mail is handed to, as the file writes it; `settings.Smtp` is what it
-    becomes.
-    """
+    """An SMTP server for outgoing mail in the file; it becomes a `settings.Smtp`."""
 
     host: Host
     security: Literal["tls", "starttls", "none"] = "tls"

@@ -1,1 +1,1 @@
-"""Reading the TOML file: its tables, their lines, and the usual causes of a mistake in it."""
+"""Reads the TOML file: its tables, their lines, and the usual causes of mistakes."""

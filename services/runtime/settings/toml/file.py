@@ -1,4 +1,4 @@
-"""Reading the file of the settings into a tree of tables; errors name the line and column."""
+"""Reads the settings file into a tree of tables. Errors name the line and column."""
 
 import codecs
 import re
@@ -10,7 +10,7 @@ from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings.toml.hints import hint_for
 from services.runtime.settings.toml.places import Places
 
-# No settings come near it; a mailbox file given by mistake does.
+# Far larger than any settings, but smaller than a mailbox file that is named by mistake.
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
@@ -19,7 +19,7 @@ _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of
 def read_tree(path: Path) -> tuple[dict[str, Any], Places]:
     """The tables of the TOML file at `path`, and their lines.
 
-    A UTF-8 byte order mark, which Windows editors put in front, is ignored.
+    A UTF-8 byte order mark, which Windows editors add, is ignored.
 
     :raises SettingsError: with one mistake, if the file cannot be read, is not UTF-8 or not TOML.
     """
@@ -56,13 +56,13 @@ def _parse(data: bytes) -> tuple[dict[str, Any], Places]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig")
-        # Not chained: the error carries the whole file.
+        # Not chained: the error contains the whole file.
         raise _unusable(f"{_end_of(before)}: is not UTF-8", "save it as UTF-8") from None
     try:
         return tomllib.loads(text), Places(text)
     except tomllib.TOMLDecodeError as error:
         raise _unusable(_placed(str(error), text), _hint(str(error), text)) from error
-    # a number of thousands of digits, brackets nested as deep
+    # a number with thousands of digits, or brackets nested as deeply
     except (ValueError, RecursionError) as error:
         raise _unusable(
             "contains a number that is too large, or is nested too deeply", "fix this first"
@@ -70,7 +70,7 @@ def _parse(data: bytes) -> tuple[dict[str, Any], Places]:
 
 
 def _placed(message: str, text: str) -> str:
-    """The parser's message with its place in front: `line 3, column 8: Invalid value`."""
+    """The parser's message after its place: `line 3, column 8: Invalid value`."""
     place = _PLACE.search(message)
     if place is None:
         return message

@@ -1,6 +1,6 @@
 """The usual causes of TOML that cannot be parsed, by the parser's message and the line. Pure.
 
-No hint shows a value of the file: it may be a secret that was written in the wrong place.
+No hint shows a value of the file, which may be a misplaced secret.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The lines of a TOML file at which its tables and values stand, by their paths. Pure."""
+"""The lines of tables and values in a TOML file, by their paths. Pure."""
 
 import re
 
@@ -9,8 +9,8 @@ _KEY = re.compile(r"\s*([A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')\s*=")
 class Places:
     """Finds the line of a path such as `process.invoices.mailbox[0].server`.
 
-    It reads line by line, which suffices for settings: texts of several lines and inline tables may
-    hide a place, which is then that of the table around it.
+    It reads line by line, which is enough for settings. Multi-line strings and inline tables may
+    hide a place; the result is then the line of the enclosing table.
     """
 
     def __init__(self, text: str) -> None:
@@ -30,7 +30,7 @@ class Places:
 
     @staticmethod
     def _table(header: str, counts: dict[str, int], *, is_list: bool) -> str:
-        """The path of a table; each part that is a list gets the number of its last entry."""
+        """The path of a table. Each part that is a list gets the index of its last entry."""
         path = ""
         names = [name.strip().strip("\"'") for name in header.split(".")]
         for position, name in enumerate(names):
@@ -42,7 +42,7 @@ class Places:
         return path
 
     def line(self, path: str) -> int | None:
-        """The line of the path, or of the closest table around it; None if there is none."""
+        """The line of the path, or of the closest enclosing table; None if there is none."""
         while path:
             if (line := self._lines.get(path)) is not None:
                 return line

@@ -1,1 +1,1 @@
-"""Whether the settings fit each other; `settings.py` calls the others. Pure."""
+"""Checks that the settings are consistent; `settings.py` calls the other modules. Pure."""

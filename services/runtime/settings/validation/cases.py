@@ -1,4 +1,4 @@
-"""Whether the rules for working on a case fit each other: roles, fields, final stages. Pure."""
+"""Checks that the rules for working on cases are consistent: roles, fields, final stages. Pure."""
 
 from collections.abc import Iterator
 

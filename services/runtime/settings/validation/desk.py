@@ -1,4 +1,4 @@
-"""Whether the settings of the desk fit each other. Pure."""
+"""Checks that the settings of the desk are consistent. Pure."""
 
 import ipaddress
 from collections.abc import Iterator

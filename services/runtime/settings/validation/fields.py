@@ -1,4 +1,6 @@
-"""Whether the fields of a process fit each other, their types and their sources. Pure."""
+"""Checks that the fields of a process are consistent with each other, their types and their
+sources. Pure.
+"""
 
 import re
 from collections.abc import Collection, Iterator
@@ -10,7 +12,7 @@ from services.runtime.settings.convert import did_you_mean, join
 from services.runtime.settings.schema.processes import ProcessTable
 
 _TYPES: tuple[str, ...] = get_args(FieldType)
-# What belongs to which source: the keys that it needs, and those that it may have.
+# The keys that each source needs, and those that it may have.
 _NEEDED: dict[SourceKind, tuple[str, ...]] = {
     "invoice": ("value",),
     "line": ("keys",),
@@ -29,7 +31,7 @@ _OF_SOURCES = ("value", "keys", "pattern", "header", "server", "map")
 _KEY = re.compile(r"[^\s:=][^:=]{0,58}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 MAX_PLACES = 6
-# How values of these types are written in a map, which is stored as it stands.
+# How values of these types are written in a map, which is stored unchanged.
 _NORMAL_FORMS = {
     "bool": (re.compile(r"true|false"), "true or false"),
     "number": (re.compile(r"-?[0-9]+(?:\.[0-9]+)?"), "a number such as 1234.5"),
@@ -150,7 +152,8 @@ def _map(field: Field, source: FieldSource, process: ProcessTable, path: str) ->
     if source.source == "mailbox":
         mailboxes = [mailbox.name for mailbox in process.mailbox if mailbox.name]
         for key in source.map:
-            # The only mailbox may have the name of its process, which is not known here.
+            # If there is only one mailbox, it may have the name of its process, which is not known
+            # here.
             if key not in mailboxes and len(mailboxes) == len(process.mailbox):
                 problem = f'no mailbox of this process is named "{key}"'
                 yield Mistake(join(f"{path}.map", key), problem, did_you_mean(key, mailboxes))
