@@ -111,7 +111,7 @@ class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
     `effect` is `opened`, `appended`, `parked` or `ignored` if the mail had no outcome before;
     `unchanged` if its outcome stays; `rederived` if what is derived from it was replaced; `moved`
     if it went to another case, or from none to one; `differs` if it would move but was left in
-    place. `case` is the case it is in or, for `differs`, would go to; None if that is no case.
+    place. `case` is the case it is in or, for `differs`, would go to; None if it goes to none.
     `was` is its case before; `detail` is a constant word that says more.
     """
 
