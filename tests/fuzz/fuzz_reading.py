@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CORPUS = Path(__file__).resolve().parent.parent / "mails"
 MAX_SECONDS = 5.0
 _MAX_BYTES = 300_000
-_READER = (str(Path("case_writer") / "reading"), str(Path("runtime") / "mail_"))
+_READER = (str(Path("case_writer") / "reading"), str(Path("runtime") / "mail"))
 
 # Pieces that mean something to a reader of mails.
 PIECES = (

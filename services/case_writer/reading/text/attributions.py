@@ -19,6 +19,7 @@ from services.case_writer.reading.text.quote_markers import (
     SENTENCE_WORDS,
     STARTERS,
     VERBS,
+    YOU_WROTE,
 )
 
 MAX_CHARS = 400
@@ -114,6 +115,8 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
     line = line.strip()
     if len(line) > MAX_CHARS or not any(sign.isdigit() or sign == "@" for sign in line):
         return above_quote and len(line) <= MAX_CHARS and _is_name_and_verb(line)
+    if above_quote and _says_you(line):
+        return True
     parts = _Parts(line)
     if parts.is_sentence:
         return False
@@ -138,6 +141,20 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
     if parts.has_verb:
         return parts.has_address or bool(parts.name)
     return is_dated and parts.has_address and (line[-1] in (":", "：") or parts.begins_with_date)
+
+
+def _says_you(line: str) -> bool:
+    """Whether the line is only `Monday, November 23, 2026, 10:15:00 AM, you wrote:`, with seconds,
+    which people do not write.
+    """
+    low = line.lower()
+    words = next((words for words in YOU_WROTE if words in low), "")
+    if not words or line[-1] != ":":
+        return False
+    parts = _Parts(low.replace(words, " "))
+    is_whole = parts.has_date and parts.has_year and parts.has_time
+    has_seconds = any(word.count(":") == 2 for word in low.rstrip(":").split())
+    return is_whole and has_seconds and not (parts.is_sentence or parts.name or parts.unknown)
 
 
 def has_verb(line: str) -> bool:
@@ -165,6 +182,15 @@ def is_date(line: str) -> bool:
         and parts.has_date
         and not (parts.name or parts.unknown or parts.has_verb)
     )
+
+
+def is_dated_address(line: str) -> bool:
+    """Whether the line contains only who wrote and when: an address, a date with its year and a
+    time.
+    """
+    parts = _Parts(line)
+    is_dated = parts.has_date and parts.has_year and parts.has_time
+    return is_dated and parts.has_address and not parts.is_sentence and not parts.has_verb
 
 
 def _ends_with_address(line: str) -> bool:

@@ -14,13 +14,16 @@ def _words(text: str) -> frozenset[str]:
 # The labels of the header that Outlook and others put above a quoted or forwarded mail, by field.
 _LABELS = {
     "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від|отправитель|expéditeur|mittente|"
-    "remitente|remetente|avsändare|afsender|avsender|afzender|lähettäjä",
+    "remitente|remetente|avsändare|afsender|avsender|afzender|lähettäjä|"
+    "feladó|de la|šalje|kimden|από|发件人|寄件者|差出人",
     "sent": "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
     "inviato|verzonden|odesláno|skickat|sendt|отправлено|дата|надіслано|dato|data wysłania|gesendet am|date d'envoi|"
-    "enviada em|data/hora|message du|lähetetty|päivämäärä|pvm",
+    "enviada em|data/hora|message du|lähetetty|päivämäärä|pvm|odoslané|elküldve|dátum|trimis|poslano|gönderildi|"
+    "tarih|στάλθηκε|изпратено|发送时间|日期|寄件日期|送信日時",
     "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|кому|destinataire|destinatario|destinatário|"
-    "mottagare|modtager|mottaker|получатель|vastaanottaja",
-    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet|aihe",
+    "mottagare|modtager|mottaker|получатель|vastaanottaja|címzett|către|prima|kime|προς|收件人|收件者|宛先",
+    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet|aihe|"
+    "predmet|tárgy|subiect|konu|θέμα|относно|主题|主旨|件名",
     "more": "cc|bcc|dw|udw|kopia|kopie|do wiadomości|reply-to|antwort an|odpowiedź do|odpowiedz do|importance|ważność|"
     "priority|priorytet|wichtigkeit|priorität|attachments|załączniki|anlagen|anhänge|kopia do|copie à|copia|копия|"
     "копія|kopi|pièces jointes|adjuntos|allegati|anexos|bijlagen|přílohy|kopio|liitteet",
@@ -28,7 +31,7 @@ _LABELS = {
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
 MAX_LABEL_CHARS = max(map(len, LABELS))
 # people write these labels, too
-DATE_LABELS = frozenset({"date", "data", "datum", "fecha", "dato", "дата", "päivämäärä", "pvm"})
+DATE_LABELS = _words("date data datum fecha dato дата päivämäärä pvm dátum tarih 日期")
 
 # Between dashes: `-----Original Message-----`.
 SEPARATORS = frozenset(
@@ -46,7 +49,10 @@ wiadomość przekazana dalej|mensagem original|mensagem encaminhada|mensagem ree
 initial header|mail original|mail d'origine|e-mail original|origineel bericht|originele bericht
 original besked|oprindelig mail
 alkuperäinen viesti|välitetty viesti|edelleenlähetetty viesti|исходное письмо|пересылаемое письмо
-початкове повідомлення|переадресоване повідомлення""".replace("\n", "|").split("|")
+початкове повідомлення|переадресоване повідомлення|原始邮件|转发邮件|原始郵件|eredeti üzenet
+pôvodná správa|preposlaná správa|mesaj original|izvorna poruka|orijinal mesaj""".replace(
+        "\n", "|"
+    ).split("|")
 )
 
 # Lines above a forwarded mail, followed by such a header.
@@ -70,7 +76,7 @@ VERBS = _words(
     """wrote writes said pisze napisał napisała napisał(a) napisano napisali napisana schrieb
     schreibt geschrieben écrit escribió escribio scritto schreef skrev skriver napsal napsala
     napsal(a) píše geschreven escreveu написал написала написал(а) пишет писал написав
-    написав(ла) написав(-ла) пише kirjoitti quoting cytowanie zitat"""
+    написав(ла) написав(-ла) пише kirjoitti quoting cytowanie zitat napisao napisala napísal(a)"""
 )
 
 # The words around the date, the name and the verb in the attributions of programs.
@@ -114,6 +120,9 @@ PERSONAL = _words(
     minä sinä hän te herra rouva
     vores deres as but and und aber ale lecz mais pero maar а но и"""
 )
+# Programs that write a greeting for their user, such as The Bat!, address the reader; their times
+# have seconds.
+YOU_WROTE = ("you wrote", "вы писали", "ви писали", "schrieben sie", "vous écriviez", "pisałeś")
 # Words that connect the parts of a sentence; capitalized as here, or in lower case.
 SENTENCE_WORDS = _words("I As What When Who How Co Jak Was Wie Que Como Che Come Wat Hoe")
 RELATIONS = _words(
@@ -156,7 +165,8 @@ DEVICE_PRODUCTS = _words(
     outlook outlooka gmail yahoo aol proton protonmail k-9 bluemail aquamail thunderbird
     windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада
     iphonesta iphonestani ipadista ipadistani androidista outlookista galaxy-laitteestani
-    galaxy-puhelimesta galaxysta galaxy-smartphone android-gerät telekom"""
+    galaxy-puhelimesta galaxysta galaxy-smartphone android-gerät telekom mailspring airmail
+    superhuman tutanota spark"""
 )
 # How lines begin that advertise a program; a phone is not advertised like this.
 DEVICE_OFFERS = _words(
@@ -170,7 +180,7 @@ DEVICE_APOLOGIES = (
 )  # fmt: skip
 # After `my`, these words are enough, too.
 DEVICE_THINGS = _words(
-    """phone smartphone smartphona smartfona mobile handy mobiltelefon telefon telefonu telefonem
+    """phone smartphone smartphona smartfona smartfonu mobile handy mobiltelefon telefon telefonu telefonem
     telefonie tablet tabletu tableta tablette téléphone móvil movil teléfono celular telemóvel
     telefono cellulare telefoon mobiel mobil mobilu mobiltelefonu mobilní телефона смартфона
     смартфону телефону mobiltelefonen mobilen cell puhelimesta puhelimestani älypuhelimesta"""
@@ -184,7 +194,7 @@ DEVICE_OTHERS = _words(
     dispositivo appareil moim mojego mini max plus ultra note lite mac app. wurde der die das
     sicheren de do da pt. phones cell verizon t-mobile wireless lte microsoft ios mit
     мобильной почты l'application orange network vodafone rogers at&t
-    laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu"""
+    laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu best work"""
 )
 
 # Footers of mailing lists, below a rule or `--`.
@@ -213,6 +223,12 @@ CONTACTS = _words(
     "t m f p e w skype web adres address adresse office biuro büro key fingerprint linkedin twitter github signal "
     "whatsapp telegram matrix xmpp jabber pgp direct zentrale centrala mail e-mail email sitz "
     "geschäftsführer amtsgericht registergericht"
+)
+# The last words of a letter's closing.
+CLOSINGS = _words(
+    """regards wishes pozdrawiam poważaniem pozdrowieniami grüßen grüße gruß grüssen cordialement vous salutations
+    saludo saludos cordialmente saluti saluto groet groeten cumprimentos atenciosamente pozdravem přáním повагою
+    уважением hälsning hälsningar hilsen hilsner terveisin terveisiä"""
 )
 # Words in the text of a letter.
 REQUESTS = _words(

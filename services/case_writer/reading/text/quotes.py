@@ -13,8 +13,16 @@ from services.case_writer.reading.text.attributions import (
     has_verb,
     is_attribution,
     is_date,
+    is_dated_address,
 )
 from services.case_writer.reading.text.header_blocks import header_end, label_of
+from services.case_writer.reading.text.lines import (
+    MAX_LINE,
+    bare_lines,
+    initials_of,
+    is_open,
+    low_of,
+)
 from services.case_writer.reading.text.quote_markers import FORWARDS, SEPARATORS
 from services.case_writer.reading.text.signatures import (
     is_device_line,
@@ -22,7 +30,6 @@ from services.case_writer.reading.text.signatures import (
     is_signature,
 )
 
-_MAX_LINE = 400  # no marker of a mail program is longer
 _MAX_ATTEMPTS = 3000  # lines examined closely; no text written by a program has more
 _ATTRIBUTION_LINES = 4
 _SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
@@ -30,10 +37,6 @@ _SIGNATURE_LINES = 12
 _SIGNATURES = 3
 _FOOTER_RULE = 10  # characters at least
 _BLANKS_BELOW_ATTRIBUTION = 3
-_WIDE_BLANKS = "\xa0\u2007\u202f\u2009\u200a\u3000"
-_INVISIBLE = "\u200b\u200e\u200f\ufeff"
-_ODD_BLANKS = _WIDE_BLANKS + _INVISIBLE
-_TO_PLAIN = str.maketrans(dict.fromkeys(_WIDE_BLANKS, " ") | dict.fromkeys(_INVISIBLE))
 _RULE = "_-=* "
 _COLONS = ":\uff1a"
 _ENDS = ">\uff1a"  # of an attribution line without a colon
@@ -60,17 +63,15 @@ class _Lines:
         self._attempts = 0
         self._text = text
         self.lines = text.split("\n")
-        has_odd_blanks = any(
-            map(text.__contains__, _ODD_BLANKS)
-        )  # translating all lines is expensive
-        self._bare = list(map(_plain if has_odd_blanks else str.strip, self.lines))
+        self._bare = bare_lines(text, self.lines)
         self._is_quoted = [False] * len(self._bare)
         if ">" in text:
             self._is_quoted = [
-                bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<")
+                bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] in ("<<", ">>"))
                 for bare in self._bare
             ]
             self._rejoin_broken_addresses()
+            self._mark_initials()
         if "|" in text:
             self._mark_bars()
 
@@ -83,9 +84,23 @@ class _Lines:
                 index
                 and self._is_quoted[index]
                 and bare[-1] in _COLONS
-                and _is_open(self._bare[index - 1])
+                and is_open(self._bare[index - 1])
             ):
                 self._is_quoted[index] = False
+
+    def _mark_initials(self) -> None:
+        """Mark lines such as `AN> Hello` below an attribution as a quote of The Bat!."""
+        index = 0
+        while index < len(self._bare):
+            mark = initials_of(self._bare[index])
+            if not mark or self._attribution_above(index) == index:
+                index += 1
+                continue
+            while index < len(self._bare) and (
+                not self._bare[index] or initials_of(self._bare[index]) == mark
+            ):
+                self._is_quoted[index] = bool(self._bare[index])
+                index += 1
 
     def _mark_bars(self) -> None:
         """Mark lines that begin with `|` below an attribution as a quote, except rows of a table,
@@ -116,7 +131,7 @@ class _Lines:
             if index < passed or self._is_quoted[index]:
                 continue
             bare = self._bare[index]
-            if self._begins_original(index, _low(bare)):
+            if self._begins_original(index, low_of(bare)):
                 above = self._above_rules(index)
                 if any(self._bare[:above]):
                     return range(above)
@@ -146,6 +161,7 @@ class _Lines:
             and (
                 ":" in bare
                 or bare[0] in _RULE
+                or bare[:3] == ">>>"
                 or (ends and bare[-1] in ends)
                 or (verb and verb in bare)
             )
@@ -161,9 +177,11 @@ class _Lines:
         first, last = quoted[0], quoted[-1]
         top = self._attribution_above(first)
         if any(self._bare[index] for index in self._between(quoted)):
-            return kept
-        if top == first and not self._shows_itself(quoted):
-            return kept  # `> 3 items` may be the author's own words
+            return self._without_last_quote(kept, quoted)
+        if top == first:
+            if not self._shows_itself(quoted):
+                return kept  # `> 3 items` may be the author's own words
+            top = max(kept.start, self._above_rules(first))
         before = any(self._bare[:top])
         tail = self.without_signature(range(last + 1, kept.stop))
         after = any(self._bare[index].strip(_RULE) for index in tail)
@@ -171,12 +189,31 @@ class _Lines:
             return kept
         return range(last + 1, kept.stop) if after else range(top)
 
+    def _without_last_quote(self, kept: range, quoted: list[int]) -> range:
+        """The lines without a quote below all text, if no other quote has an attribution: the lines
+        with `>` above it are the author's own.
+        """
+        starts = [quoted[0]]
+        starts += [
+            below
+            for above, below in pairwise(quoted)
+            if any(self._bare[index] for index in range(above + 1, below))
+        ]
+        tops = [self._attribution_above(start) for start in starts]
+        are_introduced = [top < start for top, start in zip(tops, starts, strict=True)]
+        tail = self.without_signature(range(quoted[-1] + 1, kept.stop))
+        is_last_alone = are_introduced[-1] and sum(are_introduced) == 1
+        if not is_last_alone or any(self._bare[index] for index in tail):
+            return kept
+        return range(kept.start, tops[-1])
+
     def _shows_itself(self, quoted: list[int]) -> bool:
         """Whether a program quoted these lines: one of them is blank or quoted twice, or they
         contain an original's header.
         """
         inner = [self._bare[index][1:].lstrip() for index in quoted]
-        if self._quotes_are_marked or any(line[:1] in ("", ">") for line in inner):
+        is_twice = [line[:1] == ">" for line in inner]  # `>> done` alone is not a quote
+        if self._quotes_are_marked or "" in inner or (any(is_twice) and not all(is_twice)):
             return True
         head = _Lines("\n".join(inner[:_SHOWN_LINES]))
         return any(head.is_mark(index) for index in range(len(head.lines)))
@@ -186,7 +223,7 @@ class _Lines:
         bare = self._bare[index]
         if not bare or self._is_quoted[index]:
             return False
-        if self._begins_original(index, _low(bare)):
+        if self._begins_original(index, low_of(bare)):
             return True
         return (
             self._ends_attribution(index)
@@ -243,6 +280,8 @@ class _Lines:
         return None
 
     def _begins_original(self, index: int, low: str) -> bool:
+        if low.startswith(">>") and self._is_arrowed(low):
+            return True
         if low[0] in _RULE:
             words = low.strip(_RULE) if low.startswith(("--", "__", "**", "==")) else ""
             if words and (
@@ -262,13 +301,22 @@ class _Lines:
             return False
         return bool(header_end(self._bare, index, below_rule=self._is_below_rule(index)))
 
+    def _is_arrowed(self, low: str) -> bool:
+        """Whether GroupWise introduces a quote: `>>> Anna <a@x.example> 23.11.2026 10:11 >>>`."""
+        return (
+            low.startswith(">>> ")
+            and low.endswith(" >>>")
+            and self._may_look()
+            and is_dated_address(low.strip("> "))
+        )
+
     def _is_ruled_attribution(self, index: int) -> bool:
         """Whether the line is an attribution such as `---- On Mon, 23 Nov 2026 Anna wrote ----`."""
         bare = self._bare[index]
         if not (
             bare.startswith("--")
             and bare.endswith("--")
-            and len(bare) <= _MAX_LINE
+            and len(bare) <= MAX_LINE
             and self._may_look()
         ):
             return False
@@ -279,9 +327,9 @@ class _Lines:
         above = index - 1
         while above >= 0 and index - above <= _BLANKS_BELOW_ATTRIBUTION and not self._bare[above]:
             above -= 1
-        if above < 0 or len(self._bare[above]) > _MAX_LINE:
+        if above < 0 or len(self._bare[above]) > MAX_LINE:
             return False
-        low = _low(self._bare[above])
+        low = low_of(self._bare[above])
         words = low.strip(_RULE)
         return (len(low) >= _FOOTER_RULE and not words) or words in SEPARATORS
 
@@ -291,7 +339,7 @@ class _Lines:
         """
         while index > 0 and (
             not (words := self._bare[index - 1].strip(_RULE))
-            or _low(words).rstrip(":") in SEPARATORS
+            or low_of(words).rstrip(":") in SEPARATORS
         ):
             index -= 1
         return index
@@ -310,7 +358,7 @@ class _Lines:
 
     def _ends_attribution(self, index: int) -> bool:
         bare = self._bare[index]
-        if len(bare) > _MAX_LINE or not bare:
+        if len(bare) > MAX_LINE or not bare:
             return False
         return bare[-1] in _COLONS or (bare[-1] == ">" and "@" in bare) or has_verb(bare[-20:])
 
@@ -323,7 +371,7 @@ class _Lines:
         joined, found = "", None
         for start in range(end, max(end - _ATTRIBUTION_LINES, -1), -1):
             bare = self._bare[start]
-            if not bare or self._is_quoted[start] or len(bare) > _MAX_LINE or not self._may_look():
+            if not bare or self._is_quoted[start] or len(bare) > MAX_LINE or not self._may_look():
                 break
             glued = bare.endswith("<") or joined.startswith(">")
             joined = f"{bare}{joined}" if glued else f"{bare} {joined}"
@@ -335,7 +383,7 @@ class _Lines:
                 and self._bare[found][0] != "<"
             ):
                 break
-            is_whole = start == 0 or not _is_open(self._bare[start - 1])
+            is_whole = start == 0 or not is_open(self._bare[start - 1])
             if is_whole and is_attribution(joined, above_quote=above_quote):
                 found = start
                 if begins:
@@ -350,22 +398,3 @@ class _Lines:
         return next(
             (at for at in range(index, min(index + 20, len(self._bare))) if self._bare[at]), None
         )
-
-
-def _is_open(line: str) -> bool:
-    """Whether a line ends inside `<address>`: with its `<`, or with everything except its `>`."""
-    end = line[-_MAX_LINE:]
-    opened = end.rfind("<")
-    return opened > end.rfind(">") and (
-        opened + 1 == len(end) or ("@" in end[opened:] and " " not in end[opened:])
-    )
-
-
-def _plain(line: str) -> str:
-    """The line without spaces at its ends, and with plain spaces in it."""
-    return line.strip() if line.isascii() else line.translate(_TO_PLAIN).strip()
-
-
-def _low(bare: str) -> str:
-    """The line in lower case, for comparison; empty if it is too long to be a marker."""
-    return "…" if len(bare) > _MAX_LINE else bare.lower()

@@ -3,6 +3,7 @@ the footer of a mailing list.
 """
 
 from services.case_writer.reading.text.quote_markers import (
+    CLOSINGS,
     CONTACTS,
     DEVICE_APOLOGIES,
     DEVICE_OFFERS,
@@ -12,6 +13,7 @@ from services.case_writer.reading.text.quote_markers import (
     DEVICE_THINGS,
     FIRST_PERSON,
     LIST_FOOTERS,
+    PARTICLES,
     REQUESTS,
     SIGNATURE_WORDS,
     UNITS,
@@ -49,6 +51,9 @@ _COMPANY_FORMS = frozenset(
     }
     | {"s.p.a.", "b.v.", "n.v.", "j.", "s.r.l.", "s.c.", "e.k.", "e.v.", "d.o.o.", "plc."}
 )
+_ORIGINS = frozenset(
+    {"sp.", "z", "o.o.", "spol.", "r.o.", "s.", "mbh", "i", "at", "in", "for", "am"}
+)
 _OFFERED = ("outlook", "mail")
 _FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
 _VERSIONS = frozenset({"10", "11"})  # of Windows, and of BlackBerry
@@ -72,7 +77,7 @@ def is_signature(lines: list[str]) -> bool:
         low = [line for line in low if not _is_prose(line)]
     elif len(lines) > _MAX_UNMARKED_LINES and not is_marked:
         return False
-    if any(map(_is_lower, lines)) and not is_marked:
+    if not is_marked and not all(map(_is_titled, lines)):
         return False
     return not any(_is_own(line, is_marked=is_marked) for line in low)
 
@@ -128,13 +133,13 @@ def is_device_line(line: str) -> bool:
 def _without_links(line: str) -> str:
     if "<" not in line and "http" not in line:
         return " ".join(line.split())
+    line = line.replace("](http", "] (http").replace("[http", "(http")
+    line = line.replace("[", " ").replace("]", " ")  # `[Proton Mail](https://proton.me/)`
     start = line.find("<")
     if start > 0 and (end := line.find(">", start)) > 0:
         line = f"{line[:start]} {line[end + 1 :]}"
     return " ".join(
-        word
-        for word in line.split()
-        if not word.startswith(("http://", "https://", "[http", "(http"))
+        word for word in line.split() if not word.startswith(("http://", "https://", "(http"))
     )
 
 
@@ -180,11 +185,18 @@ def _is_own(line: str, *, is_marked: bool) -> bool:
     )
 
 
-def _is_lower(line: str) -> bool:
-    """Whether a line of several words has no capital letter; names of people and companies have
-    some.
+def _is_titled(line: str) -> bool:
+    """Whether a line has the capital letters of names, is a closing such as `Mit freundlichen
+    Grüßen`, or belongs to a disclaimer.
     """
-    return " " in line and line[0].isalpha() and line == line.lower()
+    low = line.lower()
+    words = low.split()
+    if any(word in low for word in _DISCLAIMERS) or not CLOSINGS.isdisjoint(words[-2:]):
+        return True
+    return all(
+        not word[0].islower() or word in PARTICLES or word in _COMPANY_FORMS or word in _ORIGINS
+        for word in line.split()
+    )
 
 
 def _ends_sentence(line: str) -> bool:
@@ -192,7 +204,8 @@ def _ends_sentence(line: str) -> bool:
     if line[-1] in "?!":
         return True
     words = line.split()
-    return line[-1] == "." and len(words) > 1 and words[-1] not in _COMPANY_FORMS
+    is_initial = len(words) == 2 and len(words[-1]) == 2  # `Anna N.`
+    return line[-1] == "." and len(words) > 1 and not is_initial and words[-1] not in _COMPANY_FORMS
 
 
 def _counts(words: list[str], *, is_contact: bool, is_marked: bool) -> bool:

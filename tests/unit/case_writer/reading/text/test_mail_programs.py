@@ -166,6 +166,10 @@ LABELS = {
     "da2": ("Fra", "Dato", "Til", "Emne"),
     "no": ("Fra", "Sendt", "Til", "Emne"),
     "fi": ("Lähettäjä", "Lähetetty", "Vastaanottaja", "Aihe"),
+    "sk": ("Od", "Odoslané", "Komu", "Predmet"),
+    "hu": ("Feladó", "Elküldve", "Címzett", "Tárgy"),
+    "ro": ("De la", "Trimis", "Către", "Subiect"),
+    "zh": ("发件人", "发送时间", "收件人", "主题"),
 }
 
 SEPARATORS = {
@@ -384,6 +388,10 @@ DEVICE_LINES = {
         "Verzonden vanaf mijn Samsung Galaxy-smartphone.",
         "Odesláno z Pošty pro Windows",
         "Sendt fra E-post for Windows",
+        "Wysłane z mojego smartfonu Galaxy",
+        "Sent with [Proton Mail](https://proton.example/) secure email.",
+        "Sent from Mailspring (https://mailspring.example/), the best free email app for work",
+        "Sent from Superhuman",
     ],
 }
 
@@ -395,6 +403,18 @@ RULED = [
     "---- Anna Nowak schrieb ----",
     "---- Anna Nowak escribió ----",
     "---- Anna Nowak a écrit ----",
+    ">>> Anna Nowak <anna@office.example> 23.11.2026 10:11 >>>",
+    '>>> "Nowak, Anna" <anna@office.example> 11/23/2026 10:11 AM >>>',
+    ">>> anna@office.example 23.11.2026 10.11 Uhr >>>",
+    "\u2010\u2010\u2010\u2010\u2010 Original Message \u2010\u2010\u2010\u2010\u2010",
+    "\u2500\u2500\u2500 Weitergeleitete Nachricht \u2500\u2500\u2500",
+]
+
+YOU_WROTE = [
+    "Monday, November 23, 2026, 10:11:12 AM, you wrote:",
+    "On Monday, November 23, 2026, 10:11:12 AM, you wrote:",
+    "Вы писали 23 ноября 2026 г., 10:11:12:",
+    "Am Montag, 23. November 2026 um 10:11:12 schrieben Sie:",
 ]
 
 SIGNATURES = [
@@ -413,6 +433,9 @@ SIGNATURES = [
         "-- \nMit freundlichen Grüßen\nJan Kowal\nMusterstraße 12\n12345 Berlin\nTel.: 030 123456\nHRB 1234"
     ),
     "-- \nPozdrawiam\nJan Kowal",
+    "-- \nJan K.\nAcme sp. z o.o.",
+    "-- \nS pozdravem\nJan Kowal",
+    "-- \nZ poważaniem\nJan van der Berg",
 ]
 
 LIST_FOOTERS = [
@@ -539,6 +562,17 @@ def test_what_follows_a_separator_goes(separator: str) -> None:
     assert strip_quotes(f"{OWN}\n\n{separator}\n{_quoted()}") == OWN
 
 
+@pytest.mark.parametrize("attribution", YOU_WROTE)
+def test_a_program_may_address_the_reader(attribution: str) -> None:
+    for quote in (_quoted(), _quoted("AN> "), "AN> Hello,\n\nAN> when?"):
+        assert strip_quotes(f"{OWN}\n\n{attribution}\n\n{quote}") == OWN
+
+
+def test_a_rule_directly_above_a_quoted_header_goes_with_it() -> None:
+    header = "> Od: Anna <anna@office.example>\n> Komu: Jan\n> Datum: 23.11.2026 10:11\n>\n> Hello"
+    assert strip_quotes(f"{OWN}\n{'_' * 60}\n{header}") == OWN
+
+
 @pytest.mark.parametrize("line", _each(DEVICE_LINES))
 def test_the_line_of_a_device_goes(line: str) -> None:
     assert strip_quotes(f"{OWN}\n\n{line}") == OWN
@@ -561,7 +595,8 @@ def test_the_footer_of_a_list_goes_below_a_signature(footer: str) -> None:
 BOMBS = [
     "> a", "-- ", "--", "-----Original Message-----", "From: J\nSent: 1\nTo: a@b", "_" * 20,
     "Sent from my iPhone", "Begin forwarded message:", "10:11:", "a <b@\n> wrote:",
-    "On 1.2.2026 10:11 a wrote:\n| b", "---- 1@ wrote ----", f"{'<' * 390}:", f"{'(@' * 190}:",
+    "On 1.2.2026 10:11 a wrote:\n| b", "---- 1@ wrote ----", ">>> a@b 1.1.2026 10:11 >>>",
+    "a, 10:11:\nAN> a", f"{'<' * 390}:", f"{'(@' * 190}:",
     f"{'1 ' * 190}:", f"{'x: ' * 100}", "On 1.2.2026 10:11 x@ wrote:\n> b\nc",
 ]  # fmt: skip
 

@@ -92,6 +92,9 @@ LIKE_ATTRIBUTIONS = [
     "Den 3 maj 2026 kl. 14:00 skrev kunden:",
     "Den 3. maj 2026 kl. 14.00 skrev du:",
     "Den 3. mai 2026 kl. 14:00 skrev dere:",
+    "On Monday, May 3, 2026, at 14:00, you wrote:",
+    "On Monday, May 3, 2026, at 14:00:12 you wrote to Anna:",
+    "Вы писали 3 мая 2026 г.:",
 ]
 
 LIKE_DEVICE_LINES = [
@@ -164,6 +167,8 @@ LIKE_DEVICE_LINES = [
     "Skickat från Stockholm",
     "Sendt fra Oslo",
     "Sendt fra min kone",
+    "Sent from Spark Street, Leeds",
+    "Sent with the best work of our team",
 ]
 
 LIKE_HEADERS = [
@@ -207,6 +212,13 @@ LIKE_RULES = [
     "| Art. | 5",
     "| bolts | 20\n| nuts  | 30",
     ">> really important <<",
+    ">> done",
+    ">> not found\n>> again",
+    ">>> Delivery on 23.11.2026 10:11 >>>",
+    ">>> Anna Nowak called 23.11.2026 10:11 >>>",
+    "Totals, 23.11.2026 10:11:\nPL> 5\nDE> 6",
+    "\u2014\u2014\u2014",
+    "\u2013 20 bolts\n\u2013 20 nuts",
 ]
 
 LIKE_SIGNATURES = [
@@ -254,6 +266,10 @@ LIKE_SIGNATURES = [
     "-- \nNumer konta: PL61 1090 1014 0000 0712 1981 2874",
     "-- \nKwota: 1200 zł",
     "-- \nTotal 1200 EUR",
+    "--\nThe pump still leaks",
+    "--\nJeśli nie, rezygnuję",
+    "-- \nDie Pumpe tropft noch",
+    "-- \nNot paid yet",
 ]
 
 OWN_WORDS = LIKE_ATTRIBUTIONS + LIKE_DEVICE_LINES + LIKE_HEADERS + LIKE_RULES + LIKE_SIGNATURES
