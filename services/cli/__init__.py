@@ -2,10 +2,11 @@
 
 import logging
 import os
+import shlex
 import signal
 import sys
 
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
 from services.cli.commands import OPTIONS, register_commands
 from services.cli.terminal.quiet import set_quiet
@@ -116,10 +117,16 @@ def _system_error(error: OSError) -> str:
 
 def _argument_error(error: CycloptsError) -> str:
     text = str(error)
+    command = " ".join(("mailcase", *(error.command_chain or ())))
     if isinstance(error, UnknownCommandError):
         text = text.partition(" Available commands:")[0]  # cyclopts lists only the first eight
-    command = " ".join(("mailcase", *(error.command_chain or ())))
-    return f"{text.rstrip('.')}; see `{command} --help`"
+    if isinstance(error, UnusedCliTokensError):
+        words = error.unused_tokens or []
+        text = f"{command} takes no {shlex.join(words)}"
+        if len(words) == 1 and words[0].endswith(".toml"):
+            text += f": write --config {shlex.quote(words[0])}"
+    see = " See" if text.endswith("?") else "; see"
+    return f"{text.rstrip('.')}{see} `{command} --help`"
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:

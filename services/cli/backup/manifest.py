@@ -68,7 +68,8 @@ def read_manifest(folder: Path) -> Manifest:
             data = file.read(MAX_MANIFEST_BYTES + 1)
         manifest = msgspec.json.decode(data, type=Manifest)
     except FileNotFoundError as error:
-        raise PermanentError(f"{folder} is not a backup: it has no {FILE}") from error
+        hint = "give a folder that `mailcase backup` wrote, such as backups/mailcase-backup-20261129T120000Z"
+        raise PermanentError(f"{folder} is not a backup: it has no {FILE}; {hint}") from error
     except (OSError, msgspec.MsgspecError) as error:
         raise PermanentError(f"{path} cannot be read: {error}; use another backup") from error
     if manifest.format != FORMAT:

@@ -128,7 +128,7 @@ def _restore_files(backup: Path, manifest: Manifest, to: Path) -> list[tuple[str
             if saved.file.startswith(f"{EXTERNAL}/") or Path(saved.path).is_absolute():
                 target = to / "restored-files" / Path(saved.file).name
                 outside.append((saved.path, target))
-            if ".." in target.parts:
+            if ".." in target.relative_to(to).parts:  # `to` itself may have them
                 raise PermanentError(f"the backup names {saved.path!r}, which is outside {to}")
             write_private(target, (backup / saved.file).read_bytes())
     except OSError as error:

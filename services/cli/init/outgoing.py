@@ -8,6 +8,7 @@ from email.utils import format_datetime, make_msgid
 from pathlib import Path
 
 from services.cli.init.credentials import CredentialDraft, ask_password
+from services.cli.init.dialog import StoppedError
 from services.cli.init.discovery.servers import FoundServer
 from services.cli.init.draft import Draft, ServerDraft
 from services.cli.init.existing import free_name
@@ -90,7 +91,7 @@ def try_smtp(setup: Setup, draft: Draft, name: str) -> bool:
     """Log in to the server, and send a test mail if a person wants one.
 
     Returns False if it does not work and the person goes on without outgoing mail. Raises
-    PermanentError if nobody can be asked.
+    StoppedError, and PermanentError if nobody can be asked.
     """
     sender = draft.mailbox.address
     setup.dialog.say(f"Logging in to the SMTP server [smtp.{name}] …")
@@ -111,10 +112,25 @@ def try_smtp(setup: Setup, draft: Draft, name: str) -> bool:
         if not setup.dialog.interactive:
             raise PermanentError(f"{error}; nothing was written") from error
         setup.dialog.say(f"  {error}", "red")
-        question = "Continue without outgoing mail? (You can add it later)"
-        if setup.dialog.yes(question, default=True):
-            return False
+        setup.dialog.say(f"  check host, port, user and password of the server for [smtp.{name}]")
+        return _keep_although_it_fails(setup)
     return True
+
+
+def _keep_although_it_fails(setup: Setup) -> bool:
+    """Whether the server goes into the settings. Raises StoppedError."""
+    labels = (
+        "continue without outgoing mail (you can add it later)",
+        "write the settings anyway",
+        "stop",
+    )
+    match setup.dialog.choice("What do you want to do?", labels):
+        case 0:
+            return False
+        case 1:
+            return True
+        case _:
+            raise StoppedError("stopped; nothing was written")
 
 
 def _recipient(setup: Setup) -> str:

@@ -1,5 +1,6 @@
 """TLS for both protocols, and the translation of every failure into a MailboxError with a hint."""
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -137,20 +138,16 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
                 0
             ].hint or "make the secret readable for this service"
         case ssl.SSLCertVerificationError():
-            hint = f"correct {where}.host, or set {where}.ca_file to the authority's certificate"
-            return FailureKind.CERTIFICATE, hint
+            return FailureKind.CERTIFICATE, _certificate_hint(error, where)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return (
-                FailureKind.CONNECTION,
-                f"check that {where}.port offers the encryption of {where}.security",
-            )
+            return FailureKind.CONNECTION, _encryption_hint(where)
         case ssl.SSLError():
-            return (
-                FailureKind.CERTIFICATE,
-                f"check that {where}.port offers the encryption of {where}.security",
-            )
+            return FailureKind.CERTIFICATE, _encryption_hint(where)
         case TooSlowError():
             hint = f"check the server and the network, or raise {where}.timeout_s; other mailboxes are not affected"
+            return FailureKind.CONNECTION, hint
+        case socket.gaierror():
+            hint = f"correct {where}.host: this machine finds no server of that name"
             return FailureKind.CONNECTION, hint
         case OSError() | EOFError():
             hint = f"check that {where}.host and {where}.port are correct and reachable from here"
@@ -162,8 +159,26 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
             )
 
 
+def _encryption_hint(where: str) -> str:
+    return (
+        f'set {where}.security = "starttls" if the port is 143 or 110; '
+        f"for TLS from the start, {where}.port is usually 993 or 995"
+    )
+
+
+def _certificate_hint(error: ssl.SSLCertVerificationError, where: str) -> str:
+    """By the code of OpenSSL (x509_vfy.h): out of its time, of another name, or not trusted."""
+    match error.verify_code:
+        case 9 | 10:
+            return "renew the certificate on the mail server, or set the clock of this machine"
+        case 62 | 64:
+            return f"set {where}.host to the name in the server's certificate"
+        case _:
+            return f"correct {where}.host, or set {where}.ca_file to the authority's certificate"
+
+
 def _short(error: Exception) -> str:
-    text = str(error)
+    text = re.sub(r"^\[Errno -?\d+\] ", "", str(error))
     if isinstance(error, SettingsError):  # its hint and its mailbox are reported separately
         mistake = error.mistakes[0]
         text = mistake.problem if error.mailbox else f"{mistake.path}: {mistake.problem}"

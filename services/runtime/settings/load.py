@@ -27,8 +27,8 @@ def required_url(section: str, url: str | None) -> str:
     """The URL of `section`, `broker` or `store`. Raises SettingsError if it is None."""
     if url is None:
         hint = (
-            f"set it in the file or in {URL_VARIABLES[section]}; "
-            "`mailcase up` needs none and starts a private server"
+            "start `mailcase up`, which runs a private server that commands find; "
+            f"or name a server in the file or in {URL_VARIABLES[section]}"
         )
         raise SettingsError([Mistake(f"{section}.url", "missing", hint)])
     return url

@@ -150,7 +150,11 @@ SLIPS = [
         good_settings,
     ),
     Slip(
-        "no settings", without("mailcase.toml"), "there is no such file", "create it", good_settings
+        "no settings",
+        without("mailcase.toml"),
+        "there is no such file",
+        "create it with `mailcase init`",
+        good_settings,
     ),
     Slip(
         "a folder for the settings",
@@ -204,7 +208,7 @@ SLIPS = [
         "a host that does not exist",
         edited('host = "localhost"', 'host = "imap.nowhere.test"'),
         "imap.nowhere.test",
-        "server.corp.host",
+        "correct server.corp.host",
         edited('host = "imap.nowhere.test"', 'host = "localhost"'),
     ),
     Slip(
@@ -218,7 +222,7 @@ SLIPS = [
         "TLS on the port of STARTTLS",
         port_of_starttls,
         "mailbox invoices",
-        "check that server.corp.port offers the encryption of server.corp.security",
+        'set server.corp.security = "starttls"',
         edited('host = "localhost"\n', 'host = "localhost"\nsecurity = "starttls"\n'),
     ),
     Slip(
@@ -245,8 +249,8 @@ SLIPS = [
     Slip(
         "settings without their option",
         nothing,
-        "mailcase.toml",
-        "see `mailcase check --help`",
+        "takes no mailcase.toml",
+        "write --config mailcase.toml",
         nothing,
         command=("check", "mailcase.toml"),
         then=("check", "--config", "mailcase.toml"),

@@ -135,7 +135,7 @@ class TestExitStatus:
         assert status("chek") == 2
         assert (
             capsys.readouterr().err
-            == 'mailcase: Unknown command "chek". Did you mean "check"?; see `mailcase --help`\n'
+            == 'mailcase: Unknown command "chek". Did you mean "check"? See `mailcase --help`\n'
         )
 
     def test_wrong_arguments_lead_to_the_help_of_their_command(

@@ -58,7 +58,12 @@ def nothing(_office: Path) -> None:
 
 
 MISTAKES: list[tuple[Prepare, list[str], str, str]] = [
-    (lambda o: (o / "mailcase.toml").unlink(), ["check"], "there is no such file", "create it"),
+    (
+        lambda o: (o / "mailcase.toml").unlink(),
+        ["check"],
+        "there is no such file",
+        "create it with `mailcase init`",
+    ),
     (nothing, ["check", "--config", "."], "is a directory", "name the file in it"),
     (
         lambda o: (o / "mailcase.toml").write_bytes(SETTINGS.encode("utf-16")),
@@ -86,10 +91,15 @@ MISTAKES: list[tuple[Prepare, list[str], str, str]] = [
         "choose a folder",
     ),
     (nothing, ["up", "--without", "fetch"], "there is no service 'fetch'", "give one of fetcher"),
-    (nothing, ["up", "extra"], "extra", "see `mailcase up --help`"),
-    (nothing, ["check", "mailcase.toml"], "mailcase.toml", "see `mailcase check --help`"),
+    (nothing, ["up", "extra"], "up takes no extra", "see `mailcase up --help`"),
+    (
+        nothing,
+        ["check", "mailcase.toml"],
+        "check takes no mailcase.toml",
+        "write --config mailcase.toml",
+    ),
     (nothing, ["case", "show", "eight"], "is not a case number", "give it as 235"),
-    (nothing, ["case", "show", "1"], "store.url: missing", "`mailcase up` needs none"),
+    (nothing, ["case", "show", "1"], "store.url: missing", "start `mailcase up`"),
     (nothing, ["cases"], "cases", "see `mailcase --help`"),
     (nothing, ["status"], "nothing runs for mailcase.toml", "start it with `mailcase up`"),
     (nothing, ["init"], "there is no terminal to ask on", "--yes with the options"),
@@ -101,7 +111,12 @@ MISTAKES: list[tuple[Prepare, list[str], str, str]] = [
         "is in mailcase.toml already",
         "`mailcase check` tests it",
     ),
-    (nothing, ["restore", ".", "--to", "new"], "is not a backup", "manifest.json"),
+    (
+        nothing,
+        ["restore", ".", "--to", "new"],
+        "is not a backup",
+        "give a folder that `mailcase backup` wrote",
+    ),
     (
         lambda o: (o / "file").write_text(""),
         ["service", "install", "--unit", "file/unit", "--user", "daemon"],

@@ -34,7 +34,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        hint = "create it (you can start from docs/example.toml), or name another with --config"
+        hint = "create it with `mailcase init`, or name another with --config"
         raise _unusable("there is no such file", hint) from error
     except IsADirectoryError as error:
         raise _unusable("is a directory", "name the file in it with --config") from error

@@ -14,7 +14,7 @@ import pytest
 from services.cli.backup.backup import PREFIX, _too_many
 from services.cli.backup.dump import batches, write_collection
 from services.cli.backup.manifest import FILE, Manifest, SavedFile, read_manifest, verify
-from services.cli.backup.restore import restore
+from services.cli.backup.restore import _restore_files, restore
 from services.cli.backup.settings_files import named_files, save_files
 from services.runtime.errors import PermanentError, SettingsError
 from services.runtime.settings import load_settings
@@ -129,6 +129,17 @@ def test_a_saved_file_that_would_be_restored_elsewhere_is_refused(
     with pytest.raises(PermanentError, match="outside"):
         restore(backup, to=tmp_path / "new")
     assert not (tmp_path / "evil").exists()
+
+
+def test_the_folder_to_restore_into_may_be_named_by_way_of_its_parent(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    manifest = read_manifest(backup)
+    outside = _restore_files(backup, manifest, Path("../new"))
+    assert (tmp_path / "new" / "mailcase.toml").is_file()
+    assert [copy for _, copy in outside] == [Path("../new/restored-files/0-ca.pem")]
 
 
 def test_nothing_is_restored_over_settings_or_data(
