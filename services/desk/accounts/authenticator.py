@@ -19,11 +19,13 @@ class AccountAuthenticator:
 
     async def by_cookie(self, value: str) -> Principal | None:
         """The principal of a session's cookie; None if it proves nothing. Raises TransientError."""
-        return await self._of_session(await self._accounts.sessions.find(value))
+        found = await self._accounts.sessions.find(value)
+        return None if found is None else self._of_session(*found)
 
     async def by_bearer(self, text: str) -> Principal | None:
         """The principal of a token; None if it proves nothing. Raises TransientError."""
-        return await self._of_token(await self._accounts.tokens.find(text))
+        found = await self._accounts.tokens.find(text)
+        return None if found is None else self._of_token(*found)
 
     async def again(self, principal: Principal) -> Principal | None:
         """The present state of a principal; None if the session or token has ended. Does not count
@@ -32,7 +34,10 @@ class AccountAuthenticator:
         Raises TransientError.
         """
         if principal.session is not None:
-            return await self._of_session(await self._accounts.sessions.look_up(principal.session))
+            session = await self._accounts.sessions.look_up(principal.session)
+            if session is None:
+                return None
+            return self._of_session(session, await self._accounts.users.get(session.user))
         return None if principal.token is None else await self.of_owner("token", principal.token)
 
     async def of_owner(self, kind: Literal["person", "token"], actor: str) -> Principal | None:
@@ -42,19 +47,17 @@ class AccountAuthenticator:
         """
         if kind == "token":
             token = await self._accounts.tokens.get(actor)
-            return await self._of_token(
-                token if token and self._accounts.tokens.holds(token) else None
-            )
+            if token is None or not self._accounts.tokens.holds(token):
+                return None
+            user = await self._accounts.users.get(token.owner) if token.owner else None
+            return self._of_token(token, user)
         user = await self._accounts.users.get(actor)
         return None if user is None else self._of_user(user)
 
-    async def _of_session(self, session: DeskSession | None) -> Principal | None:
+    def _of_session(self, session: DeskSession, user: User | None) -> Principal | None:
         # A session that began before `desk.login` changed was proven in a way that is no longer
         # accepted.
-        if session is None or session.method != self._accounts.settings.login:
-            return None
-        user = await self._accounts.users.get(session.user)
-        if user is None:
+        if user is None or session.method != self._accounts.settings.login:
             return None
         if session.method == "oidc":
             proven = (session.issuer, session.subject)
@@ -75,12 +78,9 @@ class AccountAuthenticator:
             expires_at=self._accounts.sessions.ends_at(session) if session else None,
         )
 
-    async def _of_token(self, token: Token | None) -> Principal | None:
-        if token is None:
-            return None
+    def _of_token(self, token: Token, owner: User | None) -> Principal | None:
         if token.owner is None:
             return _program(token, acting=_ownerless(token), admin=True)
-        owner = await self._accounts.users.get(token.owner)
         if owner is None or owner.disabled_at is not None:
             return None
         admin = is_admin(owner, self._accounts.settings)

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from schemas.desk import DeskSession, LoginMethod, User
 from schemas.stored import from_document, to_document
+from services.desk.accounts.joined_users import joined_user, with_user
 from services.desk.accounts.random_values import hashed, random_value
 from services.desk.accounts.subjects import Announce, of_session
 from services.runtime.settings.durations import duration
@@ -63,18 +64,21 @@ class Sessions:
         await self._sessions.insert([to_document(session)])
         return value, session
 
-    async def find(self, value: str) -> DeskSession | None:
-        """The session that the cookie's value proves; None if there is none, or if it has ended."""
-        document = await self._sessions.find_one({"_id": hashed(value)})
-        if document is None:
+    async def find(self, value: str) -> tuple[DeskSession, User | None] | None:
+        """The session that the cookie's value proves, and its user, None if there is no such user
+        any more. None if there is no session, or if it has ended.
+        """
+        found = await self._sessions.aggregate(with_user({"_id": hashed(value)}, "user"))
+        if not found:
             return None
+        document = found[0]
         session = from_document(document, DeskSession)
         now = self._clock()
         if not self._holds(session, now):
             return None
         if now - session.last_seen_at >= _TOUCH_EVERY:
             await self._sessions.update({"_id": session.id}, {"$max": {"last_seen_at": now}})
-        return structs.replace(session, last_seen_at=now)
+        return structs.replace(session, last_seen_at=now), joined_user(document)
 
     async def look_up(self, session_id: str) -> DeskSession | None:
         """The session with this id; None if it has ended. Does not count as activity of the

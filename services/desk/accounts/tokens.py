@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from schemas.desk import Token
+from schemas.desk import Token, User
 from schemas.stored import from_document, to_document
 from services.desk.access import Permission
 from services.desk.accounts.errors import AccountError
+from services.desk.accounts.joined_users import joined_user, with_user
 from services.desk.accounts.random_values import hashed
 from services.desk.accounts.subjects import Announce, of_token
 from services.desk.accounts.token_format import is_token, new_token
@@ -53,20 +54,23 @@ class Tokens:
         await self._tokens.insert([to_document(token)])
         return text, token
 
-    async def find(self, text: str) -> Token | None:
-        """The token; None if there is none, or if it is revoked or expired."""
+    async def find(self, text: str) -> tuple[Token, User | None] | None:
+        """The token and its owner, None if it has none, or none any more. None if there is no such
+        token, or if it is revoked or expired.
+        """
         if not is_token(text):
             return None
-        document = await self._tokens.find_one({"hash": hashed(text)})
-        if document is None:
+        found = await self._tokens.aggregate(with_user({"hash": hashed(text)}, "owner"))
+        if not found:
             return None
+        document = found[0]
         token = from_document(document, Token)
         now = self._clock()
         if not self.holds(token):
             return None
         if token.last_used_at is None or now - token.last_used_at >= _TOUCH_EVERY:
             await self._tokens.update({"_id": token.id}, {"$max": {"last_used_at": now}})
-        return token
+        return token, joined_user(document)
 
     def holds(self, token: Token) -> bool:
         """Whether a token is valid: neither revoked nor expired."""

@@ -5,6 +5,7 @@ different from what they are.
 """
 
 import re
+from functools import lru_cache
 
 # Bidirectional controls (Unicode TR9, 2.1 to 2.6), zero-width characters, and other controls.
 _UNSEEN = re.compile(
@@ -15,9 +16,12 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 def plain(text: str) -> str:
     """The text with such characters replaced by U+FFFD; line feeds and tabs stay."""
+    if text.isprintable():  # the usual case; none of the characters above is printable
+        return text
     return _UNSEEN.sub(_REPLACEMENT, text.replace("\r\n", "\n"))
 
 
+@lru_cache(maxsize=1_000)
 def initials(name: str) -> str:
     """One or two capital letters for a person's or a group's name, `?` if it has none."""
     words = [word for word in re.split(r"[\s.@_-]+", name) if word[:1].isalnum()]

@@ -452,9 +452,11 @@ async def test_a_token_ends_by_expiry_and_revocation_and_is_stored_nowhere(
     assert await authenticator.by_bearer(text) is None
     found = await accounts.tokens.find(other)
     assert found is not None
-    assert await accounts.tokens.revoke(found.id)
+    token, owner = found
+    assert owner is None
+    assert await accounts.tokens.revoke(token.id)
     assert await authenticator.by_bearer(other) is None
-    assert await accounts.tokens.revoke(found.id) is None
+    assert await accounts.tokens.revoke(token.id) is None
 
 
 async def test_the_audit_log_tells_who_came_and_holds_no_typed_text(

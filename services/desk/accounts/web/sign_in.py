@@ -145,8 +145,9 @@ class SignIn:
     async def end_session(self, request: Request) -> None:
         """End the session of the request's cookie, if there is one."""
         value = cookie_value(request.headers.getlist("cookie"), self.cookies.session)
-        session = await self.accounts.sessions.find(value) if value is not None else None
-        if session is not None:
+        found = await self.accounts.sessions.find(value) if value is not None else None
+        if found is not None:
+            session, _ = found
             await self.accounts.log_out(session, self.client_address(request))
 
     def require_own_page(self, request: Request) -> None:

@@ -32,7 +32,7 @@ class Formats:
         """`14:05` today, `28 Nov` in this year, else `28 Nov 2025`."""
         local = at.astimezone(self._zone)
         if local.date() == self._now.date():
-            return f"{local:%H:%M}"
+            return _clock(local)
         return self.short_date(at)
 
     def short_date(self, at: datetime) -> str:
@@ -44,11 +44,13 @@ class Formats:
     def full_time(self, at: datetime) -> str:
         """`28 November 2026, 14:05`."""
         local = at.astimezone(self._zone)
-        return f"{local.day} {_MONTHS[self._language][local.month - 1]} {local.year}, {local:%H:%M}"
+        return (
+            f"{local.day} {_MONTHS[self._language][local.month - 1]} {local.year}, {_clock(local)}"
+        )
 
     def clock_time(self, at: datetime) -> str:
         """`14:05`."""
-        return f"{at.astimezone(self._zone):%H:%M}"
+        return _clock(at.astimezone(self._zone))
 
     def input_time(self, at: datetime | None) -> str:
         """The value of `<input type=datetime-local>` (HTML, 2.3.5.5), empty for None."""
@@ -92,6 +94,10 @@ class Formats:
             value, unit = value / 1000, unit + 1
         shown: int | float = round(value) if value >= 100 or unit == 0 else round(value, 1)
         return f"{self.number(shown)}{_NO_BREAK}{_UNITS[unit]}"
+
+
+def _clock(local: datetime) -> str:
+    return f"{local.hour:02}:{local.minute:02}"
 
 
 def duration(span: timedelta) -> str:
