@@ -6,13 +6,17 @@ from services.runtime.errors import PermanentError
 class ActionRefusedError(PermanentError):
     """The rules do not allow the action. `reason` is a constant name for programs; `hint` says what
     to do instead.
+
+    `facts` are what the text names, with the titles of stages and fields in place of their names:
+    for a text in another language.
     """
 
-    def __init__(self, reason: str, problem: str, hint: str) -> None:
+    def __init__(self, reason: str, problem: str, hint: str, **facts: str) -> None:
         super().__init__(f"{problem}; {hint}")
         self.reason = reason
         self.problem = problem
         self.hint = hint
+        self.facts = facts
 
 
 class StaleRevisionError(PermanentError):

@@ -2,24 +2,29 @@
 
 import asyncio
 import socket
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from msgspec import structs
+
 from deploy.local import PrivateServers
 from schemas.cases import Decision
 from schemas.changes import MailAdded
+from schemas.desk import User
 from schemas.stored import Case, Comment, Mail, Person, to_document
-from services.casework.persistence.recording import insert_history
-from services.casework.records import new_change
+from services.casework.persistence.recording import record_change
 from services.cli.desk import tools
+from services.desk.accounts.accounts import Client
 from services.desk.build import build_desk, ensure_indexes
 from services.desk.main import run
 from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import load_settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
 from tests.integration.casework.test_casework import comment, open_case
 from tests.integration.desk.conftest import TOML
@@ -28,6 +33,7 @@ from tests.vhosts import add_virtual_host
 
 PASSWORD = "a sentence nobody guesses"
 ADA = "ada@office.example"
+MARIA = "maria@office.example"
 HOSTILE = (
     "<p>Dear <b>all</b></p><script>parent.document.title = 'owned'</script>"
     '<img src="x" onerror="parent.document.title = \'owned\'">'
@@ -97,7 +103,14 @@ async def running_office(servers: PrivateServers, folder: Path) -> AsyncIterator
             "anna@office.example", "Anna Nowak", [], admin=False, by="test"
         )
         assert colleague is not None
-        await desk.accounts.add_user("marek@office.example", "Marek", [], admin=False, by="test")
+        marek, _ = await desk.accounts.add_user(
+            "marek@office.example", "Marek", [], admin=False, by="test"
+        )
+        identity = {"issuer": "https://id.example", "subject": "marek"}
+        await store.collection(User.COLLECTION).update({"_id": marek.id}, {"$set": identity})
+        _, manager = await desk.accounts.add_user(MARIA, "Maria Lis", [], admin=False, by="test")
+        assert manager is not None
+        await desk.accounts.use_link(manager.partition("=")[2], PASSWORD, Client())
         stop = Stop()
         listen = f"127.0.0.1:{port}"
         serving = asyncio.create_task(
@@ -149,24 +162,22 @@ async def _fill(store: Store) -> None:
     await store.collection(Mail.COLLECTION).insert([to_document(parked)])
 
 
-async def customer_replies(store: Store, number: int) -> None:
+async def customer_writes(store: Store, number: int, text: str) -> None:
     """A mail is added to a case, as the case writer does; any desk publishes the change."""
-    (document,) = await store.collection(Case.COLLECTION).find({"_id": number}, limit=1)
-    now, key = datetime.now(UTC), "c" * 64
-    mail = comment(key, number, now)
-    text = {"text": "Here is the missing page", "full_text": "Here is the missing page"}
-    revision = document["revision"] + 1
-    added = new_change(
-        number, revision, MailAdded(comment=key), actor=ANNA, now=now, process="invoices"
+    mail = structs.replace(
+        comment(uuid.uuid4().hex * 2, number, datetime.now(UTC)), text=text, full_text=text
     )
 
     async def write(session: Session) -> None:
-        await store.collection(Comment.COLLECTION).insert([to_document(mail) | text], session)
-        changed = {"$set": {"revision": revision, "updated_at": now, "comment_count": 2}}
-        await store.collection(Case.COLLECTION).update({"_id": number}, changed, session)
-        await insert_history(store, [added], session)
+        await store.collection(Comment.COLLECTION).insert([to_document(mail)], session)
+        added = MailAdded(comment=mail.id)
+        await record_change(store, number, added, ANNA, session, added={"comment_count": 1})
 
-    await store.transaction(write)
+    while True:
+        try:
+            return await store.transaction(write)
+        except ConflictError:  # somebody changed the case at the same time
+            continue
 
 
 async def _answering(port: int, serving: asyncio.Task[None]) -> None:

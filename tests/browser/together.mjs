@@ -76,6 +76,21 @@ async function operations({ page }) {
   await page.getByRole("heading", { name: "No dead letters" }).waitFor();
 }
 
+async function detach({ page }) {
+  await page.goto(`/cases/${first}`);
+  await page.locator("summary", { hasText: "Merge" }).click();
+  await page.getByLabel("Number of the case to merge into").fill(second);
+  await page.getByRole("button", { name: "Merge", exact: true }).click();
+  await page.getByText("This case was merged into").waitFor();
+  await page.getByRole("button", { name: "Undo the merge" }).click();
+  await page.getByText("This case was merged into").waitFor({ state: "detached" });
+  await page.goto("/people");
+  const button = page.getByRole("button", { name: /Detach identity\s*: Marek/ });
+  await button.click();
+  await button.waitFor({ state: "detached" });
+  await page.getByRole("row", { name: "Marek" }).waitFor();
+}
+
 async function preferences({ page }) {
   await page.goto("/todo");
   await page.locator(".user summary").click();
@@ -130,7 +145,7 @@ async function keyboard({ page }) {
 await run(async (browser) => {
   const anna = await person(browser);
   const ada = await person(browser, "ada@office.example");
-  for (const part of [() => conflict(ada, anna), () => download(anna), () => undo(anna), () => keyboard(anna), () => operations(ada), () => preferences(ada)]) {
+  for (const part of [() => conflict(ada, anna), () => download(anna), () => undo(anna), () => keyboard(anna), () => operations(ada), () => detach(ada), () => preferences(ada)]) {
     const began = Date.now();
     await part();
     console.log(`${String(part).slice(6, 30)} ${Date.now() - began} ms`);

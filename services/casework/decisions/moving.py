@@ -28,6 +28,7 @@ def move(action: actions.Move, situation: Situation) -> Accepted:
             "already-there",
             f"case {case.number} is already at {target.name}",
             "nothing needs to be done",
+            to=target.title,
         )
     if current is not None:
         _require_transition(current, target, situation, process)
@@ -85,18 +86,32 @@ def _require_transition(
     if target.name not in current.next:
         names = ", ".join(current.next) or "none"
         problem = f"stage {current.name} does not lead to {target.name}"
-        raise ActionRefusedError("no-transition", problem, f"the next stages are: {names}")
+        titles = [stage.title for stage in process.stages if stage.name in current.next]
+        raise ActionRefusedError(
+            "no-transition",
+            problem,
+            f"the next stages are: {names}",
+            stage=current.title,
+            to=target.title,
+            names=", ".join(titles) or "-",
+        )
     roles = situation.acting.roles_in(process)
     if current.roles and MANAGER not in roles and roles.isdisjoint(current.roles):
         problem = f"only {' or '.join(current.roles)} may move a case out of {current.name}"
-        raise ActionRefusedError("not-allowed", problem, "ask someone with that role")
+        raise ActionRefusedError(
+            "not-allowed",
+            problem,
+            "ask someone with that role",
+            stage=current.title,
+            names=", ".join(current.roles),
+        )
 
 
 def _require_fields(process: Process, target: Stage, case: Case) -> None:
-    required = [
-        declared.name for declared in process.fields if target.name in declared.required_for
-    ]
-    missing = [name for name in required if name not in case.fields]
+    required = [declared for declared in process.fields if target.name in declared.required_for]
+    missing = [declared for declared in required if declared.name not in case.fields]
     if missing:
-        problem = f"stage {target.name} needs {', '.join(missing)}"
-        raise ActionRefusedError("missing-field", problem, "set the missing fields first")
+        problem = f"stage {target.name} needs {', '.join(field.name for field in missing)}"
+        titles = ", ".join(field.title or field.name for field in missing)
+        hint = "set the missing fields first"
+        raise ActionRefusedError("missing-field", problem, hint, to=target.title, names=titles)

@@ -27,7 +27,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A problem. `detail` says what went wrong and how to fix it; `reason` is a constant word for
     programs.
 
-    `current_revision` is the case's, when the request was based on an earlier one.
+    `current_revision` is the case's, when the request was based on an earlier one. `facts` are what
+    the refusal of an action names, with titles: for a text in another language.
     """
 
     type: str
@@ -37,6 +38,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     errors: list[FieldError] = []
     current_revision: int | None = None
+    facts: dict[str, str] = {}
 
 
 class ProblemError(Exception):
@@ -51,6 +53,7 @@ class ProblemError(Exception):
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
         current_revision: int | None = None,
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.problem = Problem(
@@ -61,6 +64,7 @@ class ProblemError(Exception):
             reason=reason,
             errors=list(errors),
             current_revision=current_revision,
+            facts=dict(facts or {}),
         )
         self.headers = dict(headers or {})
 
@@ -133,7 +137,7 @@ def problem_of(error: Exception) -> ProblemError:
             return ProblemError(412, "stale-revision", str(error), current_revision=error.current)
         case ActionRefusedError():
             status = _STATUS_OF_REASON.get(error.reason, 409)
-            return ProblemError(status, error.reason, str(error))
+            return ProblemError(status, error.reason, str(error), facts=error.facts)
         case AccountError():
             status = (
                 422

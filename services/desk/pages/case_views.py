@@ -17,6 +17,7 @@ from services.desk.api.cases.views import (
     CommentView,
     OutgoingView,
 )
+from services.desk.pages.i18n.catalog import Words
 from services.desk.pages.text import initials
 from services.desk.pages.views.case import (
     ComposerView,
@@ -93,7 +94,7 @@ def case_rows(
     return tuple(case_row(case, processes, names) for case in found.items)
 
 
-def hit_row(hit: SearchHit, processes: Mapping[str, Process]) -> CaseRow:
+def hit_row(hit: SearchHit, processes: Mapping[str, Process], names: Mapping[str, str]) -> CaseRow:
     """A search hit as a row, which links to the comment that was found."""
     process = processes.get(hit.process)
     place = f"#c-{quote(hit.comment)}" if hit.comment else ""
@@ -105,12 +106,12 @@ def hit_row(hit: SearchHit, processes: Mapping[str, Process]) -> CaseRow:
         title=hit.title,
         author=hit.author,
         process_title=process.title if process else hit.process,
-        stage_title=process.title if process else hit.process,
+        stage_title=hit.stage_title,
         is_closed=hit.status == "closed",
-        is_overdue=False,
-        due_at=None,
-        updated_at=hit.at,
-        assignee=None,
+        is_overdue=hit.overdue,
+        due_at=hit.due_at,
+        updated_at=hit.updated_at,
+        assignee=assignee(hit.assignee, names),
         snippet=hit.snippet,
     )
 
@@ -187,10 +188,14 @@ def quoted_rest(text: str, full_text: str) -> str:
     return full
 
 
-def stage_buttons(case: CaseView) -> tuple[StageButton, ...]:
-    """The stages to move to."""
+def stage_buttons(case: CaseView, words: Words) -> tuple[StageButton, ...]:
+    """The stages to move to, with the reason when one is not possible now."""
     return tuple(
-        StageButton(name=stage.name, title=stage.title, refusal=stage.refusal)
+        StageButton(
+            name=stage.name,
+            title=stage.title,
+            refusal=words.refusal(stage.reason, stage.facts, stage.refusal) or None,
+        )
         for stage in case.stages
     )
 

@@ -29,6 +29,7 @@ MAX_FORM_FIELDS = 1000
 MAX_FORM_FILES = 50
 MAX_FIELD_BYTES = 2_000_000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_EXPLAINED = frozenset({404, 412, 500})  # the page's own text says all that people need
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
@@ -109,7 +110,7 @@ class PageDispatcher:
         )
         view = ErrorView(
             status=problem.status,
-            detail=problem.detail if problem.status not in {404, 500} else "",
+            detail="" if problem.status in _EXPLAINED else visit.refusal(problem),
             reference=reference,
             back_href=back,
         )

@@ -20,7 +20,7 @@ from services.desk.accounts.web.cookies import Cookies, cookie_value
 from services.desk.api.routes import ENDPOINTS
 from services.desk.desk import Desk
 from services.desk.http.endpoint import Call, Reply
-from services.desk.http.problems import forbidden, invalid
+from services.desk.http.problems import Problem, forbidden, invalid
 from services.desk.pages.headers import new_nonce, page_headers
 from services.desk.pages.i18n import CATALOGS, DEFAULT_LANGUAGE, Catalog
 from services.desk.pages.templating import Renderer
@@ -172,6 +172,10 @@ class Visit:
             user_agent=self.request.headers.get("user-agent", ""),
             device=cookie_value(self.request.headers.getlist("cookie"), cookies.device),
         )
+
+    def refusal(self, problem: Problem) -> str:
+        """Why something was refused, in the reader's language if there is a text for it."""
+        return self.t.words.refusal(problem.reason, problem.facts, problem.detail)
 
     def may(self, permission: Permission, process: str | None = None) -> bool:
         """Whether the reader has a permission."""

@@ -29,7 +29,10 @@ MAX_ROUNDS = 5  # rounds of further reading if entries lag behind their cases
 COUNTED_UP_TO = 1_000
 _NUMBER = re.compile(rf"\[?\s*(?:[^\[\]#]{{0,40}}#)?\s*([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s*\]?")
 _COMMENT_FIELDS = ("case", "text", "subject", "kind", "author")
-_CASE_FIELDS = ("process", "title", "status", "merged_into")
+_CASE_FIELDS = (
+    *("process", "stage", "title", "status", "merged_into"),
+    *("assignee", "due_at", "overdue_at", "updated_at"),
+)
 
 
 class InvalidSearchError(PermanentError):
@@ -50,7 +53,7 @@ class Hit:
     then None.
 
     `author` is empty for such a case. `merged_into` is the case that this one was merged into, None
-    for most.
+    for most. `stage`, `assignee`, `due_at`, `is_overdue` and `updated_at` are the case's.
     """
 
     case: int
@@ -62,6 +65,11 @@ class Hit:
     time: datetime
     author: str
     snippet: Snippet
+    stage: str
+    assignee: str | None
+    due_at: datetime | None
+    is_overdue: bool
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +220,11 @@ def _hit(entry: Document, comment: Document | None, case: Document, parts: Seque
         time=entry["time"],
         author=(comment["author"]["name"] or comment["author"]["address"]) if comment else "",
         snippet=snippet(text, parts),
+        stage=case["stage"],
+        assignee=case.get("assignee"),
+        due_at=case.get("due_at"),
+        is_overdue=case["status"] == "open" and case.get("overdue_at") is not None,
+        updated_at=case["updated_at"],
     )
 
 

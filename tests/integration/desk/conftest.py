@@ -45,10 +45,12 @@ initial = true
 next = ["approval"]
 [[process.invoices.stage]]
 name = "approval"
+title = "Awaiting approval"
 next = ["paid", "registration"]
 roles = ["approver"]
 [[process.invoices.stage]]
 name = "paid"
+title = "Paid out"
 final = true
 next = ["registration"]
 [[process.invoices.field]]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 
@@ -10,6 +10,7 @@ from schemas.stored import Comment
 from services.desk.app import build_app
 from services.desk.desk import Desk
 from services.desk.pages.routes import page_routes
+from services.desk.search.index import SearchIndex
 from tests.asgi import Answer, Client
 from tests.integration.desk.conftest import KnownPeople, OpenCase
 
@@ -169,6 +170,48 @@ async def test_a_draft_without_recipients_is_kept_and_not_sent(
     )
     assert answer.status == 422
     assert b"To nobody" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("language", "refusal", "reason"),
+    [
+        (
+            "en",
+            "Registration does not lead to Paid out. The next stages are: Awaiting approval.",
+            "Only",
+        ),
+        ("pl", "Z etapu Registration nie można przejść do Paid out.", "mogą przenieść tylko role"),
+    ],
+)
+async def test_refusals_name_stages_by_title_in_the_readers_language(
+    browser: Browser, opened: OpenCase, language: str, refusal: str, reason: str
+) -> None:
+    await opened(1)
+    await opened(2, stage="approval")
+    anna = browser("anna").with_headers(cookie=f"language={language}")
+    answer = await post(anna, "/cases/bulk", case="1.1", do="move", stage="paid")
+    assert refusal in unquote("".join(answer.cookies))
+    answer = await post(anna, "/cases/1/moves", revision="1", stage="paid")
+    assert (answer.status, refusal in answer.body.decode()) == (409, True)
+    page = await shown(anna, "/cases/2")
+    assert reason in page
+    assert "Awaiting approval" in page
+    assert ": approver." in page
+
+
+async def test_search_results_show_the_cases_as_lists_do(
+    browser: Browser, opened: OpenCase, desk: Desk
+) -> None:
+    await opened(1, mails=("a", "b"), assignee="maria@office.example")
+    await SearchIndex(desk.store).rebuild(lambda _done, _known: None)
+    page = await shown(browser("anna"), "/search?q=hello")
+    rows = page.split('<li class="row')[1:]
+    assert len(rows) == 2
+    for row in rows:
+        assert "Registration" in row
+        assert "maria@office.example" in row
+        assert '<span class="of">Cost invoices</span>' in row
+        assert "data-case" not in row, "a live row has no snippet"
 
 
 async def test_bulk_actions_report_what_was_refused(browser: Browser, opened: OpenCase) -> None:

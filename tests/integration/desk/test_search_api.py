@@ -1,6 +1,7 @@
 """GET /search: what the caller may see, with snippets, pages and clear refusals."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from tests.integration.casework.test_casework import mail_key
 from tests.integration.desk.conftest import OpenCase
 
 Clients = Callable[[str], Client]
+LATE = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture
 async def indexed(desk: Desk, opened: OpenCase) -> None:
-    await opened(1, mails=("a", "b"))
+    await opened(1, mails=("a", "b"), assignee="rita@office.example", overdue_at=LATE)
     await opened(2, process="help", stage="new")
     await SearchIndex(desk.store).rebuild(lambda _done, _known: None)
 
@@ -45,6 +47,10 @@ async def test_a_hit_has_what_a_list_shows(indexed: None, client: Clients) -> No
     assert hit["comment"] == mail_key(1, "b")
     assert (hit["reference"], hit["author"], hit["snippet"]) == ("[#1]", "Jan", "Hello")
     assert hit["marks"] == [[0, 5]]
+    (case,) = (await client("rita").ask("GET", f"{PREFIX}/cases")).json()["items"]
+    shared = ("stage", "stage_title", "status", "assignee", "due_at", "overdue", "updated_at")
+    assert {name: hit[name] for name in shared} == {name: case[name] for name in shared}
+    assert (hit["stage_title"], hit["overdue"]) == ("Registration", True)
     following = await search(client("rita"), f"q=hello&limit=1&cursor={found['next']}")
     assert [hit["comment"] for hit in following["items"]] == [mail_key(1, "a")]
     assert (found["has_more"], following["has_more"], following["next"]) == (True, False, None)

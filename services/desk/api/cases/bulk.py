@@ -29,14 +29,16 @@ class BulkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result for one case: its new revision with status 200, or a problem's status, reason and
-    detail."""
+    """The result for one case: its new revision with status 200, or a problem's status, reason,
+    detail and facts.
+    """
 
     number: int
     status: int
     revision: int | None = None
     reason: str | None = None
     detail: str | None = None
+    facts: dict[str, str] = {}
 
 
 class BulkResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ async def _act(call: Call[NoQuery, BulkRequest], item: BulkItem) -> BulkResult:
             status=problem.status,
             reason=problem.reason,
             detail=problem.detail,
+            facts=problem.facts,
             revision=problem.current_revision,
         )
     desk.publish(done.written, done.outgoing)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from schemas.mails import Moment
 from schemas.stored import Case
@@ -209,13 +209,15 @@ def stage_options(call: Call[Any, Any], case: Case) -> list[StageOption]:
     for stage in process.stages:
         if stage.name not in current.next:
             continue
-        refusal = None
+        option = StageOption(name=stage.name, title=stage.title)
         try:
             call.desk.access.require(call.principal, Permission.WORK, case.process)
             decide(actions.Move(stage=stage.name), situation)
         except ActionRefusedError as error:
-            refusal = str(error)
-        options.append(StageOption(name=stage.name, title=stage.title, refusal=refusal))
+            option = structs.replace(
+                option, refusal=str(error), reason=error.reason, facts=error.facts
+            )
+        options.append(option)
     return options
 
 

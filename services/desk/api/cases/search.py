@@ -31,7 +31,8 @@ class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
 
     `reference` is the case's number as people write it. `marks` are the (start, end) of what
     matched in `snippet`, in characters. `merged_into` is the case that took this one in, null for
-    most.
+    most. `stage`, `assignee`, `due_at`, `overdue` and `updated_at` are the case's; `at` is the
+    time of the comment.
     """
 
     case: int
@@ -45,6 +46,12 @@ class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     snippet: str
     marks: list[tuple[int, int]]
+    stage: str
+    stage_title: str
+    assignee: str | None
+    due_at: datetime | None
+    overdue: bool
+    updated_at: datetime
 
 
 class SearchResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +87,8 @@ async def search(call: Call[SearchQuery, None]) -> Reply:
 
 
 def _view(call: Call[Any, Any], hit: Hit) -> SearchHit:
+    process = call.desk.settings.processes.get(hit.process)
+    stage = process.stage(hit.stage) if process else None
     return SearchHit(
         case=hit.case,
         reference=call.desk.reference.write(hit.case),
@@ -92,6 +101,12 @@ def _view(call: Call[Any, Any], hit: Hit) -> SearchHit:
         author=hit.author,
         snippet=hit.snippet.text,
         marks=list(hit.snippet.marks),
+        stage=hit.stage,
+        stage_title=stage.title if stage else hit.stage,
+        assignee=hit.assignee,
+        due_at=hit.due_at,
+        overdue=hit.is_overdue,
+        updated_at=hit.updated_at,
     )
 
 

@@ -105,12 +105,14 @@ class CaseView(CaseSummary, frozen=True, kw_only=True):
 
 class StageOption(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that the case may enter next; with `refusal`, why the caller cannot move it there
-    now.
+    now. `reason` and `facts` are those of a problem.
     """
 
     name: str
     title: str
     refusal: str | None = None
+    reason: str | None = None
+    facts: dict[str, str] = {}
 
 
 class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ async def case_screen(visit: Visit) -> CaseScreen:
         assignee_id=case.assignee or "",
         flags=tuple(case.flags),
         participants=tuple(case.participants),
-        stages=stage_buttons(case),
+        stages=stage_buttons(case, visit.t.words),
         entries=entries,
         fields=field_rows(case, process),
         history=tuple(history_entry(change, process, names) for change in history.items),

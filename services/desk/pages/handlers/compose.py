@@ -84,7 +84,7 @@ async def answer(visit: Visit) -> Response:
         return await _composer(visit, draft, error=visit.t.case.stale, status=409)
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
         problem = problem_of(error).problem
-        return await _composer(visit, draft, error=problem.detail, status=problem.status)
+        return await _composer(visit, draft, error=visit.refusal(problem), status=problem.status)
     return visit.redirect(f"/cases/{number}#out")
 
 
@@ -135,7 +135,7 @@ async def note(visit: Visit) -> Response:
         )
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
         problem = problem_of(error).problem
-        return await _note(visit, draft, error=problem.detail, status=problem.status)
+        return await _note(visit, draft, error=visit.refusal(problem), status=problem.status)
     return visit.redirect(f"/cases/{number}")
 
 

@@ -134,7 +134,8 @@ async def act_on_many(visit: Visit) -> Response:
     texts = [visit.t.list.done.form(len(done)).format(n=len(done))] if done else []
     if refused:
         texts.append(visit.t.list.failed.form(len(refused)).format(n=len(refused)))
-        texts.append(refused[0].detail or "")
+        first = refused[0]
+        texts.append(visit.t.words.refusal(first.reason, first.facts, first.detail))
     tone: Tone = "bad" if refused else "good"
     return visit.redirect(back, " ".join(texts), tone=tone, undo=write_steps(done))
 
@@ -209,7 +210,8 @@ async def search(visit: Visit) -> Response:
             return visit.redirect(f"/cases/{results.jump}")
         open_only = params.get("open") == "true"
         hits = [hit for hit in results.items if not open_only or hit.status == "open"]
-        rows = tuple(hit_row(hit, visit.desk.settings.processes) for hit in hits)
+        names = await names_of_people(visit)
+        rows = tuple(hit_row(hit, visit.desk.settings.processes, names) for hit in hits)
         if results.next:
             following = with_query("/search", q=text, process=process, cursor=results.next)
     view = SearchView(
@@ -218,6 +220,7 @@ async def search(visit: Visit) -> Response:
         processes=_processes(declared, process),
         open_only=params.get("open") == "true",
         next_href=following,
+        is_mixed=len(declared) > 1 and not process,
     )
     page = visit.page(visit.t.search.title, "search")
     return await visit.html("work/search.html", page, view=view)

@@ -424,6 +424,16 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     park_reasons: Mapping[str, str]
     ignore_reasons: Mapping[str, str]
     changes: Mapping[str, str]
+    refusals: Mapping[str, str]
+
+    def refusal(self, reason: str | None, facts: Mapping[str, str], detail: str | None) -> str:
+        """Why an action was refused: the text for its reason, filled with its facts, else
+        `detail`.
+        """
+        try:
+            return self.refusals[reason or ""].format_map(facts)
+        except KeyError:
+            return detail or ""
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):

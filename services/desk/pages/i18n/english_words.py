@@ -129,4 +129,11 @@ WORDS = Words(
         "split": "comments went to case {to}",
         "erased": "personal data was erased",
     },
+    refusals={
+        "already-there": "The case is already at {to}.",
+        "missing-field": "{to} needs more fields first: {names}.",
+        "no-transition": "{stage} does not lead to {to}. The next stages are: {names}.",
+        "not-allowed": "Only some roles may move a case out of {stage}: {names}.",
+        "stale-revision": "It was changed in the meantime.",
+    },
 )

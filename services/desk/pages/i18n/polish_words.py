@@ -129,4 +129,11 @@ WORDS = Words(
         "split": "wpisy przeniesiono do sprawy {to}",
         "erased": "usunięcie danych osobowych",
     },
+    refusals={
+        "already-there": "Sprawa jest już na etapie {to}.",
+        "missing-field": "Etap {to} wymaga najpierw uzupełnienia pól: {names}.",
+        "no-transition": "Z etapu {stage} nie można przejść do {to}. Następne etapy: {names}.",
+        "not-allowed": "Z etapu {stage} sprawę mogą przenieść tylko role: {names}.",
+        "stale-revision": "Zmieniono ją w międzyczasie.",
+    },
 )

@@ -89,7 +89,7 @@ class ListView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchView(msgspec.Struct, frozen=True, kw_only=True):
-    """Search with its results."""
+    """Search with its results; `is_mixed` is that of ListView."""
 
     query: str
     rows: tuple[CaseRow, ...]
@@ -97,3 +97,4 @@ class SearchView(msgspec.Struct, frozen=True, kw_only=True):
     open_only: bool = False
     total: int | None = None
     next_href: str | None = None
+    is_mixed: bool = False
