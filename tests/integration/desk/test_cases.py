@@ -90,6 +90,20 @@ async def test_a_case_is_moved_at_the_revision_that_was_seen(
     assert stale.json()["current_revision"] == 2
 
 
+async def test_of_answers_at_the_same_moment_one_is_sent_and_the_others_are_stale(
+    client: Clients, opened: OpenCase
+) -> None:
+    await opened(235)
+    body, seen = {"text": "Paid today", "to": ["jan@supplier.example"]}, {"if-match": '"r1"'}
+    answers = await asyncio.gather(
+        *(
+            client(name).ask("POST", "/api/v1/cases/235/answers", body, headers=seen)
+            for name in ("anna", "maria", "ada") * 2
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [201, 412, 412, 412, 412, 412]
+
+
 async def test_a_stage_that_the_caller_may_not_enter_says_why(
     client: Clients, opened: OpenCase
 ) -> None:

@@ -1,6 +1,7 @@
 """Answers by mail, and drafts of answers and notes."""
 
 import uuid
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from services.desk.api.cases.views import OutgoingView, outgoing_view
 from services.desk.drafts import draft_id, new_editor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import ProblemError, not_found
+from services.runtime.store.contention import retry_conflicts
 
 HOLD_S = 15.0
 Addresses = Annotated[
@@ -125,7 +127,9 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     )
     files = await desk.uploads.attachments(principal.id, case.number, body.uploads)
     mail = desk.composer.answer(command, answerable, files, desk.clock())
-    changes = await desk.answers.write(mail, principal.acting.actor, expected=call.expected)
+    # Two people who answer at the same moment: the later one is stale, no outage.
+    write = partial(desk.answers.write, mail, principal.acting.actor, expected=call.expected)
+    changes = await retry_conflicts(write)
     desk.publish(changes, [mail.id])
     await desk.drafts.remove(case.number, "answer", principal.id)
     revision = changes[-1].revision
