@@ -3,8 +3,8 @@
     python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [desk]
         [--rounds 5] [--sets text,mix]
 
-`growth`, `search` and `desk` take some minutes more and are asked for by name. Ratios are from
-measurements in turns, so that a busy machine slows both sides.
+`growth`, `search` and `desk` take some minutes more, and run only if they are named. Ratios come
+from interleaved measurements, so that a busy machine slows both sides equally.
 """
 
 import argparse

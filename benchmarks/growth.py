@@ -1,7 +1,7 @@
-"""How the rate changes as one thing grows: cases, waiting mails, comments on a case (case writer),
-bytes (whole path).
+"""How the rate changes with one size: cases, waiting mails, comments on a case (case writer), bytes
+(whole path).
 
-The small and the large of a kind are measured in turns.
+The small and large sizes of a kind are measured in turns.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +18,7 @@ from tests.pipeline import Document, Pipeline
 _CASES = (1_000, 1_000_000)
 _COMMENTS = (10, 10_000)
 _WAITING = (1_000, 50_000, 100_000)
-_MAILS = 1_000  # a round
+_MAILS = 1_000  # in a round
 _MAILS_OF_BYTES = {"5kB": 600, "50kB": 300, "500kB": 60, "5MB": 8}
 _BLOCK = 1_000
 
@@ -103,15 +103,15 @@ def _growths(what: str, sizes: Sequence[int], rates: Sequence[Sequence[float]]) 
 
 
 def fill_with_cases(pipeline: Pipeline, cases: int, *, comments: int) -> None:
-    """Cases 1 to `cases` with so many comments each, made by the server itself; indexes stay as
-    they are.
+    """Create cases 1 to `cases`, each with this many comments, on the server itself. Indexes are
+    kept.
     """
     database = pipeline.database
     blocks = -(-cases * comments // _BLOCK)
     database["blocks"].insert_many([{"_id": block} for block in range(blocks)])
     number = {"$add": [{"$mod": ["$n", cases]}, 1]}
     digits = {"$substrBytes": [{"$toString": {"$rand": {}}}, 2, 14]}
-    # As long as mail keys and as much over their whole range; the number keeps them apart.
+    # As long as mail keys, and distributed like them; the number makes them unique.
     spread = {"$concat": [digits, digits, digits, digits, " ", {"$toString": "$n"}]}
     person = {
         "name": "Person",

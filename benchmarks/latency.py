@@ -1,10 +1,10 @@
-"""How long a mail takes from its delivery into the mailbox until it is recorded, idle and under
-load.
+"""Measures how long a mail takes from its delivery into the mailbox until it is recorded, idle and
+under load.
 
-Mails are delivered at moments drawn beforehand (a Poisson process), whether the services keep up
-or not, so that a service that falls behind is seen as such. A mail counts as recorded when its
-receipt arrives here, which the case writer sends after the majority's write: the figure is a
-little above the true one.
+Mails are delivered at times drawn in advance (a Poisson process), whether or not the services keep
+up, so that a service that falls behind is noticed. A mail counts as recorded when its receipt
+arrives here. The case writer sends receipts after the majority write, so the figure is slightly too
+high.
 """
 
 import asyncio
@@ -21,14 +21,16 @@ from benchmarks.speed import Feed
 from benchmarks.trials import Everything
 from schemas.mails import mail_key
 
-IDLE_RATE = 3.0  # mails a second: each finds all services waiting
+IDLE_RATE = 3.0  # mails per second; each finds all services idle
 _PATIENCE_S = 60.0
 
 
 async def latencies(
     ground: Ground, loads: Sequence[float], seconds: float
 ) -> AsyncIterator[Latency]:
-    """Of 5 kB mails; `loads` are shares of the highest rate, measured first; 0 is idle."""
+    """The latencies of 5 kB mails. `loads` are shares of the highest rate, which is measured first;
+    0 is idle.
+    """
     feed = Feed(mail_set("text"))
     async with Everything.on(ground.side("mailcase")) as trial:
         await trial.run(feed.take(100))

@@ -1,8 +1,7 @@
-"""Seeded mail sets. Every mail of a set differs: a token is in its headers, its text and its
-attachment.
+"""Seeded mail sets. Every mail of a set is different: its headers, its text and its attachment
+contain a token.
 
-Making a mail is filling a token into a sample, so that a set of any size costs next to nothing to
-make.
+A mail is built by filling a token into a sample, so that sets of any size cost almost nothing.
 """
 
 import base64
@@ -13,7 +12,7 @@ from email.message import EmailMessage
 from functools import cache, partial
 
 ADDRESS = "bench@example.test"
-# What the bare programs look for in the bytes of a mail: its set, the number of its sample, and its
+# The bare programs find this in the bytes of a mail: its set, the number of its sample, and its
 # token.
 MARK = b"X-Sample: "
 _TOKEN = "T0KEN0000000"
@@ -28,8 +27,8 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class MailSet:
-    """`samples` are mails with a token's place in them; a sample stands as often in them as the set
-    has of its kind.
+    """`samples` are mails with a placeholder for the token. A sample occurs in them as often as its
+    kind occurs in the set.
     """
 
     name: str
@@ -82,8 +81,8 @@ def _huge_set(chance: random.Random) -> list[bytes]:
 
 
 def _mix_set(chance: random.Random) -> list[bytes]:
-    """Of fifty: 28 short texts, 15 with HTML, 6 with a scan or a document, one with a large PDF;
-    100 kB in the mean.
+    """Of fifty mails: 28 short texts, 15 with HTML, 6 with a scan or a document, one with a large
+    PDF; 100 kB on average.
     """
     mails = [_mail(chance, "mix", index, text=chance.randint(1_000, 6_000)) for index in range(28)]
     mails += [
@@ -100,7 +99,7 @@ def _mix_set(chance: random.Random) -> list[bytes]:
 
 
 def _sized_set(size: int, chance: random.Random) -> list[bytes]:
-    """About `size` bytes, most of them an attachment in base64."""
+    """Mails of about `size` bytes, most of which are an attachment in base64."""
     return [_mail(chance, "sized", 0, text=1_000, attached=(size - 3_000) * 73 // 100)]
 
 
@@ -120,7 +119,7 @@ _SETS: dict[str, tuple[str, Callable[[random.Random], list[bytes]]]] = {
 def _mail(
     chance: random.Random, kind: str, index: int, *, text: int, html: int = 0, attached: int = 0
 ) -> bytes:
-    """Sizes are those of the parts' contents, in bytes or characters."""
+    """A mail. Sizes are those of the parts' contents, in bytes or characters."""
     mail = EmailMessage()
     mail["Return-Path"] = f"<person.{_TOKEN}@customers.example>"
     for hop in range(4):
@@ -141,7 +140,7 @@ def _mail(
     if html:
         mail.add_alternative(_letter(chance, html), subtype="html", cte="quoted-printable")
     if attached:
-        # Twelve bytes before the token, so that it is a piece of base64 by itself.
+        # Twelve bytes before the token, so that the token is a complete piece of base64.
         content = b"%PDF-1.7\n%%\n" + _TOKEN.encode() + chance.randbytes(attached)
         mail.add_attachment(
             content, maintype="application", subtype="pdf", filename=f"document-{index}.pdf"
@@ -170,7 +169,7 @@ def _paragraphs(chance: random.Random, size: int) -> str:
 
 
 def _letter(chance: random.Random, size: int) -> str:
-    """HTML as an office program writes a letter."""
+    """A letter in HTML as an office program writes it."""
     styles = "".join(f"p.Para{index}{{margin:0cm;font-size:11.0pt}}\n" for index in range(60))
     pieces = [f"<html><head><style><!--{styles}--></style></head><body lang=PL><div>"]
     length = len(pieces[0])

@@ -1,4 +1,4 @@
-"""How much memory each service takes at most, mails of one set passing through the whole path."""
+"""Measures the peak memory of each service while mails of one set pass through the whole path."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ _LOOK_S = 0.02
 
 
 async def memory(ground: Ground, name: str, mails: int) -> Memory:
-    """Services that just started, so that nothing of other sets is in their memory."""
+    """The peak memory of freshly started services, so that other sets do not affect it."""
     async with Everything.on(ground.side("mailcase")) as trial:
         own = {
             process.name: (lambda process=process: process.pids) for process in trial.side.processes
@@ -28,9 +28,7 @@ async def memory(ground: Ground, name: str, mails: int) -> Memory:
 
 @contextmanager
 def watched(groups: Mapping[str, Callable[[], list[int]]]) -> Iterator[dict[str, float]]:
-    """The most that each group held at one moment of the block, in MB, as far as looking every 20
-    ms shows it.
-    """
+    """The peak memory of each group during the block, in MB, sampled every 20 ms."""
     most = dict.fromkeys(groups, 0.0)
 
     async def watch() -> None:

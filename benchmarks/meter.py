@@ -1,4 +1,4 @@
-"""What processes cost, from /proc: processor time and the highest memory so far (proc(5))."""
+"""Reads the cost of processes from /proc: processor time and peak memory (proc(5))."""
 
 import os
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ _CLEAR_PEAK = "5"
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """Seconds on a processor so far, children that ended counted; a process that is gone counts
-    nothing.
+    """Seconds of processor time so far, including ended children. A process that is gone counts as
+    0.
     """
     total = 0
     for pid in pids:
@@ -22,8 +22,8 @@ def cpu_s(pids: Iterable[int]) -> float:
 
 
 def peak_rss_mb(pids: Iterable[int]) -> float:
-    """Each process's highest resident memory added up, in MB of 1,000,000 bytes; what they share
-    counts each time.
+    """The sum of the processes' peak resident memory, in MB of 1,000,000 bytes. Shared memory
+    counts for each process.
     """
     total = 0
     for pid in pids:
@@ -34,15 +34,15 @@ def peak_rss_mb(pids: Iterable[int]) -> float:
 
 
 def forget_peak(pids: Iterable[int]) -> None:
-    """The highest is from now on what it is now."""
+    """Reset the peak memory to the current memory."""
     for pid in pids:
         with suppress(OSError):
             Path(f"/proc/{pid}/clear_refs").write_text(_CLEAR_PEAK)
 
 
 def held_mb(pids: Iterable[int]) -> float:
-    """What processes hold now: each page that they share counts once, files in memory that they
-    have open count too.
+    """The current memory of processes: shared pages count once, and open memory files are
+    included.
     """
     total, files = 0, {}
     for pid in pids:
@@ -54,7 +54,7 @@ def held_mb(pids: Iterable[int]) -> float:
 
 
 def _files_in_memory(folder: Path) -> dict[int, int]:
-    """Their bytes by inode (memfd_create(2))."""
+    """The sizes of open memory files by inode (memfd_create(2))."""
     found = {}
     for entry in folder.iterdir():
         with suppress(OSError):

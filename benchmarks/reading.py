@@ -1,14 +1,14 @@
-"""Reading a mail against the standard library's parse of the same bytes: medians, and the ratios
-between them.
+"""Compares reading a mail with the standard library's parsing of the same bytes: medians, and their
+ratios.
 
     .venv/bin/python benchmarks/reading.py [--rounds N]
 
-All are timed in turns, in processor time, so that a busy machine slows all alike; the ratios are
-the median of five runs, followed by the least and the greatest. The standard library's side is
-measured twice. `read` parses as its documentation recommends (`policy.default`) and gives subject,
-people, time and ids, the bodies as text, attachments. `cut` only cuts the mail into parts and
-decodes their content, with the old policy that leaves headers as they are. Neither repairs,
-sanitizes, turns HTML to text, trims quotes, nor names files.
+All are timed in turns, in processor time, so that a busy machine slows all equally. The ratios are
+the median of five runs, followed by the lowest and the highest. The standard library is measured
+twice. `read` parses as its documentation recommends (`policy.default`) and returns subject, people,
+time and ids, the bodies as text, and attachments. `cut` only splits the mail into parts and decodes
+their content, with the old policy that leaves headers unchanged. Neither repairs, sanitizes,
+converts HTML to text, removes quotes, or names files.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def _plain(random_: random.Random, size: int) -> str:
 
 
 def _correspondence(random_: random.Random, size: int) -> str:
-    """HTML as an office program writes a letter."""
+    """A letter in HTML as an office program writes it."""
     styles = "".join(
         f"p.Para{index}{{margin:0cm;font-size:11.0pt;font-family:'Calibri',sans-serif}}\n"
         for index in range(60)
@@ -69,7 +69,7 @@ def _correspondence(random_: random.Random, size: int) -> str:
 
 
 def _newsletter(random_: random.Random, size: int) -> str:
-    """HTML as a shop sends it: tables, long links, pictures."""
+    """A shop's newsletter in HTML: tables, long links, pictures."""
     pieces = ["<!DOCTYPE html><html><body><center>"]
     while sum(map(len, pieces)) < size:
         pieces.append(
@@ -100,7 +100,7 @@ def _mail(plain: str | None, html: str | None, encoding: str) -> bytes:
 
 
 def library_cuts(raw: bytes) -> list[str | bytes]:
-    """Each part's decoded content."""
+    """The decoded content of each part."""
     contents: list[str | bytes] = []
     for part in email.message_from_bytes(raw).walk():
         if part.is_multipart():
@@ -116,7 +116,7 @@ def library_cuts(raw: bytes) -> list[str | bytes]:
 
 
 def library_reads(raw: bytes) -> list[object]:
-    """What a case needs of a mail, as far as the library gives it."""
+    """The parts of a mail that a case needs, as far as the library supplies them."""
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     found: list[object] = [mail[name] for name in _FIELDS]
     bodies = {

@@ -1,4 +1,4 @@
-"""One replica of a service against two, on a backlog that waits in the service's queue.
+"""Compares one replica of a service with two, on a backlog in the service's queue.
 
     .venv/bin/python benchmarks/scaling.py [--mails 5000] [--rounds 3] [--share 0.2]
         [--service router|case-writer]
@@ -7,8 +7,8 @@ Each round refills the queue, then starts the replicas and measures from the mom
 are ready until all but a little of the backlog has come out at the other end: mails per second, and
 the processor time that the replicas and the servers took for it.
 
-A machine with two cores has none idle once broker, database and two replicas run, so the rate alone
-would measure the machine. Two figures say what a larger machine would show:
+On a machine with two cores, none is idle once broker, database and two replicas run, so the rate
+alone would measure the machine. Two figures show what a larger machine would do:
 
 - the service's processor time per mail with one replica and with two: if it does not rise,
   replicas do not get into each other's way, and with cores to run on, two do twice the work;
@@ -44,7 +44,7 @@ from services.runtime.mail.raw_mail_builder import RawMailBuilder
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 SLICE_S = 0.1
-REST = 0.02  # of the backlog: its end, where replicas run dry one after the other, is not measured
+REST = 0.02  # of the backlog, not measured: replicas run out of mail at different times
 PATIENCE_S = 300.0
 SETTINGS = """
 [store]
@@ -68,7 +68,7 @@ password_file = "none"
 
 @dataclass(frozen=True)
 class Measure:
-    """What one round showed; CPU in seconds."""
+    """The results of one round; CPU times are in seconds."""
 
     mails: int
     seconds: float
@@ -85,7 +85,7 @@ class Measure:
 
 
 class Bench:
-    """A virtual host and a database of its own for each round, on servers that all rounds share."""
+    """Each round has its own virtual host and database on shared servers."""
 
     def __init__(self, servers: PrivateServers, folder: Path) -> None:
         self._servers = servers
@@ -165,8 +165,8 @@ async def _no_blob(raw: bytes) -> BlobRef:
 
 
 def _mail(seed: int, number: int) -> bytes:
-    """A letter of about 5 kB; every third mail has an attachment of 20 kB, no two mails are the
-    same.
+    """A letter of about 5 kB. Every third mail has an attachment of 20 kB; no two mails are
+    equal.
     """
     mail = EmailMessage()
     mail["From"] = f"Person {number} <person{number}@customers.test>"
@@ -186,8 +186,8 @@ def _mail(seed: int, number: int) -> bytes:
 
 
 class _Depth:
-    """How many messages of a queue are ready, asked over a connection of its own in a loop of its
-    own.
+    """The number of ready messages in a queue, queried over a separate connection in its own event
+    loop.
     """
 
     def __init__(self, url: str, queue: str) -> None:
@@ -213,8 +213,8 @@ class _Depth:
 
 @contextmanager
 def _held_to(share: float | None, groups: list[list[int]]) -> Iterator[None]:
-    """Let each group of processes run for `share` of each slice of time, one after the other; None:
-    as they like.
+    """Let each group of processes run for `share` of each time slice, one after the other. None
+    means no limit.
     """
     if share is None:
         yield
@@ -226,7 +226,7 @@ def _held_to(share: float | None, groups: list[list[int]]) -> Iterator[None]:
             began = time.monotonic()
             for group in groups:
                 _signal(group, SIGCONT)
-                time.sleep(share * SLICE_S)  # this share of each slice is what a replica may run
+                time.sleep(share * SLICE_S)  # a replica may run for this share of each slice
                 _signal(group, SIGSTOP)
             time.sleep(max(0.0, SLICE_S - (time.monotonic() - began)))  # the rest of the slice
 
@@ -265,7 +265,7 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the backlog does not drain")
-        time.sleep(0.02)  # nothing reports when a queue has drained
+        time.sleep(0.02)  # the broker does not report that a queue is empty
 
 
 def _compare(bench: Bench, service: str, mails: int, rounds: int, share: float | None) -> None:

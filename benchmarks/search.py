@@ -1,5 +1,5 @@
-"""How long a search takes over many comments: generated texts with the word frequencies of a
-language.
+"""Measures how long a search over many comments takes. The texts are generated with the word
+frequencies of a language.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ _SYLLABLES = re.findall("..", "karomatiponiewasodarubefigozamitunerywostakowskic
 
 
 async def searches(ground: Ground, sizes: Sequence[int]) -> AsyncIterator[SearchLatency]:
-    """The latency of a mix of searches over so many comments, for readers of all and of one
-    process.
+    """The latency of a mix of searches over this many comments, for readers of all processes and of
+    one.
     """
     for size in sizes:
         url = ground.servers.store.url
@@ -65,7 +65,7 @@ async def _measure(search: CaseSearch, size: int, processes: Sequence[str]) -> l
 
 
 def queries(size: int) -> Iterator[str]:
-    """Frequent words, two and three words, numbers of invoices, addresses, amounts."""
+    """Queries: frequent words, two and three words, invoice numbers, addresses, amounts."""
     chance, words = random.Random(7), vocabulary()
     for number in range(QUERIES):
         comment = chance.randrange(size)
@@ -82,7 +82,7 @@ def queries(size: int) -> Iterator[str]:
 
 
 def vocabulary() -> list[str]:
-    """Frequent words of an office, then invented ones, the most frequent first."""
+    """Frequent office words, then invented ones, the most frequent first."""
     chance = random.Random(1)
     made = ("".join(chance.choices(_SYLLABLES, k=chance.randint(2, 4))) for _ in range(40_000))
     return [*_FREQUENT, *made]

@@ -1,5 +1,5 @@
-"""Mailcase compared with its baselines: each service alone and the whole path, the three sides in
-turns.
+"""Compares Mailcase with its baselines: each service alone and the whole path, with the three sides
+in turns.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,7 @@ _LEAST_MAILS = 8
 async def speeds(
     ground: Ground, trial: str, sets: Sequence[str], rounds: int, round_s: float
 ) -> AsyncIterator[Speed]:
-    """One trial over several mail sets; a round takes Mailcase about `round_s` seconds."""
+    """One trial with several mail sets. A round takes Mailcase about `round_s` seconds."""
     async with AsyncExitStack() as stack:
         sides = [
             await stack.enter_async_context(TRIALS[trial].on(ground.side(name)))
@@ -64,11 +64,11 @@ def _ratio(ours: Sequence[Round], baseline: Sequence[Round]) -> Figure:
 
 
 class Feed:
-    """Mails of a set that were not used before."""
+    """Unused mails of a set."""
 
     def __init__(self, mails: MailSet) -> None:
         self._mails = mails
-        self._next = names().index(mails.name) * 10**8  # a token names one mail over all sets
+        self._next = names().index(mails.name) * 10**8  # a token is unique over all sets
 
     def take(self, count: int) -> list[bytes]:
         taken = list(self._mails.mails(count, first=self._next))

@@ -1,8 +1,8 @@
-"""What is measured: a service alone, or the whole path. Each trial fills its source, lets go, and
-waits for the end.
+"""Trials of a service alone, or of the whole path. Each trial fills its source, starts the clock,
+and waits for the end.
 
-While its source fills, the side's processes are stopped (SIGSTOP), so that the clock starts with
-all mails waiting.
+While the source is filled, the side's processes are stopped (SIGSTOP), so that the clock starts
+when all mails are waiting.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Round:
 
 
 class Trial(ABC):
-    """One side, its processes running; `run` may be called again and again."""
+    """One side with its processes running. `run` may be called repeatedly."""
 
     services: Sequence[str]
 
@@ -64,7 +64,7 @@ class Trial(ABC):
     @classmethod
     @asynccontextmanager
     async def on(cls, side: Side) -> AsyncIterator[Self]:
-        """The trial with the processes that it needs; the side is gone after the block."""
+        """The trial with its processes. The side is removed after the block."""
         try:
             await side.declare()
             async with side.link() as link, side.running(cls.services):
@@ -77,19 +77,19 @@ class Trial(ABC):
             side.pipeline.close()
 
     async def prepare(self) -> "asyncio.Task[None] | None":
-        """Once, before the first round; returns what runs during the rounds."""
+        """Prepare once, before the first round; returns tasks that run during the rounds."""
         return None
 
     @abstractmethod
     async def fill(self, mails: Sequence[bytes]) -> None:
-        """Put the mails where the service takes them from."""
+        """Put the mails into the service's source."""
 
     @abstractmethod
     async def ended(self, count: int) -> bool:
-        """Whether all of them came out."""
+        """Whether all mails have come out."""
 
     async def clear(self) -> None:
-        """After a round: nothing is left of it."""
+        """Remove everything that a round left."""
         return
 
     async def run(self, mails: Sequence[bytes]) -> Round:

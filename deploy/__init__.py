@@ -1,3 +1,3 @@
-"""How Mailcase is run: private servers on one machine (`deploy.local`), containers and Kubernetes
-manifests.
+"""Everything for running Mailcase: private servers on one machine (`deploy.local`), containers,
+Kubernetes manifests.
 """

@@ -1,1 +1,1 @@
-"""Bare programs that do what a service asks of the servers: what the services are compared with."""
+"""Baselines: bare programs with the same server operations as the services, for comparison."""

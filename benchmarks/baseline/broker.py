@@ -1,8 +1,8 @@
-"""The broker's side of the bare programs: what waits in a queue, and publishing together with
-confirms.
+"""The broker operations of the bare programs: consuming what waits in a queue, and publishing in
+groups with confirms.
 
-By the driver's calls that Mailcase uses, aiormq's; aio-pika's message objects above them would make
-the floor dearer.
+They use aiormq, as Mailcase does; aio-pika's message objects would make the baseline more
+expensive.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Message = aiormq.abc.DeliveredMessage
 
 
 class Inbox:
-    """Bodies of what a queue delivers."""
+    """The bodies of the messages that a queue delivers."""
 
     def __init__(self) -> None:
         self._waiting: list[Message] = []
@@ -32,7 +32,7 @@ class Inbox:
         self._arrived.set()
 
     async def messages(self, most: int) -> AsyncIterator[list[Message]]:
-        """Whatever waits, up to `most`."""
+        """All waiting messages, up to `most`."""
         while await self._arrived.wait():
             taken, self._waiting = self._waiting[:most], self._waiting[most:]
             if not self._waiting:
@@ -41,7 +41,7 @@ class Inbox:
             yield taken
 
     async def batches(self, most: int) -> AsyncIterator[list[bytes]]:
-        """The bodies of whatever waits, up to `most`."""
+        """The bodies of all waiting messages, up to `most` at a time."""
         async for taken in self.messages(most):
             yield [message.body for message in taken]
 
@@ -51,7 +51,7 @@ class Inbox:
 
 
 class Link:
-    """A connection with one channel to publish on."""
+    """A connection with one channel for publishing."""
 
     def __init__(self, connection: aiormq.Connection, channel: aiormq.Channel) -> None:
         self._connection = connection
@@ -77,7 +77,7 @@ class Link:
     async def publish(
         self, exchange: str, key: str, bodies: Sequence[bytes], *, mandatory: bool = True
     ) -> None:
-        """Together, up to a hundred at once, and all confirms."""
+        """Publish in groups of up to a hundred, and wait for all confirms."""
 
         async def one(body: bytes) -> None:
             properties = Basic.Properties(delivery_mode=_PERSISTENT)
@@ -101,7 +101,7 @@ class Link:
         return inbox
 
     async def consume_own(self, queue: str, exchange: str, key: str) -> Inbox:
-        """An exclusive queue, bound; nothing to acknowledge."""
+        """Consume a bound, exclusive queue without acknowledgements."""
         inbox = Inbox()
         channel = await _channel(self._connection, confirms=False)
         await channel.queue_declare(queue, exclusive=True, durable=False)
@@ -112,5 +112,5 @@ class Link:
 
 async def _channel(connection: aiormq.Connection, *, confirms: bool) -> aiormq.Channel:
     channel = await connection.channel(publisher_confirms=confirms)
-    assert isinstance(channel, aiormq.Channel)  # its interface lacks what is used here
+    assert isinstance(channel, aiormq.Channel)  # the interface lacks attributes that are used here
     return channel

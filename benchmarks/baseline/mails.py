@@ -1,5 +1,5 @@
-"""What the bare programs know of the mails: the documents that a mail of each sample becomes, ready
-to be filled in.
+"""Prepares for the bare programs the documents of a mail from each sample, ready to be filled
+in.
 """
 
 from collections.abc import Sequence
@@ -28,15 +28,15 @@ BENCH = "bench"  # the name of the process and of its mailbox
 STAGE = "registration"
 INLINE_BYTES = 1024 * 1024
 HEAD_BYTES = 256 * 1024
-ENVELOPE = b"-" * 350  # about what a command is larger than the mail in it
+ENVELOPE = b"-" * 350  # how much larger a command is than the mail in it, approximately
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Filled:
-    """What becomes of one mail: a document a collection, attachments' contents, the event, the
-    whole mail's blob.
+    """The results of one mail: one document per collection, the attachments' contents, the event,
+    and the blob of the whole mail.
     """
 
     key: str
@@ -56,7 +56,7 @@ class _Shape:
 
 
 class Shapes:
-    """The documents of mails, by the mark in their bytes."""
+    """The documents of mails, found by a mark in their bytes."""
 
     def __init__(self) -> None:
         self._shapes: dict[bytes, _Shape] = {}
@@ -76,7 +76,9 @@ class Shapes:
         return Filled(key, stored, contents, shape.event, key if shape.large else None)
 
     def with_work(self, filled: Filled, raw: bytes) -> Filled:
-        """The same after the necessary work on the mail `raw`: the contents are its own."""
+        """The same, after the necessary work on the mail `raw`; the contents are those of the
+        mail.
+        """
         sample, _ = mark_of(raw)
         files = read(raw, self._shapes[sample].pieces)
         ids = [blob_id for blob_id, _ in filled.contents]
@@ -91,7 +93,7 @@ class Shapes:
 
 
 def mark_of(body: bytes) -> tuple[bytes, bytes]:
-    """Sample (`text 07`) and token of the mail in a message."""
+    """The sample (`text 07`) and the token of the mail in a message."""
     start = body.index(MARK) + len(MARK)
     end = body.index(b"\r\n", start)
     return body[start : end - TOKEN_BYTES - 1], body[end - TOKEN_BYTES : end]
@@ -117,7 +119,7 @@ def _position(kind: str, sample: bytes) -> int:
 
 
 def _shape(raw: bytes) -> _Shape:
-    """By the case writer's own reading and placing."""
+    """The documents of a sample, built by the case writer's own code."""
     now = datetime.now(UTC)
     mail = RawMail(
         key=mail_key(BENCH, raw),

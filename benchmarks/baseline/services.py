@@ -1,14 +1,14 @@
-"""The baselines: bare programs that do what a service asks of the servers, and nothing else or the
+"""The baselines: bare programs with the server operations of a service, optionally with the
 necessary work.
 
     python -m benchmarks.baseline.services fetcher|router|case-writer SETTINGS
 
-Each makes the broker and database operations of a service with the same bytes, on the same client
-libraries, and looks at nothing: no decision, no reading, no keys, no logs, no metrics, no second
-attempt. What they cost is what RabbitMQ, MongoDB and Dovecot charge for a mail through these
-libraries. The fetcher's overlaps taking the next mails with publishing these; the router's and the
-writer's have the next messages at hand while they work. The writer's does not ask what the database
-knows already. With `works` in the settings they do the work of `baseline.work` besides.
+Each makes the broker and database operations of a service, with the same bytes and the same client
+libraries, but does nothing else: no decisions, no reading, no keys, no logs, no metrics, no
+retries. Their cost is what RabbitMQ, MongoDB and Dovecot cost per mail through these libraries. The
+fetcher's baseline fetches the next mails while it publishes; those of the router and the writer
+prefetch messages. The writer's does not read from the database first. With `works` in the settings,
+they also do the work of `baseline.work`.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class Where(msgspec.Struct):
 
 
 class Mailbox:
-    """Literals out of an IMAP folder; `recorded` may be called from another thread than the
+    """Reads literals from an IMAP folder. `recorded` may be called from another thread than the
     rest.
     """
 
@@ -90,7 +90,7 @@ class Mailbox:
         self._recorded.put(count)
 
     def next_literals(self) -> list[bytes]:
-        """Delete what is recorded, then take up to fifty mails; empty if there is none."""
+        """Delete recorded mails, then fetch up to fifty mails; empty if there are none."""
         self._delete()
         if not self._news:
             self._look()
@@ -111,7 +111,7 @@ class Mailbox:
         return [item[1] for item in data if isinstance(item, tuple)]
 
     def _look(self) -> None:
-        self._box.client.noop()  # without it Dovecot looks for new mail once a second only
+        self._box.client.noop()  # without it, Dovecot looks for new mail only once a second
         _, data = self._box.client.uid("SEARCH", f"UID {self._last + 1}:* UNDELETED")
         uids = [uid for uid in map(int, data[0].split()) if uid > self._last]
         if uids:
@@ -134,12 +134,14 @@ class Mailbox:
 
 
 def _set(uids: Sequence[int]) -> str:
-    """UIDs of the benchmark's mails follow one another."""
+    """A range of UIDs; those of the benchmark's mails are consecutive."""
     return f"{uids[0]}:{uids[-1]}"
 
 
 async def fetcher(where: Where) -> None:
-    """Literals to the broker; large ones to the blob store first, as the fetcher does."""
+    """Publish literals to the broker; store large ones in the blob store first, as the fetcher
+    does.
+    """
     database = _database(where)
     async with Link.opened(where.broker) as link:
         mailbox = Mailbox(where)
@@ -172,7 +174,7 @@ async def fetcher(where: Where) -> None:
 
 
 async def router(where: Where) -> None:
-    """From one queue to the next."""
+    """Move messages from one queue to the next."""
     async with Link.opened(where.broker) as link:
         mails = await link.consume(ROUTER_MAIL, prefetch=2 * BATCH)
         print(READY, flush=True)
@@ -185,8 +187,8 @@ async def router(where: Where) -> None:
 
 
 async def writer(where: Where) -> None:
-    """From the queue to the database, fifty mails in a transaction; then an event a mail, and a
-    receipt.
+    """Write mails from the queue to the database, fifty per transaction; then publish an event per
+    mail, and a receipt.
     """
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(where.store)
     database = _database(where, client)

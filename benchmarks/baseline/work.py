@@ -1,9 +1,9 @@
-"""The work on a mail that no program can leave out: one call of the fastest library known to us for
-each step.
+"""The work on a mail that no program can avoid: for each step, one call of the fastest library that
+we know.
 
-A mail is hashed, so that it is known again (fetcher). Its fields are found (router, case writer).
-Its texts are decoded and its HTML is sanitized; its files are decoded and hashed, so that each
-content is stored once (case writer). Nothing is decided, repaired, laid out or named.
+A mail is hashed, so that it can be recognized (fetcher). Its fields are found (router, case
+writer). Its texts are decoded and its HTML is sanitized; its files are decoded and hashed, so that
+each content is stored once (case writer). Nothing is decided, repaired, laid out or named.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _SANITIZER = nh3.Cleaner()
 
 @dataclass(frozen=True)
 class Piece:
-    """A part without parts: where its content is in the mail, and how it is encoded."""
+    """A leaf part: where its content is in the mail, and how it is encoded."""
 
     content_type: str
     encoding: str
@@ -42,7 +42,7 @@ class Piece:
 
 
 def pieces_of(raw: bytes) -> tuple[Piece, ...]:
-    """The pieces of a sample, found beforehand; they are at the same places in every mail made from
+    """The pieces of a sample, found in advance. They are at the same places in every mail made from
     it.
     """
     parts = split(raw, MailHeaders.parse(raw), ReadingLimits(), Defects())
@@ -60,7 +60,7 @@ def pieces_of(raw: bytes) -> tuple[Piece, ...]:
 
 
 def hash_mail(raw: bytes) -> None:
-    """What identifies a mail."""
+    """Compute the identity of a mail."""
     hashlib.sha256(raw).digest()
 
 
@@ -70,7 +70,7 @@ def find_fields(raw: bytes) -> None:
 
 
 def read(raw: bytes, pieces: Sequence[Piece]) -> list[bytes]:
-    """Do everything that the case writer has to do; returns the contents of the files."""
+    """Do everything that the case writer must do; returns the contents of the files."""
     find_fields(raw)
     files: list[bytes] = []
     for piece in pieces:

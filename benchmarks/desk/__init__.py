@@ -1,1 +1,1 @@
-"""The desk over many cases."""
+"""The desk with many cases."""

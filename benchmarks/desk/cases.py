@@ -1,7 +1,7 @@
-"""Many cases with comments, history and search entries, written past the services: for the desk's
-trial.
+"""Writes many cases with comments, history and search entries for the desk's trial, without the
+services.
 
-Documents are made from those of the schemas, in bulk and before the indexes, so that a million
+Documents are copies of templates, written in bulk before the indexes are created, so that a million
 cases take minutes. Texts are drawn from a pool with the word frequencies of a language; each case
 has its own number, sender and amount.
 """
@@ -34,7 +34,7 @@ _BETWEEN = timedelta(seconds=60)
 
 
 class CaseMaker:
-    """Makes the documents of case 1, 2, 3 …, the same in every run."""
+    """Builds the documents of case 1, 2, 3 …, which are the same in every run."""
 
     def __init__(self, processes: Sequence[str], count: int) -> None:
         self._processes = processes
@@ -49,7 +49,7 @@ class CaseMaker:
         self._case, self._comment, self._change = _templates()
 
     def documents(self, number: int) -> Mapping[str, list[Document]]:
-        """What the case is stored as, by collection."""
+        """The documents of a case, by collection."""
         case = self._case_document(number)
         text, text_terms = self._texts[self._chance.randrange(TEXTS)]
         own = f"FV/{number}/2026 {number % 9_000},{number % 100:02d}"
@@ -155,7 +155,7 @@ def fill(url: str, database: str, processes: Sequence[str], count: int) -> None:
 
 
 def _templates() -> tuple[Document, Document, Document]:
-    """Documents as the services write them, whose varying fields are replaced."""
+    """Documents as the services write them, as templates."""
     person, actor = Person(name="Anna Nowak", address=PEOPLE[0]), Actor(kind="person", id=PEOPLE[0])
     case = Case(
         number=0,

@@ -1,7 +1,8 @@
 """A small HTTP/1.1 client for the desk's trial: requests at a steady rate, and streams of events.
 
-Cheaper than a library's, so that what is measured is the desk. A request is due at moments drawn
-beforehand (a Poisson process), whether the desk keeps up or not; its time counts from then.
+It is cheaper than a library's, so that the desk is measured, not the client. Requests are due at
+times drawn in advance (a Poisson process), whether or not the desk keeps up; the latency counts
+from that time.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ _EMPTY: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class Got:
-    """An answer; `wire_bytes` is the length of its body as sent."""
+    """A response; `wire_bytes` is the length of its body as sent."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,7 +45,7 @@ class HttpClient:
         body: bytes = b"",
         headers: Mapping[str, str] = _EMPTY,
     ) -> Got:
-        """One request. Raises OSError, or RuntimeError for an answer of 400 and above."""
+        """Send one request. Raises OSError, or RuntimeError for a status of 400 and above."""
         reader, writer = connection = await self._free()
         writer.write(self._head(method, path, {**headers, "content-length": str(len(body))}) + body)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -62,7 +63,7 @@ class HttpClient:
 
     @asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator["EventsOf"]:
-        """An open stream of events; it has said `open` when the block begins."""
+        """An open stream of events, which has sent `open` when the block begins."""
         reader, writer = await self._connect()
         try:
             writer.write(self._head("GET", path, {}))
@@ -77,7 +78,7 @@ class HttpClient:
             writer.close()
 
     async def _free(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection that the desk has not closed meanwhile."""
+        """An idle connection that the desk has not closed."""
         while self._idle:
             connection = self._idle.pop()
             if not connection[0].at_eof():
@@ -103,7 +104,9 @@ class EventsOf:
     reader: asyncio.StreamReader
 
     async def note(self, published: Mapping[int, float], delays: list[float]) -> None:
-        """Append how many seconds after its publishing each case's event came, until cancelled."""
+        """Until cancelled, append the seconds between the publishing and the arrival of each case's
+        event.
+        """
         rest = b""
         while data := await self.reader.read(65536):
             now = time.monotonic()
@@ -115,7 +118,7 @@ class EventsOf:
 async def at_rate(
     rate: float, count: int, request: Callable[[int], Awaitable[object]]
 ) -> list[float]:
-    """Seconds of each of `count` requests, begun `rate` times a second on average."""
+    """The latency in seconds of each of `count` requests, sent at `rate` per second on average."""
     chance, seconds = random.Random(count), list[float]()
     due = time.monotonic() + 0.1
 

@@ -1,4 +1,4 @@
-"""Mailcase compared with django-helpdesk's `get_email`, over IMAP into SQLite, on the same mails in
+"""Compares Mailcase with django-helpdesk's `get_email`, over IMAP into SQLite, on the same mails in
 turns.
 """
 
@@ -20,11 +20,11 @@ from tests.pipeline import PASSWORD
 NAME = "django-helpdesk get_email"
 _PROGRAM = Path(__file__).with_name("django_helpdesk.py")
 _ADDRESS = "helpdesk@example.test"
-_MAILS, _OWN_MAILS = 40, 600  # a round
+_MAILS, _OWN_MAILS = 40, 600  # in a round
 
 
 async def peer(ground: Ground, rounds: int, python: str = sys.executable) -> Peer:
-    """`python` is an interpreter that may have django-helpdesk; where it has not, the result says
+    """`python` is an interpreter that may have django-helpdesk. If it does not, the result says
     so.
     """
     if await asyncio.to_thread(_lacks_helpdesk, python):
@@ -56,7 +56,7 @@ class _Helpdesk:
         self._tickets = 0
 
     async def rate(self, mails: Sequence[bytes]) -> float:
-        """Mails a second. Raises RuntimeError where not every mail became a ticket."""
+        """Mails per second. Raises RuntimeError unless every mail became a ticket."""
         for mail in mails:
             self._ground.servers.mail.deliver(_ADDRESS, mail)
         seconds, tickets = (await self.ask("go")).split()

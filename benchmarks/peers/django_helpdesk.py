@@ -1,10 +1,11 @@
-"""django-helpdesk's `get_email` as a program: for each line on the standard input, empty the
-mailbox once.
+"""django-helpdesk's `get_email` as a program: empties the mailbox once for each line of standard
+input.
 
     python benchmarks/peers/django_helpdesk.py FOLDER IMAP_PORT USER PASSWORD
 
-Says `ready`, then after each time the seconds that it took and the number of tickets there are now.
-SQLite in FOLDER. It may run on an interpreter that has django-helpdesk and nothing of ours.
+Prints `ready`, and then, after each run, the seconds that it took and the current number of
+tickets. Uses SQLite in FOLDER. It can run on an interpreter that has django-helpdesk but none of
+our packages.
 """
 
 import sys
@@ -23,7 +24,7 @@ urlpatterns = [path("", include("helpdesk.urls", namespace="helpdesk"))]
 
 
 def configure(folder: Path) -> None:
-    """Django with the helpdesk alone, on a migrated SQLite in `folder`."""
+    """Configure Django with only the helpdesk, on a migrated SQLite database in `folder`."""
     (folder / "bench_urls.py").write_text(_URLS)
     sys.path.insert(0, str(folder))
     settings.configure(

@@ -1,5 +1,6 @@
-"""django-helpdesk's list of tickets, measured for comparison with the desk's lists, with as many
-tickets."""
+"""Measures django-helpdesk's list of tickets, for comparison with the desk's lists of as many
+cases.
+"""
 
 import asyncio
 import subprocess
@@ -15,7 +16,9 @@ _REQUESTS = 40
 
 
 async def tickets_list(python: str, folder: Path, tickets: int) -> AsyncIterator[DeskFigure]:
-    """`python` is an interpreter that has django-helpdesk. Raises RuntimeError when it fails."""
+    """`python` is an interpreter that has django-helpdesk. Raises RuntimeError if the program
+    fails.
+    """
     process = await asyncio.create_subprocess_exec(
         python,
         str(_PROGRAM),

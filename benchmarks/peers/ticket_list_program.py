@@ -1,12 +1,12 @@
-"""django-helpdesk's list of tickets as a program, on an interpreter that has it and nothing of
-ours.
+"""django-helpdesk's list of tickets as a program, for an interpreter that has django-helpdesk but
+none of our packages.
 
     python benchmarks/peers/ticket_list_program.py FOLDER TICKETS REQUESTS
 
-Fills SQLite in FOLDER, the database of its quick start, with `bulk_create`. Then prints the
-milliseconds of each request as JSON: the page of the list, the JSON of its 25 rows, and the same
-for one queue. Requests are made one at a time and in process by Django's test client, so there is
-neither a network nor a queue of requests.
+Fills SQLite in FOLDER, the database of django-helpdesk's quick start, with `bulk_create`. Then
+prints the milliseconds of each request as JSON: the page of the list, the JSON of its 25 rows, and
+the same for one queue. Django's test client makes the requests one at a time and in process, so
+that there is neither a network nor a queue of requests.
 """
 
 import json

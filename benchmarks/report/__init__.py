@@ -1,1 +1,1 @@
-"""What a run reports: results, tables, a chart, and the limits that they are held to."""
+"""Reports of a run: results, tables, a chart, and the limits that must hold."""

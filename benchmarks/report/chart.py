@@ -1,5 +1,5 @@
-"""Results as one picture: how much of its floor each service reaches, where a mail's processor time
-goes, latencies.
+"""Draws the results: each service's rate as a share of its baseline, the processor time of a mail,
+latencies.
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ class _Canvas:
 
 
 def chart(results: Results) -> str:
-    """An SVG of what was measured."""
+    """The measurements as SVG."""
     canvas = _Canvas()
     if results.speed:
         _ratios(canvas, results.speed)

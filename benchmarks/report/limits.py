@@ -1,4 +1,4 @@
-"""What must hold, held against what was measured."""
+"""Compares the measurements with the limits that must hold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ IDLE_P50_MS, IDLE_P99_MS = 100.0, 500.0
 
 @dataclass(frozen=True)
 class Check:
-    """A limit and what was measured; `at_least` or else at most."""
+    """A limit and the measured value, which must be `at_least` the limit, or else at most."""
 
     what: str
     measured: float
@@ -27,7 +27,7 @@ class Check:
 
 
 def checks(results: Results) -> Iterator[Check]:
-    """Those whose section was measured."""
+    """The checks of the sections that were measured."""
     yield from _rates(results)
     for latency in results.latency:
         if latency.load == 0:

@@ -1,4 +1,4 @@
-"""What was measured, as values: written as JSON, printed as tables, drawn as charts."""
+"""The measurements as values, which are written as JSON, printed as tables and drawn as charts."""
 
 import os
 import platform
@@ -24,8 +24,8 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class SideSpeed(msgspec.Struct, frozen=True):
-    """One side of a comparison: mails a second, and by process the processor's ms a mail and the
-    peak memory in MB.
+    """One side of a comparison: mails per second and, by process, the processor time per mail in ms
+    and the peak memory in MB.
     """
 
     rate: Figure
@@ -34,9 +34,10 @@ class SideSpeed(msgspec.Struct, frozen=True):
 
 
 class Speed(msgspec.Struct, frozen=True):
-    """Mailcase compared with its baselines: the ratios of the rates, pair by pair; `mails` a round.
+    """Mailcase compared with its baselines: the ratios of the rates, pair by pair. A round has
+    `mails`.
 
-    `work` is the floor that does the necessary work on each mail besides.
+    `work` is the baseline that also does the necessary work on each mail.
     """
 
     trial: str
@@ -50,8 +51,8 @@ class Speed(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """From the delivery into the mailbox to the receipt's arrival, in ms; `load` is the share of
-    the highest rate.
+    """The time from the delivery into the mailbox to the arrival of the receipt, in ms. `load` is
+    the share of the highest rate.
     """
 
     load: float  # 0: idle
@@ -65,9 +66,9 @@ class Latency(msgspec.Struct, frozen=True):
 class Memory(msgspec.Struct, frozen=True):
     """Memory in MB of each service over the whole path.
 
-    `peak_mb` adds up the highest resident memory of each of its processes, whenever it was;
-    `held_mb` is the most that they held together at one moment, shared pages counted once and files
-    in memory counted too.
+    `peak_mb` is the sum of the peak resident memory of each process, which may be at different
+    times. `held_mb` is their peak memory at one moment; shared pages count once, and memory files
+    are included.
     """
 
     mail_set: str
@@ -77,8 +78,8 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class Growth(msgspec.Struct, frozen=True):
-    """Mailcase's rate as one thing grows; `ratio` is against the first row of the same kind, taken
-    in turns.
+    """Mailcase's rate for one size. `ratio` compares it with the first row of the same kind,
+    measured in turns.
     """
 
     what: str
@@ -88,8 +89,8 @@ class Growth(msgspec.Struct, frozen=True):
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """Another program on the same mails; `ratio` is how many times its rate Mailcase's is. None:
-    why it is missing.
+    """Another program on the same mails. `ratio` is Mailcase's rate divided by its rate; None if it
+    is missing, for the reason given.
     """
 
     name: str
@@ -112,7 +113,7 @@ class SearchLatency(msgspec.Struct, frozen=True):
 
 
 class DeskLoad(msgspec.Struct, frozen=True):
-    """The desk's database: how long its cases took to write, and then its indexes."""
+    """The desk's database: how long it took to write its cases, and then to create its indexes."""
 
     cases: int
     load_s: float
@@ -120,10 +121,10 @@ class DeskLoad(msgspec.Struct, frozen=True):
 
 
 class DeskFigure(msgspec.Struct, frozen=True):
-    """One thing about the desk over `cases` cases, `count` times; `budget` is for `p95`, None
-    without one.
+    """One figure of the desk with `cases` cases, measured `count` times. `budget` is the limit of
+    `p95`, None if there is none.
 
-    What is measured once has the same figure three times.
+    A figure that is measured once is the same three times.
     """
 
     what: str
@@ -137,7 +138,7 @@ class DeskFigure(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct):
-    """All sections; those that were not asked for are empty."""
+    """All sections. Those that were not requested are empty."""
 
     machine: str
     at: str

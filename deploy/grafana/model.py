@@ -1,7 +1,7 @@
 """Dashboards in Grafana's JSON model (schema 41 of Grafana 12; Grafana 11 reads it too), built from
 a few values.
 
-A dashboard states only what differs from panel to panel; everything that all panels share is here.
+A dashboard defines only what differs from panel to panel; everything that all panels share is here.
 The fields are documented at
 grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model.
 """
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 SCHEMA_VERSION = 41
 COLUMNS = 24
-PER_SECOND = "suffix:/s"  # Grafana's own units name requests, reads and the like, not mails
+PER_SECOND = "suffix:/s"  # Grafana's own units are requests, reads and the like, not mails
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 Json = dict[str, Any]
@@ -32,10 +32,10 @@ class Query:
 class Panel:
     """One panel.
 
-    `limits` are the values from which on the panel turns orange and red; with `below`, lower values
-    are worse. `unit` is one of Grafana's (`s`, `bytes`, `percentunit`, `short`), or `PER_SECOND`
-    for mails and messages. `description` is the text of the panel's info icon. With `signed`, the
-    axis shows values below 0.
+    `limits` are the values at which the panel turns orange and red; with `below`, lower values are
+    worse. `unit` is one of Grafana's (`s`, `bytes`, `percentunit`, `short`), or `PER_SECOND` for
+    mails and messages. `description` is the text of the panel's info icon. With `signed`, the axis
+    shows values below 0.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Runs one server, and stops it with every process that it forked when its launcher is gone.
+"""Runs one server. When its launcher is gone, stops the server with every process that it forked.
 
 This file is a program: `python -I -S guardian.py`. The first line of its standard input is the JSON
 of `Spec`. It is not an argument, since every user of the machine can read arguments
@@ -11,7 +11,7 @@ It stops its server if
   readable (the pipe alone is not enough: a fork of the launcher that outlives it would keep the
   write end open);
 - it receives SIGTERM (graceful stop, killed after `grace_s`) or SIGUSR1 (killed at once);
-- the server's main process exits: its forks must not outlive it.
+- the server's main process exits, since its forks must not outlive it.
 
 It is a child subreaper (prctl(2)), so a daemon that detaches becomes its child and can be found.
 The server's main process has PR_SET_PDEATHSIG set, so killing the guardian with -9 kills the
@@ -51,7 +51,7 @@ class Spec(TypedDict):
 
 
 def process_table() -> dict[int, tuple[int, str, int]]:
-    """Every process: pid → (parent pid, state letter, start time in clock ticks since boot).
+    """All processes: pid → (parent pid, state letter, start time in clock ticks since boot).
 
     See proc_pid_stat(5).
     """
@@ -164,7 +164,7 @@ class Guardian:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # after setuid, which clears it
         if os.getppid() != guardian:
             os._exit(127)
-        os.execvpe(self.spec["argv"][0], self.spec["argv"], self.spec["env"])  # noqa: S606 - no shell is the point
+        os.execvpe(self.spec["argv"][0], self.spec["argv"], self.spec["env"])  # noqa: S606 - no shell is wanted
 
     def _write_pid_file(self) -> None:
         path = self.spec["pid_file"]

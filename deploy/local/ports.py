@@ -27,7 +27,7 @@ class Ports:
         self._given: dict[str, int] = {}
 
     def get(self, name: str) -> int:
-        """The port of this name: the stored one if it is free, else a new one, which is then
+        """The port with this name: the stored one if it is free, or else a new one, which is then
         stored.
 
         Later calls return the same port, since clients know it. Raises LocalServerError if another

@@ -1,5 +1,5 @@
-"""A process under a guardian (see `guardian`): it can be started, stopped, killed and frozen, and
-does not outlive us.
+"""A process under a guardian (see `guardian`). It can be started, stopped, killed and frozen, and
+does not outlive this process.
 """
 
 import contextlib
@@ -99,7 +99,7 @@ class GuardedProcess:
             )
 
     def ending(self) -> str:
-        """How it ended by itself, in parentheses, perhaps with a hint; empty while it runs."""
+        """How it ended by itself, in parentheses and perhaps with a hint; empty while it runs."""
         match self.exit_status:
             case None:
                 return ""
@@ -159,7 +159,9 @@ class GuardedProcess:
         signal_all(self.pids, signal.SIGCONT)
 
     def end_leftover(self) -> None:
-        """Stop what a crashed launcher left running; only processes that it provably started."""
+        """Stop processes that a crashed launcher left running, but only those that it provably
+        started.
+        """
         recorded = recorded_processes(self.pid_file)
         doomed = recorded | {
             (pid, start)
@@ -190,8 +192,8 @@ class GuardedProcess:
 
 
 def start_guardian(spec: Spec, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
-    """Start a guardian in its own session, so that Ctrl-C on the terminal reaches the launcher
-    only.
+    """Start a guardian in its own session, so that Ctrl-C on the terminal reaches only the
+    launcher.
     """
     command = [sys.executable, "-I", "-S", str(GUARDIAN)]
     guardian = subprocess.Popen(  # noqa: S603 - our own program, run by our own interpreter, without a shell
@@ -214,8 +216,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def run_guarded(argv: list[str], env: dict[str, str], timeout_s: float) -> tuple[str, int]:
-    """Run a command and leave no daemon of it behind; returns its output, with errors, and its exit
-    status.
+    """Run a command without leaving a daemon behind; returns its output, including errors, and its
+    exit status.
 
     Raises LocalServerError if it takes longer than `timeout_s`.
     """
@@ -260,7 +262,7 @@ def recorded_processes(pid_file: Path) -> set[tuple[int, int]]:
 
 
 def living(processes: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those that still run.
+    """The processes that still run.
 
     The start time distinguishes a process from a later one with the same pid.
     """

@@ -23,7 +23,7 @@ MONGOD_HINT = (
 # behind them do not.
 RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/lib/rabbitmq/bin", "/opt/rabbitmq/sbin")
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on a plain user's PATH
-# Folders, separated as in PATH, whose programs go before all installed ones.
+# Directories, separated as in PATH, whose programs take precedence over installed ones.
 PROGRAMS_VARIABLE = "MAILCASE_PROGRAMS"
 
 
@@ -40,8 +40,8 @@ def find_programs(names: Iterable[str]) -> dict[str, str]:
 
 
 def search_path() -> str:
-    """The PATH of a server: the chosen folders first, so that its scripts find what belongs to
-    it.
+    """The PATH of a server. The chosen directories come first, so that its scripts find its own
+    programs.
     """
     folders = (os.environ.get(PROGRAMS_VARIABLE), os.environ.get("PATH", os.defpath))
     return os.pathsep.join(filter(None, folders))

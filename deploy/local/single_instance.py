@@ -2,8 +2,7 @@
 
 The lock is a socket with an abstract name (unix(7)), which disappears with its process. A lock on
 the file itself would be lost when an editor replaces the file, and a lock file next to it may not
-be writable. To whoever connects, the launcher sends the path of its data folder, which is no
-secret.
+be writable. The launcher sends the path of its data folder, which is not secret, to every client.
 """
 
 import contextlib
@@ -25,7 +24,9 @@ _MAX_PATH_BYTES = 4096  # limits.h, PATH_MAX
 
 @dataclass(frozen=True)
 class Launcher:
-    """A running launcher: its process, its user, and its data folder, None if it does not say."""
+    """A running launcher: its process, its user, and its data folder (None if it does not send
+    one).
+    """
 
     pid: int
     uid: int

@@ -23,7 +23,7 @@ def _version() -> str:
 
 
 def _shown_default(value: object) -> str | None:
-    """A switch that is off, and an option without a value, need no words in the help."""
+    """Show no default in the help for a switch that is off and for an option without a value."""
     if value is False or value is None:
         return None
     return "on" if value is True else str(value)
@@ -77,15 +77,14 @@ def main(arguments: list[str] | None = None) -> None:
         _print_error(_system_error(error))
         status = WORK_FAILED
     if arguments is None:
-        # Only threads that end are left: Ctrl-C ends the program at once, without a traceback.
+        # Only ending threads are left, so that Ctrl-C ends the program at once, without a
+        # traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(_flushed(status if isinstance(status, int) else 0))
 
 
 def _without_global_options(arguments: list[str]) -> list[str]:
-    """Apply the options that every command takes, and leave them out. Behind `--` there are
-    none.
-    """
+    """Apply the options that every command takes, and remove them. After `--` there are none."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     given = arguments[:end]
     if "--quiet" in given:
@@ -130,7 +129,7 @@ def _argument_error(error: CycloptsError) -> str:
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:
-    """False for connection failures that aiormq logs before it raises them: they would be reported
+    """False for connection failures that aiormq logs before it raises them; they would be reported
     twice.
     """
     return not record.getMessage().startswith("error when creating transport")

@@ -168,7 +168,7 @@ def with_file_warning(finding: Finding, file: Path | None) -> Finding:
 
 
 def _provider(settings: Settings) -> list[Awaitable[Finding]]:
-    """The check of the OpenID provider, if people sign in with one."""
+    """The finding about the OpenID provider, if people sign in with one."""
     return [_check_provider(settings.desk)] if settings.desk.login == "oidc" else []
 
 

@@ -1,4 +1,4 @@
-"""`mailcase desk`: the pages and the API, with the parts of other services that they need."""
+"""Supplies the desk with the parts of other services that it needs."""
 
 import asyncio
 from functools import partial
@@ -34,8 +34,7 @@ def tools(settings: Settings) -> Tools:
 
 
 def first_link(settings: Settings, url: str) -> str | None:
-    """A one-time link for the first visitor of a desk that people open at `url`; None once it has
-    users.
+    """A one-time link for the first visitor of the desk at `url`; None once it has users.
 
     Raises TransientError.
     """

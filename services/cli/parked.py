@@ -124,8 +124,8 @@ def retry(
     ignored: Ignored = False,
     config: Config = DEFAULT_CONFIG,
 ) -> int:
-    """Send mails through the router again, which decides by the current settings; the new outcome
-    replaces the old.
+    """Send mails through the router again, which decides with the current settings. The new outcome
+    replaces the old one.
     """
     one_choice("parked retry", "mail keys", keys, everything=everything)
     if keys and (reason, process, before) != (None, None, None):

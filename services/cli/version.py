@@ -1,5 +1,5 @@
-"""What `mailcase --version` prints: the version, its commit if it is known, and the servers
-here.
+"""The output of `mailcase --version`: the version, its commit if known, and the installed
+servers.
 """
 
 import json
@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def version_text() -> str:
-    """Several lines; the first is the program's."""
+    """Several lines; the first is about the program."""
     commit = _commit()
     first = f"mailcase {version('mailcase')}" + (f" (commit {commit})" if commit else "")
     servers = ", ".join(filter(None, (_rabbitmq(), _mongod())))
@@ -26,7 +26,9 @@ def version_text() -> str:
 
 
 def _commit() -> str:
-    """Of the checkout that runs, or that pip installed from; empty if neither is known."""
+    """The commit of the running checkout, or of the one that pip installed from; empty if
+    unknown.
+    """
     if (_ROOT / ".git").exists():
         return _output(["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"])
     try:
@@ -37,7 +39,9 @@ def _commit() -> str:
 
 
 def _rabbitmq() -> str:
-    """By the folder of its programs, since asking them takes seconds."""
+    """The version of RabbitMQ, from the folder of its programs, because running them takes
+    seconds.
+    """
     program = _program("rabbitmq-server")
     if program is None:
         return ""

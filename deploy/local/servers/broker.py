@@ -210,7 +210,7 @@ class Broker(Server):
             f"listeners.tcp.local = 127.0.0.1:{self.port}\n",
             f"default_user = {user}\ndefault_pass = {password}\n",
             "max_message_size = 16777216\n",  # the default of RabbitMQ 4
-            # the WAL is held in memory; the default is 512 MB
+            # the WAL is in memory; the default is 512 MB
             "raft.wal_max_size_bytes = 64000000\n",
             *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
         ]
@@ -232,8 +232,8 @@ class Broker(Server):
         return [find_programs(["rabbitmq-server"])["rabbitmq-server"]]
 
     def _env(self) -> dict[str, str]:
-        """The complete environment: RABBITMQ_ and ERL_ variables of the user are meant for other
-        nodes.
+        """The complete environment. RABBITMQ_ and ERL_ variables of the user are left out: they are
+        for other nodes.
         """
         database = self.folder / "db"
         return {

@@ -15,8 +15,8 @@ _PATH = re.compile(rb'(\b(?:wal_)?data_dir\s*=>\s*)("(?:[^"\\]|\\.)*"|\[[\d,\s]*
 
 
 def update_data_paths(node: Path) -> None:
-    """Write the current path into the files of a stopped node's data folder; does nothing if it is
-    there already.
+    """Write the current path into the files of a stopped node's data folder. Does nothing if they
+    already contain it.
     """
     for file in (*node.glob("quorum/*/*/config"), *node.glob("coordination/*/*/config")):
         content = file.read_bytes()
@@ -28,8 +28,8 @@ def update_data_paths(node: Path) -> None:
 
 
 def _erlang_string(text: str) -> bytes:
-    """Plain text unchanged, other text as a list of code points; neither has a backslash, which
-    `sub` would interpret.
+    """Plain text unchanged, other text as a list of code points. Neither contains a backslash,
+    which `sub` would interpret.
     """
     if re.fullmatch(r"[\w./@ +,:=~-]*", text, re.ASCII):
         return f'"{text}"'.encode()

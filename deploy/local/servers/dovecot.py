@@ -13,10 +13,10 @@ from deploy.local.servers import dovecot_templates as templates
 class Settings:
     """Folders, owner and ports of a Dovecot server.
 
-    `folder` has the certificates, accounts and mail; `scratch` has the sockets, so its path must be
-    short. Both paths must be ASCII without blanks and `%`, which the syntax cannot quote. All
-    processes run as `uid` and `gid`, which must not be those of root. Each protocol has a port for
-    STARTTLS and one for implicit TLS.
+    `folder` contains the certificates, accounts and mail. `scratch` contains the sockets, so its
+    path must be short. Both paths must be ASCII without spaces and `%`, which the syntax cannot
+    quote. All processes run as `uid` and `gid`, which must not be those of root. Each protocol has
+    a port for STARTTLS and one for implicit TLS.
     """
 
     folder: Path

@@ -64,7 +64,7 @@ class MailServer(Server):
 
     @property
     def ca_file(self) -> Path:
-        """The CA certificate (PEM) by which a client verifies this server as `localhost` or
+        """The CA certificate (PEM) with which a client verifies this server as `localhost` or
         `127.0.0.1`.
         """
         return self.folder.resolve() / "ca.pem"
@@ -143,8 +143,8 @@ class MailServer(Server):
         return [str(self._scratch)]
 
     def _make_scratch(self) -> None:
-        """Write the settings, and a link to the data folder, whose own path the settings might not
-        be able to quote.
+        """Write the settings, and a link to the data folder, because the settings may not be able
+        to quote its path.
         """
         self._remove_old_scratch()
         self._scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=SCRATCH_PARENT))
@@ -158,9 +158,9 @@ class MailServer(Server):
         self._write_owned(self.folder / "oauth2.conf", settings.oauth2_text().encode())
 
     def _remove_old_scratch(self) -> None:
-        """Remove what a killed guardian has left.
+        """Remove a directory that a killed guardian has left.
 
-        The file may have been changed, so its content is not trusted.
+        The file that names it may have been changed, so it is not trusted.
         """
         file = self.folder / "scratch"
         scratch = Path(file.read_text()) if file.exists() else Path()
@@ -176,14 +176,14 @@ class MailServer(Server):
 
     def _prepare_folder(self) -> None:
         if not self._is_ours(self.folder):
-            # it is missing, or its target was removed and perhaps created by another user
+            # the link is missing, or its target was removed and perhaps created by another user
             self._choose_folder()
         for folder in (self.folder.resolve(), self.folder / "users", self.folder / "maildirs"):
             self._make_owned_folder(folder)
 
     def _choose_folder(self) -> None:
-        """Create the folder below the data folder; if `nobody` cannot reach that (below /root, for
-        example), elsewhere, with a link to it.
+        """Create the folder below the data folder. If `nobody` cannot reach that (for example,
+        below /root), create it elsewhere, with a link to it.
         """
         if self.folder.is_symlink():
             self.folder.unlink()
@@ -236,7 +236,9 @@ def _env() -> dict[str, str]:
 
 
 def _version(dovecot: str) -> str:
-    """Raises LocalServerError unless this is Dovecot 2.3 or 2.4: each has a syntax of its own."""
+    """The version of Dovecot. Raises LocalServerError unless it is 2.3 or 2.4, which have different
+    syntaxes.
+    """
     version = run_guarded([dovecot, "--version"], _env(), timeout_s=10)[0].strip()
     if not version.startswith(("2.3.", "2.4.")):
         raise LocalServerError(

@@ -1,4 +1,4 @@
-"""What the private servers share: a folder, guarded processes, and waiting until the server
+"""The base of the private servers: a folder, guarded processes, and waiting until the server
 serves.
 """
 
@@ -58,7 +58,7 @@ class Server(ABC):
         """
         if self.running:
             return
-        self.kill()  # a crash may have left some of its processes
+        self.kill()  # a crash may have left some processes running
         self.end_leftovers()
         try:
             self._start()
@@ -85,7 +85,9 @@ class Server(ABC):
             process.kill()
 
     def freeze(self) -> None:
-        """Send SIGSTOP: open connections fall silent, and only the kernel accepts new ones."""
+        """Send SIGSTOP: open connections become unresponsive, and only the kernel accepts new
+        ones.
+        """
         for process in self.processes:
             process.freeze()
 

@@ -67,7 +67,7 @@ class Member(Server):
         )
 
     def launch(self, *, login_required: bool = True) -> None:
-        """Start it and return when it answers; it may not belong to a replica set yet."""
+        """Start it and return when it responds. It may not belong to a replica set yet."""
         self.login_required = login_required
         self.secrets.obtain(KEY)
         deadline = time.monotonic() + self.start_patience_s
@@ -184,7 +184,7 @@ class Store(Server):
         if has_data and self.password is None:
             self._enable_authentication()
         elif not has_data:
-            self.secrets.forget(PASSWORD_NAME)  # of an earlier user; a new user is created below
+            self.secrets.forget(PASSWORD_NAME)  # of an earlier user; the new user is created below
         for member in self.members:
             member.launch()
         self._configure_members()
@@ -195,8 +195,8 @@ class Store(Server):
         self._wait_for_primary()
 
     def _enable_authentication(self) -> None:
-        """Upgrade a folder of a version without authentication: start it without once more to
-        create the user.
+        """Upgrade a folder of a version without authentication: start it once more without
+        authentication, to create the user.
         """
         for member in self.members:
             member.launch(login_required=False)
@@ -257,7 +257,7 @@ class Store(Server):
 
     @staticmethod
     def _configuration(member: Member) -> dict[str, Any] | None:
-        """The member's configuration; None if it has none, or no user yet, since users are created
+        """The member's configuration; None if it has none or no user yet, since users are created
         with the set.
         """
         try:

@@ -1,4 +1,4 @@
-"""Shared by the commands of accounts: the accounts of the settings, and the text of a refusal."""
+"""Shared by the account commands: the accounts of the settings, and the text of a refusal."""
 
 import asyncio
 import getpass
@@ -19,7 +19,7 @@ from services.runtime.store.mongo import Store
 @asynccontextmanager
 async def opened_accounts(settings: Settings, command: str) -> AsyncIterator[Accounts]:
     """The accounts in the database of the settings. Raises SettingsError, naming `command`, for
-    invalid arguments. In the end, the desks hear whose access changed.
+    invalid arguments. At the end, it announces to the desks whose access changed.
     """
     changed: list[str] = []
 
@@ -38,7 +38,7 @@ async def opened_accounts(settings: Settings, command: str) -> AsyncIterator[Acc
 
 
 async def _announce(settings: Settings, subjects: Sequence[str]) -> None:
-    """Without a broker, open streams end when the desks check them, within ten seconds."""
+    """Announce changed access to the desks. Without a broker, they notice it within ten seconds."""
     with suppress(MailcaseError, TimeoutError):
         async with (
             asyncio.timeout(PATIENCE_S),

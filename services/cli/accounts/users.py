@@ -87,7 +87,7 @@ def link(address: Address, /, *, config: Config = DEFAULT_CONFIG, json: Json = F
 
 
 def detach(address: Address, /, *, config: Config = DEFAULT_CONFIG) -> None:
-    """Part a user from their identity at the OpenID provider.
+    """Detach a user from their identity at the OpenID provider.
 
     The next identity that proves the address gets the account.
     """

@@ -200,8 +200,8 @@ def _as_json(mail: OutgoingMail, warnings: Sequence[str], ended: Document | None
 
 
 async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
-    """The files are sent as references, because a message may not be large; they are kept for as
-    long as it may wait.
+    """The answer with its files as references, because a message must be small. The blobs are kept
+    as long as the message may wait.
     """
     blobs = await kept.put_all([file.content or b"" for file in answer.files])
     files = [

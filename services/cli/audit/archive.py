@@ -1,5 +1,5 @@
-"""Checks the archives against the database: every mail has an outcome, in the case that its last
-event names.
+"""Checks the archives against the database: every mail has an outcome, and is in the case that its
+last event names.
 """
 
 from collections.abc import AsyncIterator

@@ -189,7 +189,7 @@ class Auditor:
         return await self._counted(cases, session)
 
     async def _large_case(self, case: Document) -> list[Finding]:
-        """Count without a transaction, which would time out; repeat if mail arrived in the
+        """Check without a transaction, which would time out. Repeat if mail arrived in the
         meantime.
         """
         findings: list[Finding] = []

@@ -1,4 +1,4 @@
-"""Checks cases against their histories: no gaps, and no state that the history does not explain.
+"""Checks cases against their histories: there are no gaps, and the history explains the state.
 Pure.
 """
 
@@ -20,7 +20,7 @@ Document = Mapping[str, Any]
 
 
 def of_histories(cases: Sequence[Document], changes: Iterable[Document]) -> Iterable[Finding]:
-    """The findings of some cases; `changes` are all of theirs, in any order."""
+    """The findings of some cases; `changes` are all their changes, in any order."""
     by_case: dict[int, list[Document]] = defaultdict(list)
     for change in changes:
         by_case[change["case"]].append(change)
@@ -30,7 +30,7 @@ def of_histories(cases: Sequence[Document], changes: Iterable[Document]) -> Iter
 
 
 def of_links(cases: Sequence[Document], existing: Mapping[int, Document]) -> Iterable[Finding]:
-    """Links to other cases lead somewhere; a merged case is closed and never merged into itself."""
+    """Links lead to existing cases; a merged case is closed and not merged into itself."""
     for case in cases:
         number, target = case["_id"], case.get("merged_into")
         if target is not None and target not in existing:
@@ -57,7 +57,7 @@ def of_links(cases: Sequence[Document], existing: Mapping[int, Document]) -> Ite
 
 
 def linked_cases(case: Document) -> set[int]:
-    """The numbers of the cases that this one points to."""
+    """The numbers of the cases that this one refers to."""
     named = [case.get("merged_into"), case.get("refers_to")]
     linked = [link["case"] for link in case.get("links", [])]
     return {number for number in (*named, *linked) if number is not None}

@@ -1,8 +1,8 @@
 """The archives of the broker in a backup: mails and events, one message after the other, compressed
 with gzip.
 
-A mail that was recorded after the moment of the database's copy is in them, and a replay records it
-again.
+They contain mails that were recorded after the moment of the database's copy; a replay records
+these again.
 """
 
 import gzip

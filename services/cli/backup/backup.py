@@ -43,7 +43,7 @@ from services.runtime.store.mongo import Store
 PREFIX = "mailcase-backup-"
 DATA = "data"
 ATTEMPTS = 3
-# What belongs to running processes, or would revive log-ins that were revoked since.
+# Collections that belong to running processes, or that would restore revoked log-ins.
 NOT_SAVED = frozenset(
     {
         "leases",
@@ -168,7 +168,9 @@ async def _archives(settings: Settings, folder: Path) -> list[DumpedArchive]:
 
 
 async def _dump_blobs(store: Store, data: Path) -> list[DumpedCollection]:
-    """First the files, whose documents are written last: so the contents of each are there."""
+    """Dump the documents of files first. They are written last, so that the contents of each exist
+    by then.
+    """
     raw = store.raw()
     names = await raw.collection_names()
     with _counting("attachments") as count:
@@ -181,7 +183,7 @@ async def _dump_blobs(store: Store, data: Path) -> list[DumpedCollection]:
 
 @contextmanager
 def _counting(title: str) -> Iterator[Callable[[], None]]:
-    """A function to call for each document, which shows the progress."""
+    """A function to call for each document; it shows the progress."""
     done = 0
     with Count(title) as progress:
 

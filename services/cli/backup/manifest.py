@@ -1,5 +1,6 @@
-"""The contents of a backup, with checksums. A manifest that is read is not trusted. Pure, except
-for reading files."""
+"""The contents of a backup, with checksums. A manifest is validated, not trusted. Pure, except for
+reading files.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -39,7 +40,9 @@ class DumpedArchive(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the settings. `path` is as the settings name it: relative to them, or absolute."""
+    """A file of the settings. `path` is as in the settings: relative to their directory, or
+    absolute.
+    """
 
     path: str
     file: str

@@ -1,7 +1,7 @@
 """`mailcase restore`: a backup into an empty folder, on this or another machine; verified twice.
 
 The checksums of all files are compared before anything is written. When all documents are in the
-database, they are read back, and the checksum of what is there is compared with the backup's.
+database, they are read back, and their checksums are compared with the backup's.
 """
 
 import asyncio
@@ -120,7 +120,9 @@ def _reject_existing(taken: Sequence[tuple[Path, str]]) -> None:
 
 
 def _restore_files(backup: Path, manifest: Manifest, to: Path) -> list[tuple[str, Path]]:
-    """Write the settings and what belongs to them; returns the files that were elsewhere."""
+    """Write the settings and their files; returns the files that were outside the settings'
+    directory.
+    """
     outside = []
     try:
         for saved in manifest.files:
@@ -137,7 +139,7 @@ def _restore_files(backup: Path, manifest: Manifest, to: Path) -> list[tuple[str
 
 
 def _private_servers(settings: Settings, data: Path, *, with_broker: bool) -> PrivateServers | None:
-    """The private servers for those that the settings do not name; None if there are none."""
+    """Private servers in place of those that the settings do not name; None if they name all."""
     broker = with_broker and settings.broker.url is None
     store = settings.store.url is None
     return PrivateServers(data, broker=broker, store=store) if broker or store else None

@@ -118,7 +118,7 @@ def _fields(what: FieldsSet) -> str:
 
 def _linked(what: Linked) -> str:
     words = [f"{_LINKS[link.kind]} case {link.case}" for link in what.links]
-    kept = {(link.case, link.kind) for link in what.links}  # by better evidence
+    kept = {(link.case, link.kind) for link in what.links}  # by stronger evidence
     ended = [
         f"{_LINKS[link.kind]} case {link.case}"
         for link in what.gone

@@ -70,7 +70,9 @@ async def _save(
 async def _chosen(
     store: Store, number: int, name: str | None, *, original: bool
 ) -> AsyncIterator[tuple[str, str]]:
-    """Names and blobs, in the order of the comments; inline pictures only when they are named."""
+    """Names and blobs, in the order of the comments. Inline pictures are included only if they are
+    named.
+    """
     comments = await store.collection(Comment.COLLECTION).find({"case": number}, sort="at")
     for position, document in enumerate(comments, start=1):
         comment = from_document(document, Comment)
@@ -96,8 +98,8 @@ def _make(folder: Path) -> None:
 
 
 def _one_name(name: str) -> str:
-    """The last part of a name that is safe already; a document that someone changed cannot lead
-    elsewhere.
+    """The last part of a name. The name is already safe, but a manipulated document must not lead
+    outside the folder.
     """
     last = name.replace("\\", "/").rpartition("/")[2].replace("\0", "")
     return "file" if last in _UNSAFE else last

@@ -91,7 +91,9 @@ def show(
 
 
 async def read_case(settings: Settings, number: int) -> ShownCase:
-    """The case with what belongs to it. Raises PermanentError when there is no such case."""
+    """The case with everything that belongs to it. Raises PermanentError if there is no such
+    case.
+    """
     async with Store.opened(store_url(settings), settings.store.database) as store:
         cases = store.collection(Case.COLLECTION)
         case = await cases.find_one({"_id": number})
@@ -114,8 +116,8 @@ def print_case(
     processes: Mapping[str, Process] | None = None,
     full: bool = False,
 ) -> None:
-    """A case for a person, with its number as the settings write it. Control characters are
-    replaced.
+    """Print a case for a person, with its number in the form of the settings. Control characters
+    are replaced.
     """
     case = shown.case
     _line(console, f"{reference.title(case['_id'], 'Case')} {case['title']}", "bold", hang=4)
@@ -135,7 +137,7 @@ def print_case(
 def _facts(
     shown: ShownCase, reference: CaseReference, processes: Mapping[str, Process]
 ) -> Iterator[str]:
-    """The lines under the title; what a case does not have is left out."""
+    """The lines under the title, without those that the case does not have."""
     case = shown.case
     process = processes.get(case["process"])
     stage = process.stage(case["stage"]) if process else None
@@ -175,12 +177,12 @@ def _other_words(case: Document, process: Process | None) -> Iterator[str]:
 
 
 def _origin(value: Document) -> str:
-    """The kind of source and the place. Digests are shortened; `--json` has them whole."""
+    """The kind of source and the place. Digests are shortened; `--json` shows them in full."""
     return f"{value['source']}: {_DIGEST.sub(_BEGINNING, value['evidence'])}"
 
 
 def print_comment(console: Console, comment: dict[str, Any], *, full: bool = False) -> None:
-    """A comment with the text of its author; with `full`, also with quotes and signatures."""
+    """Print a comment with the text of its author; with `full`, also quotes and signatures."""
     author = comment["author"]
     address = f" <{author['address']}>" if author["address"] else ""
     who = f"{author['name']}{address}" if author["name"] else author["address"] or "unknown sender"

@@ -189,7 +189,7 @@ class _Demo:
         self._sent.append(mail_key(MAILBOXES[demo_mails.INVOICES], mail))
 
     def _received(self, address: str, count: int) -> list[MailMessage]:
-        """The mails in a customer's mailbox, the oldest first; waits until there are `count`."""
+        """Wait until a customer's mailbox has `count` mails; returns them, the oldest first."""
         deadline = time.monotonic() + TIMEOUT_S
         with self._mailbox(address) as box:
             while len(found := list(box.fetch(mark_seen=False))) < count:
@@ -225,7 +225,7 @@ class _Demo:
 
     def _until_recorded(self) -> None:
         deadline = time.monotonic() + TIMEOUT_S
-        # Every mail has an outcome, and every duplicate was counted.
+        # Until every mail has an outcome, and every duplicate is counted.
         while sum(mail["deliveries"] for mail in asyncio.run(self._find("mails"))) < len(
             self._sent
         ):

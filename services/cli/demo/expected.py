@@ -1,4 +1,4 @@
-"""The values that must have been read from the demo's invoices."""
+"""The expected values of the demo's invoices."""
 
 from collections.abc import Sequence
 

@@ -46,7 +46,7 @@ def _written(objects: list[bytes]) -> bytes:
 
 
 def png() -> bytes:
-    """A square of one colour."""
+    """A square of one color."""
     side = 16
     rows = b"".join(b"\0" + bytes((200, 90, 60)) * side for _ in range(side))
 

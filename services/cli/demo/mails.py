@@ -26,8 +26,9 @@ def first_mails() -> dict[str, list[bytes]]:
 
 
 def later_mails() -> list[bytes]:
-    """To the mailbox of invoices, once the first ones are read: the Polish invoice once more, in
-    another format and from someone else, and another one that is to be paid to another account.
+    """Mails to the mailbox of invoices, after the first ones are read: the Polish invoice once
+    more, in another format and from someone else, and a second invoice of the same seller with
+    another account.
     """
     again = _mail("Biuro <biuro@rachunki-jenot.example>", INVOICES, SENT_TWICE)
     again.set_content("W załączeniu faktura z drukarni.\n")
@@ -49,8 +50,8 @@ def later_mails() -> list[bytes]:
 
 
 def answer(subject: str, message_id: str) -> bytes:
-    """Nadia's answer: RE: before the subject, the id of the mail it answers, and that mail quoted
-    below.
+    """Nadia's answer, with RE: before the subject, the id of the answered mail, and that mail
+    quoted below.
     """
     mail = _mail(f"Nadia Okoye <{NADIA}>", INVOICES, f"RE: {subject}")
     mail["Message-ID"] = "<answer-1@paperworks.example>"
@@ -163,7 +164,7 @@ def _html_complaint() -> bytes:
 
 
 def _raw_latin2() -> bytes:
-    """As old office programs send: 8-bit ISO-8859-2 without MIME headers for it, and no final
+    """A mail as sent by old office programs: 8-bit ISO-8859-2 without MIME headers, and no final
     newline.
     """
     lines = [

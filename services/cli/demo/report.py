@@ -1,4 +1,4 @@
-"""The tables of the demo, made from what the servers store."""
+"""The tables of the demo, built from what the servers store."""
 
 from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ def show_mails(console: Console, mails: Sequence[Document], comments: Sequence[D
 
 
 def show_fields(console: Console, cases: Sequence[Document]) -> None:
-    """One line for each case that has fields: what was read, and what is flagged."""
+    """One line for each case with fields: the values, and the flags."""
     for case in sorted(cases, key=lambda case: int(case["_id"])):
         if case["fields"]:
             number, gross, due, account = (

@@ -1,4 +1,4 @@
-"""The demo works on a case, as `mailcase case` does: each action in a transaction of its own."""
+"""Works on a case of the demo like `mailcase case`: each action in its own transaction."""
 
 from services.casework import actions
 from services.cli.case.context import acting, opened_repository

@@ -1,1 +1,1 @@
-"""`mailcase init`: a conversation that ends in settings that work."""
+"""`mailcase init`: asks questions and writes working settings."""

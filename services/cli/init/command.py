@@ -1,4 +1,4 @@
-"""`mailcase init`: asks for an address, tests its log-in, and writes settings that work."""
+"""`mailcase init`: asks for an address, tests its log-in, and writes working settings."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -30,7 +30,7 @@ def run(setup: Setup) -> int:
     incoming = ask_mailbox(setup)
     process = ask_process(setup)
     draft = _with_smtp(setup, incoming, _draft(setup, incoming, process))
-    with tried(draft, setup.existing, setup.secrets):  # raises what `check` would report
+    with tried(draft, setup.existing, setup.secrets):  # raises the errors that `check` would report
         pass
     _write(setup, draft, deletes=incoming.server.delete)
     return 0
@@ -73,7 +73,7 @@ def _with_smtp(setup: Setup, incoming: Incoming, draft: Draft) -> Draft:
 
 
 def _key_file(setup: Setup) -> str:
-    """The file of a new key that signs Message-IDs; empty if there is one already."""
+    """The file for a new key that signs Message-IDs; empty if there is already one."""
     if setup.existing.has_keys:
         return ""
     return keep_secret(setup, "message-id.keys", secrets.token_hex(32))

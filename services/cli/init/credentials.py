@@ -1,4 +1,4 @@
-"""Asks for a password or a way to tokens."""
+"""Asks for a password or for the credentials of an OAuth 2.0 provider."""
 
 import sys
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ class CredentialDraft:
 def ask_password(
     setup: Setup, what: str, name: str, given: Path | None, option: str
 ) -> CredentialDraft:
-    """A password, which becomes a new file named after `name`; a given file is only named.
+    """Ask for a password, which is written to a new file named after `name`. If a file is given,
+    only its name is used.
 
     Raises SettingsError and StoppedError.
     """

@@ -1,4 +1,4 @@
-"""How `init` asks: a person on a terminal, or the options of a script."""
+"""The questions of `init`, answered by a person on a terminal or by the options of a script."""
 
 import getpass
 import sys
@@ -17,7 +17,7 @@ Check = Callable[[str], T]
 
 
 class StoppedError(MailcaseError):
-    """The person ends the conversation; nothing has been written."""
+    """The person ended the conversation. Nothing was written."""
 
 
 class Dialog:

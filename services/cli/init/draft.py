@@ -1,6 +1,6 @@
-"""The results of the conversation so far, and the settings that they become. Pure.
+"""The results of the conversation so far, and the settings made of them. Pure.
 
-A draft never holds a secret: those are files of their own.
+A draft never contains a secret: secrets are separate files.
 """
 
 import json
@@ -49,7 +49,7 @@ class ServerDraft:
 
 @dataclass(frozen=True)
 class MailboxDraft:
-    """An entry `[[process.NAME.mailbox]]`; `name` is empty if the process's own is free."""
+    """An entry `[[process.NAME.mailbox]]`. `name` is empty if the name of the process is free."""
 
     process: str
     server: str
@@ -75,8 +75,9 @@ class ProcessDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """Everything that is added to the settings; a part that is None exists already, or is not
-    wanted."""
+    """Everything that is added to the settings. A part is None if it already exists or is not
+    wanted.
+    """
 
     mailbox: MailboxDraft
     server: ServerDraft | None

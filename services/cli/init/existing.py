@@ -12,7 +12,7 @@ from services.runtime.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Existing:
-    """The file's text and what it says; both are None if there is no file yet."""
+    """The file's text and its settings; both are None if there is no file yet."""
 
     text: str | None
     settings: Settings | None
@@ -30,7 +30,9 @@ class Existing:
         return cls(config.read_text(encoding="utf-8-sig"), settings)
 
     def server_like(self, protocol: str, host: str, port: int, *, delete: bool) -> str | None:
-        """The name of a section for the same server that treats mails alike; None without one."""
+        """The name of a section for the same server with the same treatment of mails; None if there
+        is none.
+        """
         for name, server in (self.settings.servers if self.settings else {}).items():
             if (server.protocol, server.host, server.port, server.delete_after_fetch) == (
                 protocol,
@@ -43,7 +45,7 @@ class Existing:
 
     @property
     def has_keys(self) -> bool:
-        """Whether Message-IDs are already signed, which outgoing mail requires."""
+        """Whether Message-IDs are signed, which outgoing mail requires."""
         return self.settings is not None and self.settings.case_reference.key_file is not None
 
     @property
@@ -83,7 +85,7 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def name_from(text: str, fallback: str) -> str:
-    """A name for a section made of any text: ASCII letters, digits and hyphens."""
+    """A name for a section, made from any text: ASCII letters, digits and hyphens."""
     kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
     name = "-".join(part for part in kept.split("-") if part)[:50].strip("-")
     return name or fallback

@@ -1,4 +1,4 @@
-"""Writes what `init` found out: secrets first, then the settings. Never overwrites a file."""
+"""Writes the results of `init`: secrets first, then the settings. Never overwrites a file."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from services.runtime.settings import Settings, load_settings
 
 
 def whole_text(draft: Draft, existing: Existing) -> str:
-    """The settings with the draft: what was there, unchanged, and then the new sections."""
+    """The settings with the draft: the existing text, unchanged, and then the new sections."""
     if existing.text is None:
         return HEADER + draft.text()
     before = existing.text if existing.text.endswith("\n") else f"{existing.text}\n"

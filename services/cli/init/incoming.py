@@ -27,7 +27,7 @@ _TRIAL = "login-test"
 class Incoming:
     """A mailbox that works, or that a person wants to keep although it does not.
 
-    `found` are the servers of its domain, also those for outgoing mail.
+    `found` are the servers of its domain, including those for outgoing mail.
     """
 
     address: str
@@ -145,7 +145,7 @@ def _ask_delete(setup: Setup) -> bool:
 
 
 def _server_draft(setup: Setup, server: FoundServer, address: str, *, delete: bool) -> ServerDraft:
-    """A new section, or one that is there already and treats mails alike."""
+    """A new section, or an existing one with the same treatment of mails."""
     like = setup.existing.server_like(server.protocol, server.host, server.port, delete=delete)
     domain = address.rpartition("@")[2]
     name = (
@@ -186,7 +186,7 @@ def _until_it_works(setup: Setup, incoming: Incoming) -> Incoming:
 
 
 def _change(setup: Setup, incoming: Incoming) -> Incoming | None:
-    """The next attempt; None to keep it as it is. Raises StoppedError."""
+    """The next attempt; None to keep the current one. Raises StoppedError."""
     labels = (
         "another password",
         "another user name",
@@ -218,7 +218,7 @@ def _change(setup: Setup, incoming: Incoming) -> Incoming | None:
 
 
 def _again(setup: Setup, incoming: Incoming) -> CredentialDraft:
-    """Another password; it takes the place of the one before."""
+    """Ask for another password, which replaces the previous one."""
     setup.secrets.pop(incoming.credential.password_file, None)
     name = name_from(incoming.address.partition("@")[0], "mailbox")
     return ask_password(setup, incoming.user, name, None, "--password-file")

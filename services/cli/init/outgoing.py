@@ -90,7 +90,7 @@ def _other_password(setup: Setup, user: str) -> CredentialDraft:
 def try_smtp(setup: Setup, draft: Draft, name: str) -> bool:
     """Log in to the server, and send a test mail if a person wants one.
 
-    Returns False if it does not work and the person goes on without outgoing mail. Raises
+    Returns False if it does not work and the person continues without outgoing mail. Raises
     StoppedError, and PermanentError if nobody can be asked.
     """
     sender = draft.mailbox.address

@@ -1,4 +1,4 @@
-"""The process that the mailbox belongs to: one that is there, or a new one from a template."""
+"""The process of the mailbox: an existing one, or a new one from a template."""
 
 from services.cli.init.draft import ProcessDraft
 from services.cli.init.existing import free_name
@@ -11,7 +11,7 @@ MAX_STAGES = 30
 
 
 def ask_process(setup: Setup) -> ProcessDraft | str:
-    """A new process, or the name of one that is there already."""
+    """A new process, or the name of an existing one."""
     known = setup.existing.processes
     given = setup.answers.process
     if given in known:

@@ -14,7 +14,7 @@ from services.cli.init.discovery.servers import USUAL_PORTS, Protocol, Provider,
 from services.cli.init.existing import Existing
 from services.runtime.settings.fields import Address, Host, Name
 
-# A port that is used for STARTTLS decides; TLS from the start is the default.
+# A port that is usual for STARTTLS means STARTTLS; the default is implicit TLS.
 _STARTTLS_PORTS = {port for (_, security), port in USUAL_PORTS.items() if security == "starttls"}
 
 
@@ -73,7 +73,7 @@ class Place:
 
 
 def place(protocol: Protocol, security: Security | None) -> Callable[[str], Place]:
-    """A check of `HOST` or `HOST:PORT`; if `security` is not given, the port decides it."""
+    """A check of `HOST` or `HOST:PORT`. If `security` is not given, the port decides."""
 
     def check(text: str) -> Place:
         host, port = _split(text.strip())

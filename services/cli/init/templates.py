@@ -28,7 +28,7 @@ class FieldDraft:
 
 @dataclass(frozen=True)
 class Template:
-    """A process to begin with."""
+    """A template of a process."""
 
     label: str
     name: str
@@ -70,7 +70,7 @@ TEMPLATES = {
 
 
 def chain(names: list[str]) -> tuple[StageDraft, ...]:
-    """Stages that follow each other; the last one ends the process, and each may go back by one."""
+    """Consecutive stages. The last one ends the process, and each may go back by one."""
     stages = []
     for position, name in enumerate(names):
         after = names[position + 1 : position + 2]

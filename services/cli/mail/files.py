@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _SUFFIXES = {".eml", ".mbox"}
-# `From :` is a mail's own field; RFC 5322 section 4.5 still allows the blank before the colon.
+# `From :` is a field of a mail; RFC 5322 section 4.5 still allows the space before the colon.
 _ENVELOPE = re.compile(rb"From (?![ \t]*+:)")
 _FIELD = re.compile(rb"[!-9;-~]{1,200}+[ \t]*+:|>From ")
 _DATED = re.compile(rb"\d\d:\d\d.{0,40}\b(?:19|20)\d\d\b|\b(?:19|20)\d\d\b.{0,40}\d\d:\d\d")
@@ -77,8 +77,8 @@ def _mails_of_mbox(lines: Iterable[bytes], *, is_dated: bool) -> Iterator[bytes]
 
 
 def _begins_mail(line: bytes, before: list[bytes], *, is_dated: bool) -> bool:
-    """Whether `line` may start a mail: it has a date if the first one has, else it follows a blank
-    line.
+    """Whether `line` may start a mail: it has a date if the first such line has one, or else it
+    follows a blank line.
     """
     if not line.startswith(b"From ") or not _ENVELOPE.match(line):
         return False

@@ -151,7 +151,7 @@ class _Ingestion:
                 count.show(len(self._published) - len(self._waiting), len(self._published))
 
     async def report_if_stopped(self, work: Awaitable[None]) -> None:
-        """Await `work`; if Ctrl-C cancels it, print what became of the mails so far."""
+        """Await `work`. If Ctrl-C cancels it, print the outcomes of the mails so far."""
         try:
             await work
         except asyncio.CancelledError:

@@ -25,9 +25,9 @@ MailboxName = Annotated[
 
 
 def refetch(*, since: Since, mailbox: MailboxName = None, config: Config = DEFAULT_CONFIG) -> int:
-    """Take the mark of recorded mails away, so that fetchers fetch them again.
+    """Remove the mark of recorded mails, so that fetchers fetch them again.
 
-    A mail that the database has stays as it is. Fetchers that run see the mails within an hour.
+    Mails that the database has do not change. Running fetchers fetch the others within an hour.
     """
     settings = loaded(config)
     now = datetime.now(UTC)

@@ -111,8 +111,8 @@ async def _recorded(store: Store, prefix: str) -> Document | None:
 
 
 async def _stored(store: Store, mail: Document) -> bytes | None:
-    """The bytes from the database; None if it does not have them, or if they are not those of this
-    mail.
+    """The bytes from the database; None if it does not have them, or if they do not match the mail
+    key.
     """
     comment = await store.collection(Comment.COLLECTION).find_one({"_id": mail["_id"]})
     for blob in (mail.get("raw"), comment and comment.get("original")):
@@ -128,7 +128,7 @@ async def _stored(store: Store, mail: Document) -> bytes | None:
 
 
 async def _archived(broker: Broker, key: str, mail: Document | None) -> RawMail | None:
-    """The mail from the archive: first near its time, then all of the archive.
+    """The mail from the archive, which is searched first near the mail's time, then completely.
 
     Raises TransientError.
     """

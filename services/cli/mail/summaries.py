@@ -13,7 +13,9 @@ _AT_ONCE = 20  # heads of mails, of up to 255 KiB each
 
 @dataclass(frozen=True)
 class MailSummary:
-    """Empty if the mail has none, or is gone. `sender` is the name, else the address."""
+    """Parts are empty if the mail does not have them or is gone. `sender` is the name, or else the
+    address.
+    """
 
     subject: str = ""
     sender: str = ""

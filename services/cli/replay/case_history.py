@@ -1,6 +1,5 @@
-"""The cases of mails by the archived events, for a database that was restored from an older backup.
-
-Pure.
+"""The cases of mails according to the archived events, for a database that was restored from an
+older backup. Pure.
 """
 
 from collections.abc import Iterable
@@ -72,7 +71,7 @@ class CaseHistory:
         self.highest = max(self.highest, case)
 
     def _left(self, case: int, key: str) -> None:
-        """The mail that opened a case moved to another: the remaining mails keep the number."""
+        """The mail that opened a case moved to another. The remaining mails keep the number."""
         if self._openers.get(case) == key:
             self._openers[case] = None
             remaining = [

@@ -1,4 +1,4 @@
-"""Case numbers after a restore: numbers that were assigned once are not assigned again."""
+"""Case numbers after a restore: a number is never assigned twice."""
 
 from datetime import UTC, datetime
 

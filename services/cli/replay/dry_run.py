@@ -1,5 +1,5 @@
-"""Shows what a replay would do: the services' own rules on the archive and the database, writing
-nothing.
+"""Shows what a replay would do: applies the services' own rules to the archive and the database,
+and writes nothing.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ class DryRun:
             aside_bytes=reading.aside_bytes,
         )
         self._fields = FieldPreview(store, settings)
-        self._simulated = Snapshot()  # what earlier mails would have written
+        self._simulated = Snapshot()  # the documents that earlier mails would have written
         self._totals: Counter[str] = Counter()
 
     async def run(self, broker: Broker, start: Start, end: int | None) -> int:
@@ -172,7 +172,9 @@ class DryRun:
 
 
 class _ReadOnlyBlobs:
-    """A blob store that reads blobs, and only computes the references of those it would write."""
+    """A blob store that reads blobs, and only computes the references of those that it would
+    write.
+    """
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs

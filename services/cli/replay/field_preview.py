@@ -1,4 +1,4 @@
-"""What reading the fields of a mail again would change in its case, writing nothing."""
+"""Shows what reading the fields of a mail again would change in its case, and writes nothing."""
 
 from collections.abc import Mapping
 

@@ -12,9 +12,9 @@ from services.cli.replay.case_history import CaseHistory
 class ReplayOptions:
     """How a replay publishes.
 
-    `rate` is the maximum of mails per second, 0 for none. `window` is how many may be in flight.
-    `max_queue_length` is the length of the router's queue from which on a replay waits, so that
-    live mail goes first.
+    `rate` is the maximum number of mails per second, 0 for no limit. `window` is how many may be in
+    flight. If the router's queue is longer than `max_queue_length`, the replay waits, so that live
+    mail goes first.
     """
 
     run: str

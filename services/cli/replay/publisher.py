@@ -64,8 +64,8 @@ class ReplayPublisher:
         *,
         openings: bool,
     ) -> None:
-        """Publish from `start` on; with `openings`, only mails that opened a case and have no
-        outcome now.
+        """Publish from `start` on; with `openings`, only mails that opened a case and now have no
+        outcome.
         """
         async for batch in mails(broker, start, end):
             if not await self._publish(broker, lease, await self._chosen(batch, openings=openings)):
@@ -127,8 +127,8 @@ class ReplayPublisher:
         return chosen
 
     def _skip_effect(self, recorded: Document | None) -> str | None:
-        """None if the mail is to be published; else the effect to count, empty if the mail is not
-        chosen.
+        """None if the mail must be published; otherwise the effect to count, which is empty if the
+        mail is not chosen.
         """
         if not self._choice.has_outcome(recorded["outcome"] if recorded else None):
             return ""

@@ -1,4 +1,4 @@
-"""Which archived mails a replay selects. Pure."""
+"""Selects the archived mails of a replay. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ def install(
 
 
 def _program() -> tuple[str, ...]:
-    """How this very installation is started."""
+    """The command line that starts this installation."""
     return (sys.executable, "-m", "services.cli")
 
 
@@ -118,7 +118,7 @@ def _write(unit: Path, text: str) -> None:
 
 
 def _prepare(data: Path, user: str) -> None:
-    """Create the data folder for the user: the service may write there only."""
+    """Create the data folder for the user. The service may write only there."""
     entry = pwd.getpwnam(user)
     try:
         if not data.exists():

@@ -1,8 +1,8 @@
 """The unit file of systemd for `mailcase up`. Pure.
 
-What is restricted, and why the rest is not, by systemd.exec(5): `MemoryDenyWriteExecute` is left
-out because Erlang compiles at run time, `ProcSubset=pid` because the guardians of the private
-servers read the boot id in /proc/sys, `PrivateNetwork` because mail comes by the network.
+Restrictions of systemd.exec(5) that cannot be used: `MemoryDenyWriteExecute`, because Erlang
+compiles at run time; `ProcSubset=pid`, because the guardians of the private servers read the boot
+id in /proc/sys; `PrivateNetwork`, because mail arrives over the network.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ def unit_text(options: UnitOptions) -> str:
 
 
 def retention_texts(options: UnitOptions, unit: str) -> dict[str, str]:
-    """The units that run `mailcase retention` every day, beside the one called `unit`: their
-    texts by the ends of their names.
+    """The units that run `mailcase retention` every day, in addition to the one named `unit`: their
+    texts by the suffixes of their names.
     """
     command = _command(options, "retention", "--config", str(options.config))
     return {
@@ -44,7 +44,7 @@ def _command(options: UnitOptions, *words: str) -> str:
 
 
 def _filled(template: str, options: UnitOptions, command: str, **more: str) -> str:
-    # A program or settings below /home have to be readable; nothing there can be written.
+    # A program or settings below /home must be readable; nothing there is writable.
     homes = any(
         str(path).startswith(("/home/", "/root/", "/run/user/"))
         for path in (options.config, Path(options.program[0]))
@@ -61,7 +61,7 @@ def _filled(template: str, options: UnitOptions, command: str, **more: str) -> s
 
 
 def quoted(word: str) -> str:
-    """A word of a command line of systemd.service(5): specifiers, variables and quotes are
+    """A word of a command line in systemd.service(5), with specifiers, variables and quotes
     escaped.
     """
     text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")

@@ -1,4 +1,4 @@
-"""Long lines on a terminal: broken between words, the rest below the beginning."""
+"""Wraps long lines on a terminal between words, and indents the rest."""
 
 import re
 import shlex

@@ -21,7 +21,7 @@ def reject_blank(_type: object, value: str | None) -> None:
 
 
 def _case_number(_type: object, tokens: Sequence[Token]) -> int:
-    """A number as people copy it: `235`, `#235`, `[#235]`, `[Case #235]`."""
+    """A case number in any form that people copy: `235`, `#235`, `[#235]`, `[Case #235]`."""
     text = tokens[0].value.strip()
     found = re.fullmatch(r"\[?\s*(?:[^\[\]#]{0,40}#)?\s*([1-9][0-9]{0,18})\s*\]?", text, re.ASCII)
     if found is None or int(found[1]) > _LARGEST:

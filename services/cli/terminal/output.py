@@ -39,8 +39,8 @@ _UNSAFE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 def loaded(config: Path, *, is_service: bool = False) -> Settings:
     """Load the settings and configure the logs.
 
-    If they name no servers, use those of a running `mailcase up`. A command prints what it did, so
-    that only a service logs it too.
+    If they name no servers, use those of a running `mailcase up`. A command prints what it did;
+    only a service also logs it.
 
     Raises SettingsError.
     """

@@ -1,10 +1,10 @@
-"""Whether this process prints results and errors only, by `--quiet`."""
+"""Whether this process prints only results and errors (`--quiet`)."""
 
 _quiet = False
 
 
 def set_quiet() -> None:
-    """No progress, and only errors in the log, for the rest of this process."""
+    """Show no progress, and log only errors, for the rest of this process."""
     global _quiet  # noqa: PLW0603 - of the process, like standard error
     _quiet = True
 

@@ -1,4 +1,4 @@
-"""Tables: fitted to a terminal, one line a row; in a pipe, nothing is cut."""
+"""Prints tables that fit the terminal, with one line per row. In a pipe, nothing is cut."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from rich.console import Console
 from services.cli.terminal.output import printable
 
 _GAP = 2
-_LEAST = 8  # columns of a cell that is cut: less says nothing
+_LEAST = 8  # columns of a cell that is cut; less would be useless
 _LEAST_WRAPPED = 24  # of a column that goes on below itself: less breaks every few words
 
 
@@ -58,7 +58,7 @@ def fitted(
     empty: Collection[str] = (),
     least: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
-    """The width of each column that is shown; None for `width` is without limit. Pure.
+    """The width of each column that is shown. `width` None means no limit. Pure.
 
     Columns in `empty` are left out as soon as something else would be cut. `least` is the least
     width of some columns, where it is more than that of the others.
@@ -85,14 +85,16 @@ def fitted(
 
 
 def _cut(text: str, width: int) -> str:
-    """Exactly so wide; an ellipsis stands for what is left out."""
+    """The text in exactly this width; an ellipsis marks a cut."""
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return text[:width] if set(text) == {"─"} else f"{set_cell_size(text, width - 1)}…"
 
 
 def terminal_width(stream: TextIO | None = None) -> int | None:
-    """That of the terminal, or of COLUMNS; None in a pipe. Default: of standard output."""
+    """The width of the terminal, or the value of COLUMNS; None in a pipe. Default: of standard
+    output.
+    """
     stream = stream or sys.stdout
     if stream.isatty() or os.environ.get("COLUMNS"):
         return Console(file=stream).width

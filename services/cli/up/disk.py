@@ -1,4 +1,4 @@
-"""How much room the data folder takes, and how much is left for it."""
+"""Measures how much space the data folder uses, and how much is left."""
 
 import os
 import shutil
@@ -7,14 +7,16 @@ from pathlib import Path
 
 LITTLE_BYTES = 1_000_000_000
 FULL_BYTES = 50_000_000  # RabbitMQ's own limit (disk_free_limit), below which it blocks publishers
-# Further away than a journal file of MongoDB, which comes and goes with 100 MB.
+# More than a journal file of MongoDB, which takes 100 MB at times.
 RECOVERED_BYTES = 5 * FULL_BYTES
 PARTS = {"store": ("store",), "broker": ("broker",), "logs": ("logs",)}
 
 
 @dataclass(frozen=True)
 class DiskUse:
-    """Sizes in bytes as the file system counts them. `by_part` has store, broker, logs, other."""
+    """Sizes in bytes as the file system counts them. The parts are store, broker, logs and
+    other.
+    """
 
     by_part: dict[str, int]
     free: int
@@ -25,7 +27,7 @@ class DiskUse:
 
     @property
     def is_scarce(self) -> bool:
-        """The broker blocks, and the database ends, on a full disk."""
+        """Whether space is scarce. On a full disk, the broker blocks and the database ends."""
         return self.free < LITTLE_BYTES
 
 
@@ -55,19 +57,19 @@ def _size(path: Path) -> int:
 
 def _blocks(path: Path) -> int:
     try:
-        return path.lstat().st_blocks * 512  # stat(2): always of 512 bytes
+        return path.lstat().st_blocks * 512  # stat(2): blocks always have 512 bytes
     except OSError:
         return 0
 
 
 class FullDisk:
-    """Notices when a disk that was full has room again. Pure."""
+    """Detects that a full disk has free space again. Pure."""
 
     def __init__(self) -> None:
         self._was_full = False
 
     def has_recovered(self, free: int) -> bool:
-        """True once, when `free` bytes are enough again."""
+        """True once, as soon as `free` bytes are enough again."""
         if free < FULL_BYTES:
             self._was_full = True
         if not self._was_full or free < RECOVERED_BYTES:

@@ -1,7 +1,7 @@
-"""Follows the log files of services and servers, and keeps them within bounds.
+"""Follows the log files of services and servers, and limits their size.
 
-Their processes hold the files open for appending. So a full file is copied and then emptied, which
-the process does not notice.
+Their processes have the files open for appending. A full file is therefore copied and then emptied,
+which the process does not notice.
 """
 
 import gzip
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 MAX_BYTES = 5_000_000  # of a file before it is rotated
-KEPT = 4  # compressed files beside it, about a tenth of its size each
+KEPT = 4  # compressed files next to it, each about a tenth of its size
 MAX_AGE_S = 30 * 86_400.0  # of a compressed file
 ROTATE_AFTER_S = 7 * 86_400.0
 MAX_BYTES_AT_ONCE = 256 * 1024
-_CLOCK = ".rotated"  # its age says when the files were last rotated for their age
+_CLOCK = ".rotated"  # its age shows when the files were last rotated because of their age
 
 
 @dataclass
@@ -73,7 +73,7 @@ class LogFiles:
     def rotate(self) -> None:
         """Rotate the files that are too large, or all of them once a week; remove old ones.
 
-        Call it right after `new_lines`. A line that is written in this very moment may be missing.
+        Call it right after `new_lines`. A line that is written at the same moment may be lost.
         """
         marker = self._folder / _CLOCK
         due = self._clock() - marker.stat().st_mtime > ROTATE_AFTER_S
@@ -97,7 +97,7 @@ class LogFiles:
         with path.open("r+b") as source:
             with gzip.open(new, "wb", compresslevel=6) as copy:
                 shutil.copyfileobj(source, copy)
-                shutil.copyfileobj(source, copy)  # what was written meanwhile
+                shutil.copyfileobj(source, copy)  # lines that were written meanwhile
             source.truncate(0)
         new.replace(first)
         for followed in self._open:
@@ -111,7 +111,7 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _is_replaced(followed: _Followed) -> bool:
-    """Whether the path leads to another file now, or the file was emptied by someone else."""
+    """Whether the path now leads to another file, or someone else emptied the file."""
     try:
         status = followed.path.stat()
     except OSError:

@@ -1,7 +1,7 @@
 """One line for each recorded mail, with subject and sender, which no log contains.
 
-A thread of its own reads them from the database, so that a slow database never delays the
-supervision of the services. While it does not answer, the lines have no subject.
+A separate thread reads them from the database, so that a slow database never delays the supervision
+of the services. While the database does not respond, the lines have no subject.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
 AT_ONCE = 50
-MAX_WAITING = 1000  # beyond, lines are left out: the logs have every mail
+MAX_WAITING = 1000  # beyond this, lines are left out; the logs contain every mail
 
 
 class MailLines:

@@ -1,4 +1,4 @@
-"""Log lines as messages for people: only what a person should know. Pure."""
+"""Converts log lines to messages for people, if people should know them. Pure."""
 
 import re
 import time
@@ -13,7 +13,7 @@ MAX_REMEMBERED = 200
 _HIDDEN = {"error", "error_message", "error_cause", "hint", "retry_in_s", "traceback", "kind"}
 _DIGEST = re.compile(r"[0-9a-f]{32,64}")
 _KEY_DIGITS = 12
-# Expected while everything starts or stops at once.
+# Expected while everything starts or stops together.
 _NOT_FOR_PEOPLE = {
     "stage_drain_cut_short",
     "stage_exit_forced",
@@ -24,7 +24,7 @@ _NOT_FOR_PEOPLE = {
 
 @dataclass(frozen=True)
 class Message:
-    """A line, and perhaps how to fix what it reports."""
+    """A line, and perhaps a hint."""
 
     text: str
     level: Literal["info", "warning", "error"]
@@ -33,7 +33,7 @@ class Message:
 
 @dataclass(frozen=True)
 class RecordedMail:
-    """What the event `mail_recorded` of a case writer says."""
+    """The fields of the event `mail_recorded` of a case writer."""
 
     key: str
     outcome: str

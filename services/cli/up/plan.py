@@ -1,7 +1,7 @@
 """Which services `mailcase up` runs, and how.
 
-A further service is one line in `SERVICES`. One that serves people on an address of its own has
-`listens`: it gets `--listen 127.0.0.1:PORT`, and its link is printed when all is ready.
+To add a service, add a line to `SERVICES`. A service with its own address for people has `listens`:
+it gets `--listen 127.0.0.1:PORT`, and its link is printed when everything is ready.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ from services.runtime.errors import Mistake, SettingsError
 
 @dataclass(frozen=True)
 class ServiceKind:
-    """A service by the name of its command. `replicated` ones run `--replicas` times."""
+    """A service, by the name of its command. `replicated` services run `--replicas` times."""
 
     name: str
     replicated: bool = True
@@ -41,7 +41,9 @@ class Plan:
 
 
 def chosen(without: Collection[str]) -> list[ServiceKind]:
-    """All services but those. Raises SettingsError for an unknown name, or if none is left."""
+    """All services except those left out. Raises SettingsError for an unknown name, or if none is
+    left.
+    """
     names = [kind.name for kind in SERVICES]
     for name in without:
         if name not in names:

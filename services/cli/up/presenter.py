@@ -23,14 +23,14 @@ _STYLES = {"info": "", "warning": "yellow", "error": "red"}
 
 
 class Presenter(Protocol):
-    """Callable from any thread. `is_for_people` when what it prints goes to a terminal, and into no
-    log.
+    """Callable from any thread. `is_for_people` is true if the output goes to a terminal and not to
+    a log.
     """
 
     is_for_people: bool
 
     def progress(self, text: str) -> AbstractContextManager[None]:
-        """Show that something takes its time, during the block."""
+        """Show that something is in progress, during the block."""
 
     def event(self, name: str, text: str, level: Level = "info", **fields: object) -> None:
         """An event of `up` itself; `text` is for people, the other fields are for programs."""
@@ -43,7 +43,7 @@ class Presenter(Protocol):
 
 
 class JsonPresenter:
-    """Every line is a JSON object, as the services log it; nothing is in front of it."""
+    """Every line is a JSON object, as the services log it, without a prefix."""
 
     is_for_people = False
 
@@ -74,7 +74,7 @@ class JsonPresenter:
             self.event("output", text, service=service)
 
     def mail(self, head: str, subject: str, sender: str) -> None:
-        """Programs read the log lines."""
+        """Print nothing: programs read the log lines."""
 
     def _write(self, line: bytes) -> None:
         with self._lock:
@@ -83,7 +83,7 @@ class JsonPresenter:
 
 
 class TerminalPresenter:
-    """Lines for people; a repeated problem is shown once in a while."""
+    """Lines for people. A repeated problem is shown only once in a while."""
 
     is_for_people = True
 
@@ -100,7 +100,7 @@ class TerminalPresenter:
 
     def event(self, name: str, text: str, level: Level = "info", **_fields: object) -> None:
         del name
-        # The end of a log, which may follow, is in the log.
+        # Only the first line: the rest is the end of a log file.
         first = text.partition("\n")[0].removesuffix(" ends with:")
         self._print(Message(first, level))
 
@@ -140,5 +140,5 @@ def _cut(text: str, width: int) -> str:
 
 
 def create_presenter() -> Presenter:
-    """The one for standard output."""
+    """The presenter that suits standard output."""
     return TerminalPresenter() if sys.stdout.isatty() else JsonPresenter()

@@ -57,7 +57,7 @@ class Runner:
     def run(self, stop: threading.Event) -> None:
         """Start the services, and stop them when `stop` is set."""
         with self._logs, self._mails, self._running_services(), closing(self._supervisor):
-            notify("READY=1")  # what is away at that time is retried
+            notify("READY=1")  # servers that do not respond are retried later
             with self._presenter.progress("starting the services"):
                 while not stop.is_set() and not self._all_ready():
                     self._poll(stop)
@@ -127,7 +127,9 @@ class Runner:
         self._presenter.event("up_ready", text, pid=os.getpid(), seconds=round(seconds, 1))
 
     def _invite(self, url: str) -> None:
-        """Let the first visitor in; on a terminal only, for a log keeps no secrets."""
+        """Print the first visitor's link, but only on a terminal, because a log must not contain
+        secrets.
+        """
         if not self._presenter.is_for_people:
             return
         try:

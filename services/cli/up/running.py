@@ -1,7 +1,7 @@
-"""What a running `mailcase up` leaves for other commands: its services, and the URLs of its private
+"""Tells other commands about a running `mailcase up`: its services, and the URLs of its private
 servers.
 
-The note is a file in the data folder. It holds passwords, so only its owner can read it. It is
+The note is a file in the data folder. It contains passwords, so only its owner can read it. It is
 valid while the process that wrote it runs.
 """
 
@@ -34,7 +34,9 @@ class RunningUp:
 
 
 def data_folder(config: Path) -> Path:
-    """The default data folder of `up`: next to the settings, whatever the current folder is."""
+    """The default data folder of `up`, next to the settings; it does not depend on the current
+    folder.
+    """
     return config.absolute().parent / "mailcase-data"
 
 
@@ -80,14 +82,16 @@ def running_data(config: Path) -> Path:
         launcher = launcher_of(config)
     except OSError:  # no such folder
         launcher = None
-    # Anyone may take the name of the socket first; only its owner's data is believed.
+    # Anyone can take the name of the socket first; only the owner's data is trusted.
     ours = launcher is not None and launcher.uid in {os.geteuid(), *_trusted(config)}
     found = launcher.data if launcher is not None and ours else None
     return found or data_folder(config)
 
 
 def _trusted(config: Path) -> set[int]:
-    """Root runs commands for the owner of the settings or of the default data folder."""
+    """Whether a user is trusted. Root runs commands for the owner of the settings or of the default
+    data folder.
+    """
     if os.geteuid() != 0:
         return {0}
     places = (config, data_folder(config))
@@ -95,7 +99,7 @@ def _trusted(config: Path) -> set[int]:
 
 
 def with_running_servers(settings: Settings, config: Path) -> Settings:
-    """The settings; URLs that they do not have come from a running `mailcase up`."""
+    """The settings, with missing URLs filled in from a running `mailcase up`."""
     if settings.broker.url is not None and settings.store.url is not None:
         return settings
     running = find_running(config)
@@ -110,11 +114,11 @@ def with_running_servers(settings: Settings, config: Path) -> Settings:
 
 
 def _read(config: Path, data: Path) -> RunningUp | None:
-    """The note in the folder if its process still runs, and is for these settings."""
+    """The note in the folder, if its process still runs and is for these settings."""
     try:
         content = json.loads((data / FILE).read_bytes())
-        # The name, since the folder may have several settings files; not the path, which can be
-        # written in several ways.
+        # Compared by name, since the folder may have several settings files; not by path, which can
+        # be written in several ways.
         if content["settings"] != config.name or _identity(content["pid"]) != content["process"]:
             return None
         return RunningUp(
@@ -129,7 +133,7 @@ def _read(config: Path, data: Path) -> RunningUp | None:
 
 
 def _identity(pid: int) -> str:
-    """Identifies a process among all that have had its pid, also before a reboot; see
+    """Identifies a process among all that ever had its pid, even before a reboot; see
     proc_pid_stat(5).
 
     Raises OSError if there is no such process.

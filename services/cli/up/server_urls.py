@@ -15,8 +15,8 @@ _HOST = re.compile(r"(?P<host>\[[^\]]*\]|[^:,\[\]]*)(?::(?P<port>\d+))?")
 
 
 def origin(section: str, environ: Mapping[str, str]) -> str:
-    """The source of the URL of `broker` or `store`: its environment variable if set, else its
-    setting.
+    """The source of the URL of `broker` or `store`: its environment variable if that is set, or
+    else its setting.
     """
     variable = URL_VARIABLES[section]
     return variable if environ.get(variable, "").strip() else f"[{section}].url"
@@ -39,7 +39,7 @@ def without_own_exports(environ: Mapping[str, str], data: Path) -> tuple[dict[st
 
 
 def silent_servers(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """One line with a hint for each URL none of whose hosts accepts a connection."""
+    """One line, with a hint, for each URL of which no host accepts a connection."""
     lines = []
     for section, url in (("broker", settings.broker.url), ("store", settings.store.url)):
         hosts = _hosts(url or "")

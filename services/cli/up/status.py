@@ -1,4 +1,4 @@
-"""`mailcase status`: what runs for these settings, and whether it works."""
+"""`mailcase status`: shows what runs for these settings, and whether it works."""
 
 import asyncio
 import json as json_module

@@ -11,7 +11,7 @@ from services.runtime.retry import Backoff
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-STABLE_AFTER_S = 300.0  # a child that ran this long is restarted without a long pause
+STABLE_AFTER_S = 300.0  # a child that ran at least this long is restarted with a short pause
 KILL_INTERVAL_S = 0.1
 
 
@@ -50,9 +50,8 @@ class _Supervised:
 class Supervisor:
     """Call `poll` regularly; it does not block.
 
-    `close` aborts running restarts, and leaves the children alone.
-
-    `report` receives a text for each end, restart and failure, and whether it is bad news.
+    `close` aborts running restarts, but does not stop the children. `report` receives a text for
+    each end, restart and failure, and whether it is a problem.
     """
 
     def __init__(

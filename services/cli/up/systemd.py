@@ -1,4 +1,4 @@
-"""Reports to systemd that `mailcase up` is ready and alive, if it runs as a service of it.
+"""Reports to systemd that `mailcase up` is ready and alive, if systemd runs it.
 
 See sd_notify(3): a datagram to the socket in NOTIFY_SOCKET.
 """

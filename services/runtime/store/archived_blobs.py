@@ -1,4 +1,4 @@
-"""The blobs of mails that messages refer to, kept as long as the archive keeps the messages."""
+"""Keeps the blobs of mails that messages refer to for as long as the archive keeps the messages."""
 
 from datetime import timedelta
 
@@ -6,11 +6,13 @@ from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
-# The broker drops old messages from the archive in whole segments, and a queue may still hold a
+# The broker drops old messages from the archive in whole segments, and a queue may still contain a
 # mail.
 ARCHIVE_MARGIN = timedelta(days=2)
 
 
 def kept_blobs(store: Store, settings: Settings) -> Blobs:
-    """The store of mails that messages refer to, kept as long as the archive keeps messages."""
+    """A blob store for mails that messages refer to. It keeps them as long as the archive keeps
+    messages.
+    """
     return Blobs(store, kept_for=timedelta(days=settings.archive.max_age_days) + ARCHIVE_MARGIN)

@@ -1,6 +1,6 @@
 """The fields that refer to blobs, derived from the structs, where they have the type `BlobId`.
 
-If a list kept by hand lacked a field, the sweep would remove live data.
+If a hand-written list lacked a field, the sweep would remove live data.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def _all_references() -> Iterator[tuple[str, str]]:
 
 
 def _paths(shape: msgspec.inspect.Type, path: str) -> Iterator[str]:
-    """The paths of all blobs within a type."""
+    """The paths of all blobs in a type."""
     match shape:
         case msgspec.inspect.Metadata(type=inner, extra=extra):
             if extra and extra.get(BLOB_MARK):

@@ -23,15 +23,17 @@ from services.runtime.store.mongo import Document, Store
 
 # GridFS's default; never change it, since chunks of a content must not differ between writers
 CHUNK_BYTES = 255 * 1024
-_CHUNKS_AT_ONCE = 16  # about 4 MiB a round trip; the driver holds them two or three times
-# half of what the sweep waits: a content put lately need not be touched
+_CHUNKS_AT_ONCE = 16  # about 4 MiB per round trip; the driver has them in memory two or three times
+# half of the sweep's waiting time: a content stored more recently need not be touched
 FRESH = timedelta(hours=12)
 FILES = "blobs.files"
 CHUNKS = "blobs.chunks"
 
 
 class Blobs:
-    """Content-addressed bytes; with `kept_for`, contents stay that long even if unreferenced."""
+    """Content-addressed bytes. With `kept_for`, contents stay that long even if nothing refers to
+    them.
+    """
 
     def __init__(self, store: Store, kept_for: timedelta | None = None) -> None:
         self._kept_for = kept_for
@@ -47,7 +49,7 @@ class Blobs:
         return (await self.put_all([content]))[0]
 
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
-        """Store each content that is missing; the references in the same order. Raises
+        """Store each missing content; returns the references in the same order. Raises
         TransientError.
         """
         by_hash = [(hashlib.sha256(content).hexdigest(), content) for content in contents]
@@ -61,7 +63,7 @@ class Blobs:
         return [BlobRef(sha256=sha256, size=len(content)) for sha256, content in by_hash]
 
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
-        """The references whose content is missing, incomplete or of another size.
+        """The references whose content is missing, incomplete, or has another size.
 
         The others stay at least a day. Raises TransientError.
         """
@@ -76,7 +78,9 @@ class Blobs:
         return [ref for ref in asked if ref not in there]
 
     async def _kept_already(self, hashes: list[str], now: datetime) -> list[str]:
-        """The hashes that are stored completely and will stay; old ones are renewed first."""
+        """The hashes whose contents are stored completely and will stay. Old ones are renewed
+        first.
+        """
         known = await self._whole(await self._files.find({"_id": {"$in": hashes}}))
         stale = [file["_id"] for file in known if self._is_stale(file, now)]
         if not stale:
@@ -85,14 +89,14 @@ class Blobs:
         if self._kept_for is not None:
             change["$max"]["keep_until"] = now + self._kept_for
         await self._files.update_all({"_id": {"$in": stale}}, change)
-        # The sweep may have been first with one of them; what is here now, it leaves alone for a
+        # The sweep may have removed one of them first. It does not touch those that exist now for a
         # day.
         there = await self._files.find({"_id": {"$in": [file["_id"] for file in known]}}, ["_id"])
         return [file["_id"] for file in there]
 
     async def _whole(self, files: list[Document]) -> list[Document]:
-        """The files that lack no chunk, by the index alone. Putting a damaged content again
-        completes it.
+        """The files that have all their chunks, according to the index. Storing a damaged content
+        again completes it.
         """
         if not files:
             return []
@@ -121,8 +125,8 @@ class Blobs:
             [_file(sha256, content, now, keep_until) for sha256, content in contents.items()]
         )
         if not all_new:
-            # Chunks without a file, left by a crash: the sweep may have removed them since. With
-            # the file it no longer can, so that this time they stay.
+            # The sweep may have removed chunks without a file, which were left by a crash. Now that
+            # the file exists, it cannot, so that the chunks stay this time.
             for group in _groups(contents):
                 await self._chunks.insert_missing(group)
 
@@ -132,7 +136,7 @@ class Blobs:
         if file is None:
             raise PermanentError(f"the database has no blob {sha256}")
         content, digest = BytesIO(), hashlib.sha256()
-        # never all of them in addition to the whole
+        # so that not all of them are in memory in addition to the whole
         for first in range(0, _chunk_count(file), _CHUNKS_AT_ONCE):
             some = {"files_id": sha256, "n": {"$gte": first, "$lt": first + _CHUNKS_AT_ONCE}}
             for chunk in await self._chunks.find(some, sort="n"):

@@ -1,4 +1,4 @@
-"""The database as the settings describe it, and waiting until it answers."""
+"""The database of the settings, and waiting until it responds."""
 
 from collections.abc import Awaitable, Callable
 
@@ -48,8 +48,8 @@ async def keep_pinging(
     *,
     every_s: float = PING_EVERY_S,
 ) -> None:
-    """Report whether the database answers `ping`, even while there is nothing to write, until
-    `stop`.
+    """Until `stop`, report whether the database responds to `ping`, even while there is nothing to
+    write.
     """
     while not await stop.wait(every_s):
         try:

@@ -1,5 +1,5 @@
-"""Writing against other writers: repetition, and telling contention from a contradiction in the
-database.
+"""Retries writes that conflict with other writers, and distinguishes contention from a
+contradiction in the database.
 """
 
 import asyncio
@@ -15,25 +15,25 @@ from services.runtime.store.errors import ConflictError, TakenError, UnclearComm
 
 T = TypeVar("T")
 
-# Once another writer has committed, its keys become visible within moments. A key that stays taken
-# by something that cannot be found is a contradiction in the database, such as a comment whose
-# outcome is gone; without this limit the write would be retried forever.
+# Once another writer has committed, its keys become visible within moments. If a key stays taken
+# but what has it cannot be found, the database contradicts itself, for example because a comment's
+# outcome is gone. Without this limit, the write would be retried forever.
 TAKEN_PATIENCE_S = 60.0
 
-MAX_CONFLICTS = 50  # attempts of a command, whose user waits for the answer
+MAX_CONFLICTS = 50  # attempts of a command, whose user waits for the response
 
 
 class ContentionWatch:
     """Watches the failures of one write for a key that stays taken.
 
-    A primary that cannot replicate knows keys that majority reads do not show: those of a commit of
-    ours that ended unclear, or of another writer. Therefore a contradiction is reported only after
-    `prove` has succeeded, which writes something that a majority takes. By then everything written
+    A primary that cannot replicate has keys that majority reads do not show: those of an unclear
+    commit of ours, or of another writer. A contradiction is therefore reported only after `prove`
+    has succeeded, which writes something that a majority accepts. By then, everything written
     before is either visible or gone.
     """
 
     def __init__(self, prove: Callable[[], Awaitable[None]]) -> None:
-        """`prove` raises TransientError while no majority takes a write; see
+        """`prove` raises TransientError while no majority accepts a write; see
         `Store.prove_majority`.
         """
         self._prove = prove
@@ -43,8 +43,8 @@ class ContentionWatch:
     async def met(self, error: TransientError) -> None:
         """Note a failure of the write.
 
-        Raises PermanentError if the write has failed on taken keys only for TAKEN_PATIENCE_S, and
-        still does after a majority took a write.
+        Raises PermanentError if the write has failed only on taken keys for TAKEN_PATIENCE_S, and
+        still fails after a majority accepted a write.
         """
         now_s = time.monotonic()
         if not isinstance(error, TakenError):
@@ -63,22 +63,22 @@ class ContentionWatch:
 
 
 def conflict_pause_s(conflicts: int) -> float:
-    """Seconds to wait after so many conflicts: random, growing to 0.2, enough for the other writer
-    to commit.
+    """Seconds to wait after this many conflicts: random, growing to 0.2, which is enough for the
+    other writer to commit.
     """
     return random.uniform(0.001, 0.01) * min(conflicts, 20)  # noqa: S311 - a pause, no secret
 
 
 async def pause_after_conflict(conflicts: int) -> None:
-    """Wait after so many conflicts."""
+    """Wait after this many conflicts."""
     await asyncio.sleep(conflict_pause_s(conflicts))
 
 
 async def retry_conflicts(write: Callable[[], Awaitable[T]]) -> T:
-    """Repeat `write` after conflicts with a short pause; anything else that it raises ends this.
+    """Repeat `write` after conflicts, with a short pause. Any other error ends the repetition.
 
-    Raises ConflictError after MAX_CONFLICTS attempts. For services, which outlast outages too, see
-    `until_written`.
+    Raises ConflictError after MAX_CONFLICTS attempts. For services, which also wait through
+    outages, see `until_written`.
     """
     for attempt in range(1, MAX_CONFLICTS):
         try:
@@ -101,10 +101,11 @@ async def until_written(
     """Repeat `write` until it succeeds: after a conflict with a short pause, in an outage with
     backoff.
 
-    After an unclear commit there is no pause, since reading shows what happened. `on_conflict` gets
-    the number of conflicts so far, `on_outage` the error and the pause in seconds; what they raise
-    ends the repetition. Raises the last TransientError if `stop` is requested during an outage or
-    after `conflicts_after_stop` conflicts, and PermanentError if `watch` finds a contradiction.
+    After an unclear commit there is no pause, because reading shows what happened. `on_conflict` is
+    called with the number of conflicts so far, `on_outage` with the error and the pause in seconds.
+    An error that they raise ends the repetition. Raises the last TransientError if `stop` is
+    requested during an outage or after `conflicts_after_stop` conflicts, and PermanentError if
+    `watch` finds a contradiction.
     """
     conflicts = 0
     while True:

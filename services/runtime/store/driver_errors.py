@@ -19,7 +19,7 @@ _PERMANENT = (
 )
 # BadValue, TypeMismatch, DocumentValidationFailure, BSONObjectTooLarge (and its older code)
 _PERMANENT_CODES = frozenset({2, 14, 121, 10334, 17280})
-# What the driver appends to a reason: its time limits, its view of each server, the whole answer.
+# What the driver appends to a reason: its time limits, its view of each server, the whole response.
 _DRIVERS_VIEW = re.compile(
     r" \(configured timeouts: [^)]*\)|, Timeout: [\d.]+s, Topology Description: .*|"
     r", full error: .*",
@@ -41,11 +41,11 @@ def translate_driver_errors() -> Iterator[None]:
 
 
 def translated(error: mongo.PyMongoError) -> MailcaseError:
-    """The error of ours that means the same."""
+    """Our error with the same meaning."""
     text = f"the database: {_DRIVERS_VIEW.sub('', str(error))[:500]}"
     if _has_only_duplicates(error):
         return TakenError(text)
-    # An outage, even within a transaction, is not a conflict with another writer.
+    # An outage is not a conflict with another writer, even in a transaction.
     if isinstance(error, mongo.ConnectionFailure):
         return TransientError(text)
     if error.has_error_label("TransientTransactionError"):

@@ -4,7 +4,7 @@ from services.runtime.errors import TransientError
 
 
 class ConflictError(TransientError):
-    """Another writer was first: read again, then repeat. The database itself is well."""
+    """Another writer was first: read again, then repeat. The database itself works."""
 
 
 class TakenError(ConflictError):
@@ -12,8 +12,8 @@ class TakenError(ConflictError):
 
 
 class UnclearCommitError(TransientError):
-    """The transaction may or may not have been written: look before repeating it."""
+    """The transaction may or may not have been written: read before repeating it."""
 
 
 class QueryTimeoutError(TransientError):
-    """A read took longer than its caller allowed; the database itself works."""
+    """A read took longer than its caller allowed. The database itself works."""

@@ -27,8 +27,8 @@ T = TypeVar("T")
 Document = dict[str, Any]
 Change = Mapping[str, Any] | list[dict[str, Any]]  # operators, or a pipeline of stages
 
-# One slow answer must not hold a mail forever; a write that times out is repeated, and repeating
-# is safe. What the URL says of these goes before it.
+# A slow response must not delay a mail forever. A write that times out is repeated, which is safe.
+# Values in the URL take precedence.
 _CLIENT_OPTIONS: dict[str, Any] = {
     "appname": "mailcase",
     "tz_aware": True,
@@ -64,7 +64,7 @@ class Collection:
         session: "Session | None" = None,
         max_time_ms: int | None = None,
     ) -> list[Document]:
-        """All matches in the order of one field or several, descending with a `-` before the name;
+        """All matches, ordered by one field or several (descending with a `-` before the name).
         `limit` 0 means no limit.
 
         Raises QueryTimeoutError after `max_time_ms`; None means no limit.
@@ -93,7 +93,7 @@ class Collection:
         most: int = 0,
         max_time_ms: int | None = None,
     ) -> int:
-        """How many match; counting stops at `most`, 0 means that it does not stop.
+        """How many match. Counting stops at `most`; 0 means no limit.
 
         Raises QueryTimeoutError after `max_time_ms`; None means no limit.
         """
@@ -106,7 +106,7 @@ class Collection:
             )
 
     async def insert(self, documents: Sequence[Document], session: "Session | None" = None) -> None:
-        """Insert all; none of them may exist."""
+        """Insert all. None of them may exist."""
         if documents:
             with translate_driver_errors():
                 await self._collection.insert_many(documents, session=driver_session(session))
@@ -139,8 +139,8 @@ class Collection:
     ) -> Document | None:
         """Change one document and return it as it is then; None if none matched.
 
-        With `upsert` a missing one is created from the query and the change; TakenError if another
-        writer is first.
+        With `upsert`, a missing one is created from the query and the change. Raises TakenError if
+        another writer is first.
         """
         with translate_driver_errors():
             return await self._collection.find_one_and_update(
@@ -162,8 +162,8 @@ class Collection:
         changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
         session: "Session | None" = None,
     ) -> int:
-        """Many changes of one document each, (query, change), in one round trip; returns how many
-        matched.
+        """Make many changes of one document each, as (query, change), in one round trip; returns
+        how many matched.
         """
         if not changes:
             return 0
@@ -197,7 +197,7 @@ class Collection:
     async def increment(
         self, key: str, field: str, by: int, session: "Session | None" = None
     ) -> int:
-        """Add to a number of the document `key`, which is created if missing; returns the new
+        """Add to a number in the document `key`, which is created if it is missing; returns the new
         value.
         """
         with translate_driver_errors():
@@ -213,8 +213,8 @@ class Collection:
     async def raise_to(
         self, key: str, field: str, least: int, session: "Session | None" = None
     ) -> None:
-        """Raise a number of the document `key` to at least `least`; the document is created if
-        missing.
+        """Raise a number in the document `key` to at least `least`. The document is created if it
+        is missing.
         """
         with translate_driver_errors():
             change = {"$max": {field: least}}
@@ -253,7 +253,7 @@ class Session:
 
 
 class Store:
-    """A database; `collection(name)` gives its collections."""
+    """A database; `collection(name)` returns its collections."""
 
     def __init__(self, url: str, database: str) -> None:
         with translate_driver_errors():
@@ -264,7 +264,7 @@ class Store:
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
             database,
             codec_options=CodecOptions(tz_aware=True),
-            # Whatever the URL says: what was just written has to be seen, and a secondary lags
+            # Not overridden by the URL: what was just written must be visible, and a secondary lags
             # behind.
             read_preference=pymongo.ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
@@ -282,9 +282,9 @@ class Store:
             await store._close()
 
     async def _close(self) -> None:
-        """Close the client; a server that does not answer is left after _CLOSE_S.
+        """Close the client, and wait at most _CLOSE_S for a server that does not respond.
 
-        The driver ends its sessions on the server first, and blocks the thread that it does it in.
+        The driver first ends its sessions on the server, and blocks the thread meanwhile.
         """
         loop, closed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -308,13 +308,13 @@ class Store:
         return RawDatabase(self._client, self._database)
 
     async def ping(self) -> None:
-        """Raise TransientError unless a primary answers."""
+        """Raise TransientError unless a primary responds."""
         with translate_driver_errors():
             await self._client.admin.command({"ping": 1})
 
     async def prove_majority(self) -> None:
-        """Raise TransientError unless a majority accepts a write. A ping is not enough, because a
-        primary that cannot replicate answers it.
+        """Raise TransientError unless a majority accepts a write. A ping is not enough: a primary
+        that cannot replicate responds to it.
         """
         change = {"$currentDate": {"at": True}}
         with translate_driver_errors():
@@ -324,7 +324,7 @@ class Store:
         """The time by the primary's clock."""
         with translate_driver_errors():
             hello = await self._client.admin.command("hello")
-        now: datetime = hello["localTime"]  # in UTC, which answers to commands do not say
+        now: datetime = hello["localTime"]  # in UTC, although responses to commands do not say so
         return now.replace(tzinfo=UTC)
 
     async def server(self) -> Document:
@@ -354,9 +354,9 @@ class Store:
     async def _session(self) -> AsyncIterator[AsyncIOMotorClientSession]:
         """A session that no other transaction uses; it is kept for the next one.
 
-        A transaction whose connection fell silent stays open on the server and blocks the counter
-        of cases for more than a minute. The next transaction of the same session ends it at once,
-        and makes the server reject its late operations (driver specification, transactions,
+        A transaction whose connection became unresponsive stays open on the server and blocks the
+        case counter for more than a minute. The next transaction of the same session ends it at
+        once, and makes the server reject its late operations (driver specification, transactions,
         txnNumber).
         """
         driver = self._idle.pop() if self._idle else await self._client.start_session()

@@ -1,6 +1,7 @@
-"""Whole collections as raw BSON documents, for backups: read as of one moment, and written back.
+"""Reads whole collections as raw BSON documents as of one moment, for backups, and writes them
+back.
 
-Documents stay bytes, so that a copy is equal to its original in every byte.
+Documents stay bytes, so that a copy equals its original in every byte.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -32,7 +33,7 @@ class RawSnapshot:
     async def documents(self, name: str) -> AsyncIterator[bytes]:
         """All documents of a collection in the order of `_id`, as BSON.
 
-        Raises TransientError; also if the moment is more than five minutes ago
+        Raises TransientError, also if the moment is more than five minutes ago
         (`minSnapshotHistoryWindowInSeconds`).
         """
         collection = self._database.get_collection(
@@ -63,7 +64,7 @@ class RawDatabase:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[RawSnapshot]:
-        """All reads in the block are of the moment of the first one, whatever is written
+        """All reads in the block show the moment of the first one, whatever is written
         meanwhile.
         """
         with translate_driver_errors():
@@ -74,7 +75,7 @@ class RawDatabase:
             await session.end_session()
 
     def current(self) -> RawSnapshot:
-        """Reads of the present, what a majority has."""
+        """Reads of the current state that a majority has."""
         return RawSnapshot(self._database, None)
 
     async def insert(self, name: str, documents: Sequence[bytes]) -> None:

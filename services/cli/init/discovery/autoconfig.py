@@ -1,8 +1,8 @@
 """Reads the configuration file that a domain publishes for mail programs. Pure.
 
-The format is that of Thunderbird's autoconfiguration, draft-ietf-mailmaint-autoconfig. The file
-comes from a stranger: its size and nesting are limited, and a document type, which could define
-entities, is refused. Servers without encryption are left out.
+The format is that of Thunderbird's autoconfiguration, draft-ietf-mailmaint-autoconfig. The file is
+not trusted: its size and nesting are limited, and a document type, which could define entities, is
+refused. Servers without encryption are left out.
 """
 
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ def _server(values: dict[str, list[str]], source: str) -> FoundServer | None:
 
 
 def _tokens(values: dict[str, list[str]], host: str) -> Provider | None:
-    """The provider whose tokens are the only log-in that the file offers."""
+    """The provider of tokens if the file offers no other log-in."""
     methods = {method.strip() for method in values.get("authentication", [])}
     if methods != {"OAuth2"}:
         return None

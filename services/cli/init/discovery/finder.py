@@ -1,8 +1,8 @@
 """Looks in all places where the servers of an address may be published.
 
-The order is by what a source proves. Our table of providers and a file over HTTPS cannot be forged
-from the network; SRV records (RFC 6186, RFC 8314) can, so one that leads to another domain needs a
-person's consent before a password goes there (RFC 6186 section 6).
+The most trustworthy source comes first. Our table of providers and a file over HTTPS cannot be
+forged from the network. SRV records (RFC 6186, RFC 8314) can; if one leads to another domain, a
+person must consent before a password is sent there (RFC 6186 section 6).
 """
 
 import socket
@@ -106,7 +106,7 @@ def _records(name: str, domain: str, network: Network) -> list[FoundServer]:
 
 
 def usual_names(domain: str, answers: Callable[[str, int, Security], bool]) -> list[FoundServer]:
-    """The hosts with usual names, such as `imap.` before the domain, that answer."""
+    """Responding hosts with usual names, such as `imap.` before the domain."""
     offers = [
         FoundServer(
             protocol,

@@ -48,7 +48,7 @@ class Network:
 
     def services(self, name: str, domain: str) -> list[Service]:
         """The SRV records of a service such as `_imaps._tcp`; empty if there are none, or no
-        answer. A target of `.` says that the service does not exist.
+        response. A target of `.` means that the service does not exist.
         """
         found = [
             Service(
@@ -66,12 +66,12 @@ class Network:
         )
 
     def mail_exchangers(self, domain: str) -> list[str]:
-        """The hosts that receive the domain's mail, the preferred first."""
+        """The hosts that receive the domain's mail, in order of preference."""
         records = sorted(self._query(domain, MX), key=lambda record: record.preference)
         return [str(record.exchange).rstrip(".") for record in records]
 
     def addresses(self, host: str) -> list[str]:
-        """The IP addresses of a host; empty if there are none, or no answer."""
+        """The IP addresses of a host; empty if there are none, or no response."""
         if self.dns_server is not None:
             return [str(record.address) for record in self._query(host, A)]
         try:
@@ -125,9 +125,7 @@ class Network:
 
 
 class _Connection(http.client.HTTPSConnection):
-    """Connects to an address that was looked up before; the certificate must be that of the
-    host.
-    """
+    """Connects to an address that was looked up before. The certificate must match the host."""
 
     def __init__(
         self, host: str, address: str, port: int, timeout_s: float, ca_file: Path | None

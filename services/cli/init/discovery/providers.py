@@ -1,8 +1,8 @@
 """Large providers, by the domain of an address or by the mail exchanger of its domain.
 
-Sources: the help pages of the providers on IMAP, POP3 and SMTP, as of November 2026. Mail of a
-firm's own domain at Microsoft or Google is recognized by its MX records. These can be forged, but
-they only choose between the servers listed here.
+Sources: the help pages of the providers on IMAP, POP3 and SMTP, as of November 2026. A company's
+own domain at Microsoft or Google is recognized by its MX records. These can be forged, but they
+only choose between the servers listed here.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ _GOOGLE = _Known(
     ),
     "google",
 )
-# Gmail accounts of persons take passwords of apps.
+# Personal Gmail accounts accept app passwords.
 _GMAIL = _Known("Gmail", _GOOGLE.offers)
 _GMX = _usual("GMX", "imap.gmx.net", "mail.gmx.net", "pop.gmx.net")
 _WEB_DE = _usual("WEB.DE", "imap.web.de", "smtp.web.de", "pop3.web.de")

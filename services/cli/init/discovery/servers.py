@@ -1,4 +1,4 @@
-"""A mail server that someone offers for a domain, and how far it can be trusted. Pure."""
+"""A mail server that is published for a domain, and how far it can be trusted. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,11 +24,11 @@ _WORDS: dict[Security, str] = {"tls": "TLS", "starttls": "STARTTLS", "none": "no
 
 @dataclass(frozen=True)
 class FoundServer:
-    """A server; only a person can name one without encryption.
+    """A server. Only a person can name one without encryption.
 
-    `user` is the log-in name, empty if it is unknown. `oauth2` is the provider if passwords are of
-    no use there. `source` says who offers it. `vouched` means that a password may go there without
-    a question: see `vouched_for`.
+    `user` is the log-in name, empty if it is unknown. `oauth2` is the provider if the server
+    accepts no passwords. `source` says who published it. `vouched` means that a password may be
+    sent there without a question; see `vouched_for`.
     """
 
     protocol: Protocol
@@ -46,7 +46,7 @@ class FoundServer:
         return f"{self.host}:{self.port} ({_WORDS[self.security]})"
 
     def for_address(self, address: str) -> "FoundServer":
-        """With the placeholders of autoconfig files replaced in host and user."""
+        """The server with the placeholders of autoconfig files replaced in host and user."""
         local, _, domain = address.rpartition("@")
         values = {
             "%EMAILADDRESS%": address,
@@ -60,7 +60,7 @@ class FoundServer:
 
 
 def is_within(host: str, domain: str) -> bool:
-    """Whether a host belongs to the domain: its certificate then proves that it may have the
+    """Whether a host belongs to the domain. Its certificate then proves that it may get the
     password.
     """
     host, domain = host.rstrip(".").lower(), domain.rstrip(".").lower()
@@ -68,8 +68,8 @@ def is_within(host: str, domain: str) -> bool:
 
 
 def preferred(servers: list[FoundServer]) -> list[FoundServer]:
-    """Without repetitions; IMAP before POP3, TLS from the start before STARTTLS (RFC 8314), else in
-    the given order.
+    """The servers without duplicates: IMAP before POP3, implicit TLS before STARTTLS (RFC 8314),
+    otherwise in the given order.
     """
     unique: dict[tuple[str, str, int], FoundServer] = {}
     for server in servers:

@@ -1,4 +1,4 @@
-"""Whether the settings for outgoing mail fit each other. Pure."""
+"""Checks that the settings for outgoing mail are consistent. Pure."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet

@@ -1,4 +1,4 @@
-"""Checks that need several settings: whether they fit each other. Pure."""
+"""Checks that involve several settings: whether they are consistent. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,11 +22,12 @@ _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
 def check(
     file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str, str]
 ) -> list[Mistake]:
-    """The mistakes between the parts of `file`, which may hold empty parts in place of broken ones.
+    """The mistakes between the parts of `file`, which may contain empty parts in place of broken
+    ones.
 
-    `broken` are the paths of the mistakes found before: what only follows from one of them is not
-    reported again. `url_sources` says where the URLs of `broker` and `store` came from, a setting
-    or a variable.
+    `broken` are the paths of mistakes that were found before; their consequences are not reported
+    again. `url_sources` says where the URLs of `broker` and `store` came from, a setting or a
+    variable.
     """
     found = [*_urls(file, url_sources), *_limits(file)]
     for name, server in file.server.items():
@@ -62,7 +63,9 @@ def _urls(file: SettingsFile, sources: Mapping[str, str]) -> Iterator[Mistake]:
 
 
 def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
-    """Problem and hint for a URL, without any part of it, since any may be its password."""
+    """Problem and hint for a URL. Neither contains any part of it, since any part may be its
+    password.
+    """
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         return (
             "is not a valid URL",
@@ -82,8 +85,7 @@ def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
 
 
 def _has_usable_hosts(parts: SplitResult) -> bool:
-    """Whether each of the hosts, separated by commas in MongoDB's URLs, has a name and a port that
-    can be.
+    """Whether each host (MongoDB's URLs separate several by commas) has a valid name and port.
 
     :raises ValueError: if one of them cannot be read.
     """
@@ -155,7 +157,7 @@ def _stages(process: ProcessTable, path: str, broken: AbstractSet[str]) -> Itera
                 "give it a name of its own",
             )
         for position, following in enumerate(stage.next):
-            # The empty name of a broken stage may be the one that is meant.
+            # A broken stage has an empty name, and may be the one that is meant.
             if following not in names and "" not in names:
                 problem = f'no stage of this process is named "{following}"'
                 yield Mistake(f"{here}.next[{position}]", problem, did_you_mean(following, names))
@@ -181,8 +183,8 @@ def _initial_stage(process: ProcessTable, path: str, broken: AbstractSet[str]) -
 
 
 def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake]:
-    """Each mailbox by itself, then against those before it, over all processes: names, addresses
-    and accounts.
+    """Check each mailbox of all processes separately, and then against the earlier ones: names,
+    addresses and accounts.
     """
     taken: dict[tuple[str, ...], str] = {}
     for process_name, process in file.process.items():
@@ -267,8 +269,8 @@ def _taken(
 
 
 def _place(name: str, servers: Mapping[str, IncomingServer]) -> str:
-    """What two sections for one mail server have in common, whichever port and protocol each of
-    them names.
+    """The value that two sections for one mail server have in common, whatever port and protocol
+    they name.
     """
     server = servers.get(name)
     if server is None:

@@ -1,4 +1,4 @@
-"""Whether the ready-made texts of a process name values that exist. Pure."""
+"""Checks that the ready-made texts of a process use existing values. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ PLACE = re.compile(r"\{\{\s*([^{}]{0,100}?)\s*\}\}")
 
 
 def snippet_mistakes(process: ProcessTable, path: str) -> Iterator[Mistake]:
-    """Places that no value fills, and titles that two texts share."""
+    """Mistakes: unknown placeholders, and titles that occur twice."""
     names = ", ".join(SNIPPET_VALUES)
     titles: set[str] = set()
     for index, snippet in enumerate(process.snippet):
