@@ -44,10 +44,14 @@ class MailFacts:
 
     @cached_property
     def spam_evidence(self) -> str | None:
-        """The receiving server's spam verdict; None if there is none, or a good one."""
-        if (self.headers.text("X-Spam-Flag") or "").strip().lower() in {"yes", "true"}:
+        """The receiving server's spam verdict; None if there is none, or only good ones.
+
+        The sender may have written a good one; the server's own may be above or below it.
+        """
+        marks = self.headers.texts("X-Spam-Flag")
+        if any(mark.strip().lower() in {"yes", "true"} for mark in marks):
             return "X-Spam-Flag"
-        if _SPAM_STATUS.match(self.headers.text("X-Spam-Status") or ""):
+        if any(map(_SPAM_STATUS.match, self.headers.texts("X-Spam-Status"))):
             return "X-Spam-Status"
         if "fail" in dmarc_results(self.headers, self.policy.authentication_server):
             return "Authentication-Results: dmarc=fail"

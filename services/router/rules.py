@@ -40,8 +40,13 @@ def own_mail(facts: MailFacts) -> Verdict | None:
 
 
 def denied_sender(facts: MailFacts) -> Verdict | None:
-    """The author is on the mailbox's deny list."""
-    for author in facts.headers.addresses("From"):
+    """The author is on the mailbox's deny list. Without an address in From, the author is another
+    sender of the mail, as in its reading.
+    """
+    authors = facts.headers.addresses("From")
+    if not any(author.address for author in authors):
+        authors = facts.headers.addresses("Sender", "Reply-To", "Return-Path")
+    for author in authors:
         if _is_listed(author.address, facts.policy.deny_senders):
             return Verdict.ignore(IgnoreReason.DENIED_SENDER, "deny_senders")
     return None

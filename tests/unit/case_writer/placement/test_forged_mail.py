@@ -3,6 +3,8 @@ settings say.
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -19,12 +21,17 @@ from services.router.service import decide
 from services.runtime.settings.schema.processes import Rules
 from tests.builders import raw_mail
 
+OLD_KEYS = MessageIdSigner([b"an old key that is no longer among ours"])
 KEYS = MessageIdSigner([b"0123456789abcdef0123456789abcdef"])
 SIGNED = KEYS.make(235, "abcdefgh12345678", "office.example")
 GUESSED = MessageIdSigner([b"f" * 32]).make(235, "abcdefgh12345678", "office.example")
 LETTER = "<letter@customer.example>"
 SERVER = "mx.office.example"
-POLICY = Policy(message_id_signer=KEYS, own_addresses=frozenset({"invoices@office.example"}))
+SENT_AT = datetime(2026, 11, 23, 10, 11, 12, tzinfo=UTC)
+POLICY = Policy(
+    message_id_signer=KEYS,
+    own_addresses=frozenset({"invoices@office.example", "claims@office.example"}),
+)
 KNOWN = Snapshot(
     cases={
         235: CaseSnapshot(
@@ -62,6 +69,40 @@ FORGED: dict[str, dict[str, str]] = {
     "a participant's address, by a report": NUMBER
     | REPORT
     | {"From": "anna@customer.example", "Authentication-Results": f"{SERVER}; dmarc=fail"},
+    "plus address of another process": {"Delivered-To": "claims+235@office.example"},
+    "header signed with an old key": NUMBER
+    | {
+        "X-Mailcase-Case": OLD_KEYS.mark(235, SENT_AT) or "",
+        "Date": format_datetime(SENT_AT),
+        "In-Reply-To": OLD_KEYS.make(235, "abcdefgh12345678", "office.example"),
+    },
+    "many guessed ids": NUMBER
+    | {
+        "References": " ".join(
+            GUESSED.replace("<mc.235", f"<mc.{number}") for number in range(1, 300)
+        )
+    },
+    "guessed id in an encoded word": NUMBER
+    | {"In-Reply-To": f"=?us-ascii?q?{GUESSED}?=", "Message-ID": f"=?us-ascii?q?{LETTER}?="},
+    "guessed id in a comment": NUMBER | {"In-Reply-To": f"({GUESSED}) <new@stranger.example>"},
+    "two ids of its own": NUMBER | {"Message-ID": f"<a@stranger.example>\r\nMessage-ID: {LETTER}"},
+    "a participant resends": NUMBER
+    | {"Resent-From": "anna@customer.example", "Sender": "anna@customer.example"},
+    "a participant's address in the name": NUMBER
+    | {"From": '"anna@customer.example" <eve@stranger.example>'},
+} | {
+    f"a participant's address {how}": NUMBER
+    | {"Authentication-Results": f"{SERVER}; dmarc={verdict} header.from=stranger.example"}
+    | headers
+    for verdict in ("none", "pass")
+    for how, headers in {
+        "in a second From": {"From": "eve@stranger.example\r\nFrom: anna@customer.example"},
+        "in a first From": {"From": "anna@customer.example\r\nFrom: eve@stranger.example"},
+        "before the author's": {"From": "anna@customer.example, eve@stranger.example"},
+        "in an encoded word": {"From": "=?utf-8?q?anna=40customer=2Eexample?="},
+        "in Reply-To, without From": {"From": "", "Reply-To": "anna@customer.example"},
+        "in Sender, without From": {"From": "Anna", "Sender": "anna@customer.example"},
+    }.items()
 }
 POLICIES: dict[str, Policy] = {
     "allow_senders": replace(POLICY, allow_senders=frozenset({"@partner.example"})),
@@ -76,11 +117,13 @@ RULES: dict[str, dict[str, Any]] = {
     "participants": {"reply_from": "participants"},
     "hold": {"reply_from": "hold"},
     "limit": {"max_new_cases_per_sender": 1},
+    "process": {"reference_scope": "process"},
 }
 
 
 def arrived(headers: dict[str, str], policy: Policy, body: str = "text") -> PreparedMail:
-    block = "".join(f"{name}: {value}\r\n" for name, value in (STRANGER | headers).items())
+    fields = {name: value for name, value in (STRANGER | headers).items() if value}
+    block = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     raw = f"{block}\r\n{body}".encode()
     return PreparedMail(
         decide(raw_mail(raw), replace(policy, authentication_server=SERVER)), read_mail(raw)
@@ -123,7 +166,7 @@ def test_a_forged_mail_has_no_right_that_a_plain_stranger_lacks(
 @pytest.mark.parametrize("policy", ["allow_senders", "spam"])
 @pytest.mark.parametrize("forged", FORGED)
 def test_no_forged_mail_passes_a_rule_that_parks_strangers(forged: str, policy: str) -> None:
-    spam = {"X-Spam-Flag": "yes"} if policy == "spam" else {}
+    spam = {"X-Spam-Flag": "no\r\nX-Spam-Flag: yes"} if policy == "spam" else {}
     made = placed(FORGED[forged] | spam, POLICIES[policy])
     assert [mail.outcome for mail in made.unassigned] == ["parked"]
 
@@ -160,6 +203,32 @@ def test_a_report_with_a_number_alone_is_held_or_left_to_a_person() -> None:
     assert flagged.flags == ("unverified-sender",)
 
 
+# Results that the receiving server did not write, or that only repeat what the sender wrote.
+NOT_OURS = [
+    f"{SERVER}.stranger.example; dmarc=pass",
+    f"x{SERVER}; dmarc=pass",
+    f'"{SERVER}"; dmarc=pass',
+    f"({SERVER}) mx.stranger.example; dmarc=pass",
+    f"mx.stranger.example ({SERVER}; dmarc=pass) ; dmarc=pass",
+    f"=?us-ascii?q?{SERVER}?=; dmarc=pass",
+    f"{SERVER}; spf=none (dmarc=pass; dmarc=pass)",
+    f'{SERVER}; spf=pass smtp.mailfrom="a; dmarc=pass"@stranger.example',
+    f"{SERVER}; spf=pass smtp.mailfrom==?us-ascii?q?a=3B_dmarc=3Dpass_?=@stranger.example",
+    f"{SERVER}; spf=pass smtp.mailfrom=a;dmarc=pass@stranger.example",
+    f"{SERVER}; spf=pass smtp.mailfrom=a(b@stranger.example; dmarc=pass",
+    f"{SERVER}; dmarc=passed",
+    f"{SERVER}; dmarc=pass header.from=stranger.example",
+    f"{SERVER}; dmarc=pass\r\nAuthentication-Results: {SERVER}; dmarc=none",
+]
+# The server's bad result, beside words of the sender that hide it from careless readers.
+FAILED = [
+    f'{SERVER}; spf=pass smtp.mailfrom="("@stranger.example; dmarc=fail header.from=customer.example',
+    f"{SERVER}; spf=pass smtp.mailfrom=a(@stranger.example; dmarc=fail",
+    f'{SERVER}; spf=pass smtp.mailfrom="@stranger.example; dmarc=fail',
+    f"{SERVER}; dmarc=pass\r\nAuthentication-Results: {SERVER}; dmarc=fail",
+    f"{SERVER}; dkim=pass (dmarc=pass) header.d=stranger.example; dmarc=fail (p=none)",
+]
+
 ANNA = NUMBER | {"From": "anna@customer.example", "Cc": "jan@customer.example"}
 
 
@@ -173,6 +242,9 @@ ANNA = NUMBER | {"From": "anna@customer.example", "Cc": "jan@customer.example"}
         ({"In-Reply-To": SIGNED}, ("jan@customer.example",)),
         ({"In-Reply-To": GUESSED}, ()),
         ({"In-Reply-To": SIGNED, "Authentication-Results": f"{SERVER}; dmarc=fail"}, ()),
+        ({"References": f"{GUESSED} {OLD_KEYS.make(235, 'abcdefgh12345678', 'x.example')}"}, ()),
+        ({"In-Reply-To": KEYS.make(234, "abcdefgh12345678", "office.example")}, ()),
+        *[({"Authentication-Results": results}, ()) for results in NOT_OURS],
     ],
 )
 def test_recipients_join_only_by_a_mail_whose_author_is_proven(
@@ -191,6 +263,36 @@ def test_a_mail_that_failed_authentication_is_a_strangers(results: str) -> None:
     assert (one.flags[0], one.joins) == ("unverified-sender", ())
     [held] = placed(failed, reply_from="hold").unassigned
     assert held.reason == "not-a-participant"
+
+
+@pytest.mark.parametrize("results", FAILED)
+def test_a_failure_cannot_be_hidden_by_words_of_the_sender(results: str) -> None:
+    [one] = placed(ANNA | {"Authentication-Results": results}).placed
+    assert (one.flags[0], one.joins) == ("unverified-sender", ())
+
+
+@pytest.mark.parametrize(
+    ("results", "author"),
+    [
+        (
+            "dmarc=pass (p=reject dis=none) header.from=customer.example",
+            "Anna <anna@customer.example>",
+        ),
+        (
+            "dmarc=pass header.from=CUSTOMER.example",
+            "=?utf-8?q?Anna_=C5=BB?= <Anna@customer.example>",
+        ),
+        ('dmarc=pass header.from=customer.example reason="a;b"', "anna@customer.example (Anna)"),
+        (
+            "spf=pass smtp.mailfrom=x.example; dmarc=pass header.from=customer.example",
+            "anna@customer.example",
+        ),
+    ],
+)
+def test_a_pass_for_the_author_counts_in_the_forms_of_servers(results: str, author: str) -> None:
+    mail = ANNA | {"From": author, "Authentication-Results": f"{SERVER}; {results}"}
+    [one] = placed(mail).placed
+    assert (one.flags, one.joins) == ((), ("jan@customer.example",))
 
 
 def test_the_recipients_of_a_forged_first_mail_take_no_part() -> None:
