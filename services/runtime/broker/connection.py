@@ -150,6 +150,12 @@ class Broker:
                 ) from error
         return deliveries
 
+    async def ping(self) -> None:
+        """Wait for a response of the broker, for as long as the connection lives."""
+        with translate_driver_errors("open a channel"):
+            channel = await self._connection.channel(publisher_confirms=False)
+            await channel.close()
+
     async def length(self, queue: str) -> int:
         """The number of messages that wait in the queue, as of a moment ago."""
         with translate_driver_errors(f"look at {queue}"):

@@ -20,6 +20,8 @@ from services.runtime.retry import Backoff
 
 log = get_logger(__name__)
 
+STOP_PATIENCE_S = 5.0
+
 
 async def keep_connected(
     url: str,
@@ -33,9 +35,9 @@ async def keep_connected(
     """Run `session` on a connection, and again on a new one after every failure, until `stop`.
 
     `session` returns once `stop` is requested and its current work is done. A stop does not wait
-    for a pending connection. After a failure caused by a queue without a leader, the broker counts
-    as up only after a session has lasted a while, so that the service does not look ready at each
-    attempt.
+    for a pending connection, nor for a broker that does not respond. After a failure caused by a
+    queue without a leader, the broker counts as up only after a session has lasted a while, so that
+    the service does not look ready at each attempt.
     """
     backoff, proof_s = Backoff(initial_s=0.2, maximum_s=10.0), 0.0
 
@@ -45,7 +47,12 @@ async def keep_connected(
             connected.set()
             backoff.reset()
             with translate_driver_cancellations("use the connection"):
-                await first_of(_up_after(proof_s, health), session(broker), broker.broken())
+                await first_of(
+                    _up_after(proof_s, health),
+                    session(broker),
+                    broker.broken(),
+                    _unresponsive_at_stop(broker, stop),
+                )
 
     while not stop.requested:
         connected = asyncio.Event()
@@ -70,6 +77,22 @@ async def _stopped_before(connected: asyncio.Event, stop: Stop) -> None:
     await stop.wait()
     if connected.is_set():
         await asyncio.Event().wait()
+
+
+async def _unresponsive_at_stop(broker: Broker, stop: Stop) -> None:
+    """After `stop`, raise TransientError as soon as the broker does not respond any more.
+
+    A session may wait for a response without a limit of its own. The driver notices a silent broker
+    only after three and a half heartbeats; what is unacknowledged is delivered again.
+    """
+    await stop.wait()
+    while True:
+        try:
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                await broker.ping()
+        except TimeoutError as error:
+            raise TransientError("the broker does not respond; the stop does not wait") from error
+        await asyncio.sleep(STOP_PATIENCE_S / 5)
 
 
 async def _up_after(proof_s: float, health: Health) -> None:

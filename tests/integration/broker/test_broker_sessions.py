@@ -149,6 +149,30 @@ class TestKeepingConnected:
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(keeping, PATIENCE_S)
 
+    async def test_a_stop_does_not_wait_for_a_broker_that_fell_silent(
+        self, servers: PrivateServers, name: str
+    ) -> None:
+        """The driver itself gives such a broker up after three and a half heartbeats."""
+        stop = Stop()
+
+        async def session(broker: Broker) -> None:
+            servers.broker.freeze()
+            stop.request()
+            await broker.length(name)
+
+        try:
+            async with asyncio.timeout(2.5 * HEARTBEAT_S):
+                await keep_connected(
+                    servers.broker.url,
+                    name,
+                    topology(name),
+                    session,
+                    stop=stop,
+                    health=Health("broker"),
+                )
+        finally:
+            servers.broker.thaw()
+
     async def test_a_broker_that_is_away_is_asked_again_until_the_stop(self) -> None:
         stop = Stop()
         reported = asyncio.Event()
