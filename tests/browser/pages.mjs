@@ -2,29 +2,11 @@
 import { readFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { BASE, check, run, watched } from "./browser.mjs";
+import { PATHS, POSTED, SIGNED_OUT, signedIn, submit } from "./looked_at.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const combinations = process.env.COMBINATIONS.split(" ").map((text) => text.split("-"));
 const shots = process.env.SHOTS;
-const paths = [
-  "/todo", "/mine", "/closed", "/all?text=invoice", "/cases/1", "/cases/4", "/cases/1/answer", "/cases/1/note",
-  "/search?q=faktura", "/parked", `/parked/${"a".repeat(64)}`, "/dead", "/mailboxes", "/flow", "/people", "/tokens", "/webhooks", "/audit",
-  "/account", "/cases/999",
-];
-
-async function signedIn(browser) {
-  const { context } = await watched(browser);
-  const page = await context.newPage();
-  await page.goto("/sign-in");
-  await page.getByLabel("E-mail address").fill("ada@office.example");
-  await page.getByLabel("Password").fill(process.env.DESK_PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL("**/todo");
-  const state = await context.storageState();
-  await context.close();
-  return state;
-}
-
 async function violations(page) {
   await page.evaluate(axe);
   const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
@@ -32,7 +14,7 @@ async function violations(page) {
 }
 
 await run(async (browser) => {
-  const storageState = await signedIn(browser);
+  const storageState = await signedIn(browser, watched);
   const problems = [];
   for (const [language, theme, width] of combinations) {
     const { context, surprises } = await watched(browser, {
@@ -42,12 +24,13 @@ await run(async (browser) => {
       { name: "language", value: language, url: BASE }, { name: "theme", value: theme, url: BASE },
     ]);
     const page = await context.newPage();
-    for (const [index, path] of [...paths, "/sign-in"].entries()) {
+    for (const [index, [path, fields]] of [...PATHS.map((path) => [path]), ...POSTED, ...SIGNED_OUT.map((path) => [path])].entries()) {
       // ONE_EACH spreads the pages over the combinations.
       const mine = index % combinations.length === combinations.findIndex((each) => each.join() === [language, theme, width].join());
       if (process.env.ONE_EACH && !mine) continue;
-      if (path === "/sign-in") await context.clearCookies({ name: /mailcase$/ });
-      await page.goto(path);
+      if (SIGNED_OUT.includes(path)) await context.clearCookies({ name: /mailcase$/ });
+      await page.goto(fields ? "/account" : path);
+      if (fields) await submit(page, path, fields);
       const where = `${path} ${language} ${theme} ${width}`;
       await page.evaluate(() => document.querySelectorAll("details:not(.user)").forEach((part) => { part.open = true; }));
       for (const text of await violations(page)) problems.push(`${where}: ${text}`);

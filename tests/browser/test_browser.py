@@ -9,7 +9,7 @@ import pytest
 from deploy.local import PrivateServers
 from schemas.desk import Presence
 from tests.browser.hostile_mails import fill_hostile
-from tests.browser.office import PASSWORD, Office, customer_replies, running_office
+from tests.browser.office import PASSWORD, Office, customer_writes, running_office
 from tests.browser.scripts import require_programs, run_script
 
 ALL_COMBINATIONS = [
@@ -61,7 +61,7 @@ async def test_a_customers_reply_appears_by_itself(office: Office) -> None:
             if await present.find({"case": 1, "doing": "noting"}, limit=1):
                 break
             await asyncio.sleep(0.2)
-        await customer_replies(office.store, 1)
+        await customer_writes(office.store, 1, "Here is the missing page")
 
     async with asyncio.timeout(600.0):
         await asyncio.gather(drive(office, "reply.mjs", CASE="1"), reply())
@@ -82,6 +82,16 @@ async def test_every_hostile_mail_stays_in_its_frame(office: Office) -> None:
 async def test_axe_finds_nothing_on_any_page(office: Office) -> None:
     """Each page in one of the combinations; the slow test below has all of them."""
     await drive(office, "pages.mjs", COMBINATIONS=" ".join(ALL_COMBINATIONS), ONE_EACH="yes")
+
+
+async def test_every_page_is_valid_html(office: Office) -> None:
+    """Pages and answers to forms, each in one language; the slow test below has both."""
+    await drive(office, "validity.mjs", LANGUAGES="en pl", ONE_EACH="yes")
+
+
+@pytest.mark.slow
+async def test_every_page_is_valid_html_in_both_languages(office: Office) -> None:
+    await drive(office, "validity.mjs", LANGUAGES="en pl")
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ from services.desk.pages.visit import Site
 LIVE_URL = f"{API}/events"
 _CASE = "/cases/{number}"
 _PARKED = "/parked/{key}"
-_GET: Sequence[tuple[str, Handler]] = (
+PAGES: Sequence[tuple[str, Handler]] = (
     ("/", account.home),
     *((f"/{name}", lists.show_list) for name in ("todo", "mine", "unassigned", "all", "closed")),
     ("/search", lists.search),
@@ -56,7 +56,7 @@ _GET: Sequence[tuple[str, Handler]] = (
     ("/audit", people.show_audit),
     ("/account", account.show_account),
 )
-_POST: Sequence[tuple[str, Handler]] = (
+FORMS: Sequence[tuple[str, Handler]] = (
     ("/cases/bulk", lists.act_on_many),
     ("/cases/undo", lists.undo),
     ("/views", lists.save_view),
@@ -99,8 +99,8 @@ def page_routes(desk: Desk, authenticator: Authenticator) -> Sequence[BaseRoute]
     site = Site(desk=desk, renderer=Renderer(assets), live_url=LIVE_URL)
     dispatcher = PageDispatcher(site, Dispatcher(desk, authenticator))
     return [
-        *(dispatcher.route(path, handler) for path, handler in _GET),
-        *(dispatcher.route(path, handler, "POST") for path, handler in _POST),
+        *(dispatcher.route(path, handler) for path, handler in PAGES),
+        *(dispatcher.route(path, handler, "POST") for path, handler in FORMS),
         dispatcher.route("/preferences", account.preferences, "POST", public=True),
         *sign_in_routes(desk, TemplateSignInPages(site)),
         _static(assets),
