@@ -14,6 +14,7 @@ from deploy.local.programs import find_programs
 
 TIMEOUT_S = 5.0
 _ROOT = Path(__file__).parents[2]
+_BUILT_FROM = Path(__file__).with_name("commit.txt")  # setup.py writes it into wheels and sdists
 
 
 def version_text() -> str:
@@ -26,11 +27,13 @@ def version_text() -> str:
 
 
 def _commit() -> str:
-    """The commit of the running checkout, or of the one that pip installed from; empty if
-    unknown.
+    """The commit of the running checkout, or of the one that this was built or installed from;
+    empty if unknown.
     """
     if (_ROOT / ".git").exists():
         return _output(["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"])
+    if _BUILT_FROM.exists():
+        return _BUILT_FROM.read_text(encoding="ascii").strip()
     try:
         text = distribution("mailcase").read_text("direct_url.json")  # PEP 610
         return str(json.loads(text or "{}")["vcs_info"]["commit_id"])[:12]

@@ -24,6 +24,7 @@ def build(root: Path, version: Version, folder: Path) -> list[Path]:
     with tarfile.open(archive) as tar:
         tar.extractall(source, filter="data")
     _set_version(source / "pyproject.toml", version)
+    (source / "services" / "cli" / "commit.txt").write_text(f"{version.commit[:12]}\n")  # setup.py
     env = {**os.environ, "SOURCE_DATE_EPOCH": str(version.time_s), "PYTHONHASHSEED": "0"}
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(output)]
     done = subprocess.run(

@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import ssl
+import sys
 import tempfile
 import threading
 import time
@@ -41,6 +42,7 @@ from services.cli.demo.report import (
     show_mails,
 )
 from services.cli.demo.settings import SETTINGS
+from services.cli.demo.staying import OWN, stay, what_to_try
 from services.cli.demo.working import work_case
 from services.cli.desk import first_link
 from services.cli.up.command import local_failures, stop_signal
@@ -77,7 +79,8 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
 
     Everything shown is read back from the servers. Exit status 0 if every outcome is as expected.
     """
-    console = Console(soft_wrap=True, markup=False, highlight=False)
+    # In a pipe, no line is broken.
+    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False)
     with local_failures(), stop_signal() as stop, ExitStack() as stack:
         folder = data or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="mailcase-demo-"))
@@ -102,7 +105,8 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
         story.run(services, settings)
         if keep and not stop.is_set():
             link = first_link(settings, f"http://{listen}") or f"http://{listen}/"
-            _stay(console, folder, servers, services, desk=link, stop=stop)
+            lines = what_to_try(config, servers.mail, services, desk=link, password=PASSWORD)
+            stay(config, urls, services, lines, stop)
         console.print("Stopping everything …")
     return 0
 
@@ -125,7 +129,9 @@ class _Demo:
         for address, mails in self._mails.items():
             self._servers.mail.add_user(address, PASSWORD)
             self._append(address, mails)
-        self._servers.mail.add_user(demo_mails.NADIA, PASSWORD)
+        for address in (demo_mails.NADIA, OWN):
+            self._servers.mail.add_user(address, PASSWORD)
+        self._servers.mail.deliver(OWN, demo_mails.first_of_your_own(OWN))
         self._console.print(f"{len(self._sent)} mails are in {len(self._mails)} mailboxes.")
 
     def run(self, services: Services, settings: Settings) -> None:
@@ -291,7 +297,7 @@ class _Demo:
 
 def _deliver(servers: PrivateServers, address: str, mail: bytes) -> None:
     """Deliver to the existing mailboxes; the SMTP server drops mail to other customers."""
-    if address in {*MAILBOXES, demo_mails.NADIA}:
+    if address in {*MAILBOXES, demo_mails.NADIA, OWN}:
         servers.mail.deliver(address, mail)
 
 
@@ -327,36 +333,3 @@ def _write_secret(file: Path, secret: str) -> None:
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(secret)
-
-
-def _stay(
-    console: Console,
-    folder: Path,
-    servers: PrivateServers,
-    services: Services,
-    *,
-    desk: str,
-    stop: threading.Event,
-) -> None:
-    console.print(
-        "\nEverything keeps running until Ctrl-C. The cases in a browser, with an account"
-    )
-    console.print(f"that you make there: {desk}")
-    console.print("In another terminal:")
-    console.print(
-        f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'"
-    )
-    console.print(f"  .venv/bin/mailcase case show 1 --config {folder / 'mailcase.toml'}")
-    console.print(
-        f"  echo Thanks | .venv/bin/mailcase reply 2 --text-file - --config {folder / 'mailcase.toml'}"
-    )
-    for address in (*MAILBOXES, demo_mails.NADIA):
-        port = servers.mail.imaps_port
-        console.print(
-            f"  mailbox {address}: IMAP localhost:{port} (TLS), user {address}, password {PASSWORD}"
-        )
-    for process in services.all:
-        console.print(
-            f"  {process.name}: http://127.0.0.1:{process.http_port}/metrics, log {process.log_file}"
-        )
-    stop.wait()

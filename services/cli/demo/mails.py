@@ -86,6 +86,14 @@ def mangled_answer(subject: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
+def first_of_your_own(address: str) -> bytes:
+    """What waits in the mailbox that a person sets up next to the demo."""
+    mail = _mail(f"Nadia Okoye <{NADIA}>", address, "Invoice INV-2042 for December")
+    mail["Message-ID"] = "<inv-2042@paperworks.example>"
+    mail.set_content("Hello,\n\nthis is invoice INV-2042 over 310.00 EUR.\n\nNadia\n")
+    return _bytes(mail)
+
+
 def _polish_invoice() -> bytes:
     mail = _mail(
         f"Żaneta Świątek <{PRINTER}>",

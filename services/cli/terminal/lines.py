@@ -13,6 +13,7 @@ from services.cli.terminal.tables import terminal_width
 HANG = 2
 # What belongs together: a command in backticks, a number and its unit, `2 in router.mail.dead`.
 _TOGETHER = re.compile(r"`[^`\n]{1,70}`|\b[\d.]+ (?:B|kB|MB|GB|s|min|h)\b|\b\d+ in [\w.]+")
+_QUOTED = re.compile(r"(?:--[\w-]+ )?'[^'\n]*'|--[\w-]+ [^\s'-]\S*")  # or an option and its value
 _GLUE = "\ue000"  # of the private use area, which `printable` lets through nowhere
 
 
@@ -42,7 +43,24 @@ def command_lines(commands: Sequence[tuple[str, str]], width: int | None = None)
     longest = max(len(command) for command, _ in commands)
     if width is None or all(2 + longest + 2 + len(what) <= width for _, what in commands):
         return [f"  {command:<{longest}}  {what}" for command, what in commands]
-    return [line for command, what in commands for line in (f"  {command}", f"      {what}")]
+    return [
+        line
+        for command, what in commands
+        for line in (wrapped_command(f"  {command}", width), f"      {what}")
+    ]
+
+
+def wrapped_command(command: str, width: int | None = None) -> str:
+    """A command line to copy: what is too long goes on behind a backslash, as a shell reads it."""
+    width = width or terminal_width()
+    if width is None:
+        return command
+    lines = wrapped(_QUOTED.sub(_glued, command), 4, width - 2).replace(_GLUE, " ")
+    return " \\\n".join(lines.split("\n"))
+
+
+def _glued(found: re.Match[str]) -> str:
+    return found[0].replace(" ", _GLUE)
 
 
 def shell_path(path: Path) -> str:
@@ -54,7 +72,7 @@ def _wrapped(line: str, hang: int, width: int) -> str:
     if len(line) <= width:
         return line
     indent = line[: len(line) - len(line.lstrip(" "))]
-    whole = _TOGETHER.sub(lambda found: found[0].replace(" ", _GLUE), line.lstrip(" "))
+    whole = _TOGETHER.sub(_glued, line.lstrip(" "))
     lines = textwrap.wrap(
         whole,
         width,

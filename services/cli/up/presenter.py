@@ -90,13 +90,19 @@ class TerminalPresenter:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._repeats = RepeatFilter()
+        self._lock = threading.Lock()
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
-            progress.add_task(text, total=None)
+        progress = Progress(*columns, console=self._console, transient=True)
+        progress.add_task(text, total=None)
+        progress.start()
+        try:
             yield
+        finally:
+            with self._lock:  # a line of another thread would land on the one that is erased
+                progress.stop()
 
     def event(self, name: str, text: str, level: Level = "info", **_fields: object) -> None:
         del name
@@ -111,7 +117,8 @@ class TerminalPresenter:
 
     def mail(self, head: str, subject: str, sender: str) -> None:
         line = Text(mail_line(head, subject, sender, self._console.width))
-        self._console.print(line, no_wrap=True, overflow="ellipsis")
+        with self._lock:
+            self._console.print(line, no_wrap=True, overflow="ellipsis")
 
     def _print(self, message: Message) -> None:
         self._write(message.text, _STYLES[message.level])
@@ -120,7 +127,8 @@ class TerminalPresenter:
 
     def _write(self, text: str, style: str = "") -> None:
         line = wrapped(printable(text), HANG, self._console.width)
-        self._console.print(Text(line, style=style), soft_wrap=True)
+        with self._lock:
+            self._console.print(Text(line, style=style), soft_wrap=True)
 
 
 def mail_line(head: str, subject: str, sender: str, width: int) -> str:

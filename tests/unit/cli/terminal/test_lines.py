@@ -39,5 +39,7 @@ def test_commands_to_copy_stay_whole_and_what_they_do_goes_below() -> None:
         "  mailcase case list  look",
     ]
     long = f"mailcase up --config {shell_path(Path('/srv/our mail') / ('office' * 12))}"
-    assert command_lines([(long, "start")], 80) == [f"  {long}", "      start"]
+    command, what = command_lines([(long, "start")], 80)
+    assert command == f"  {long}".replace(" --config", " \\\n--config")
+    assert what == "      start"
     assert "'/srv/our mail/" in long  # as a shell takes it
