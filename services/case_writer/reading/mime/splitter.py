@@ -22,6 +22,7 @@ _REST_OF_LINE = re.compile(
 )
 _MOST_TYPES = 10  # contradicting Content-Types that are examined
 _SIMILAR_LINES = 200  # lines that only begin like a boundary; more are skipped by a pattern
+_HEADER_BYTES = 4096  # of most parts
 _GUESS_WITHIN = 64 * 1024
 _LIKELY_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200})\r?\nContent-[A-Za-z-]{1,30}:", re.IGNORECASE)
 _CONFLICT_WITHIN = 64 * 1024
@@ -187,11 +188,9 @@ class _Splitter:
         there is none.
         """
         raw, dashed = self._raw, b"--" + (self._open[depth].boundary or b"")
-        start = (
-            position
-            if raw.startswith(dashed, position, end)
-            else raw.find(b"\n" + dashed, position, end) + 1 or end
-        )
+        start = position
+        if not raw.startswith(dashed, position, end):
+            start = find_line(raw, b"\n" + dashed, position, end) + 1 or end
         for _ in range(_SIMILAR_LINES):
             if start >= end:
                 return self._none(depth)
@@ -334,6 +333,21 @@ class _Splitter:
             )
             self._gaps.append((preamble_of, self._gap_start, end))
             self._gap_start = end
+
+
+def find_line(
+    raw: bytes, line: bytes, position: int, end: int, *, header_bytes: int = _HEADER_BYTES
+) -> int:
+    """The same as `raw.find(line, position, end)` for a `line` that begins with `\\n--`.
+
+    The header of a part contains dashes, but the base64 below it does not. Finding a single byte is
+    five times as fast as finding a boundary.
+    """
+    window = position + header_bytes
+    found = raw.find(line, position, min(window + len(line), end))
+    if found < 0 and (dash := raw.find(b"-", window, end)) >= 0:
+        found = raw.find(line, dash - 1, end)
+    return found
 
 
 def _line(start: int, found: re.Match[bytes], depth: int) -> _Line:

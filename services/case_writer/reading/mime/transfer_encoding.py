@@ -17,6 +17,7 @@ _USUAL = frozenset({"", "7bit", "8bit", "base64", "quoted-printable"})
 _UU = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _BLANKS = b"\r\n \t"
 _BLOCK_BYTES = 1024 * 1024
+_LINE_ENDS_BYTES = 1024  # at the end of base64; programs write one or two line ends
 _FOUR_LETTERS = b"AAAA"
 _STRICTEST_FIRST = ("x-uuencode", "base64", "quoted-printable")
 _COMMENT = re.compile(r"\([^()]*+\)|;.*", re.DOTALL)
@@ -118,14 +119,20 @@ def _uniform_base64(content: bytes) -> bytes | None:
     width = content.find(b"\r\n") + 2
     if width < 6 or width % 4 != 2:
         return None
-    whole = content.rstrip(b"\r\n")
-    ends = len(whole) // width
-    if whole[width - 2 :: width] != b"\r" * ends or whole[width - 1 :: width] != b"\n" * ends:
+    # without copying the whole content
+    tail = content[-_LINE_ENDS_BYTES:]
+    text = tail.rstrip(b"\r\n")
+    end = len(content) - len(tail) + len(text)
+    ends = end // width
+    if content[width - 2 : end : width] != b"\r" * ends:
         return None
-    letters = len(whole) - 2 * ends
-    padding = 2 if whole.endswith(b"==") else int(whole.endswith(b"="))
+    if content[width - 1 : end : width] != b"\n" * ends:
+        return None
+    letters = end - 2 * ends
+    padding = 2 if text.endswith(b"==") else int(text.endswith(b"="))
     try:
-        decoded = b64decode(whole)
+        with memoryview(content) as view:
+            decoded = b64decode(view[:end])
     except _BinasciiError:
         return None
     return decoded if 4 * len(decoded) == 3 * letters - 4 * padding else None

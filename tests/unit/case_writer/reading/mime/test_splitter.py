@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.case_writer.reading import ReadingLimits, read_mail
+from services.case_writer.reading.mime import splitter
 from services.case_writer.reading.mime.splitter import Part, split
 from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding
 from services.case_writer.reading.model import Defects
@@ -212,3 +213,14 @@ def test_thousands_of_lines_that_begin_alike_do_not_hide_the_boundary() -> None:
         + b"--x \t\r\n\nsecond\n--x--\n"
     )
     assert leaves(raw)[1] == ("text/plain", b"second")
+
+
+@given(st.text("\n-ab", max_size=60), st.text("-ab", max_size=2), st.data())
+def test_a_boundary_is_found_where_the_standard_library_finds_it(
+    text: str, boundary: str, data: st.DataObject
+) -> None:
+    raw, line = text.encode(), b"\n--" + boundary.encode()
+    position = data.draw(st.integers(0, len(raw)))
+    end = data.draw(st.integers(position, len(raw)))
+    found = splitter.find_line(raw, line, position, end, header_bytes=8)
+    assert found == raw.find(line, position, end)
