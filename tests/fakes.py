@@ -3,7 +3,7 @@ adapter passes.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,11 @@ class FakeBlobs:
         if sha256 not in self.contents:
             raise PermanentError(f"no blob {sha256}")
         return self.contents[sha256]
+
+    async def pieces(self, sha256: str) -> AsyncIterator[bytes]:
+        content = await self.get(sha256)
+        for start in range(0, len(content), 100_000):
+            yield content[start : start + 100_000]
 
     def _fail(self) -> None:
         if self.failures:

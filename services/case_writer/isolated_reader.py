@@ -17,6 +17,7 @@ from services.case_writer.reading import MailReading, ReadingLimits, read_mail
 from services.runtime.process.isolated import (
     ChildFailedError,
     IsolatedChild,
+    Pieces,
     TooSlowError,
     become_isolated,
     serve,
@@ -27,6 +28,7 @@ TOO_SLOW = ParkReason.READING_TAKES_TOO_LONG
 TOO_LARGE = ParkReason.READING_TAKES_TOO_MUCH_MEMORY
 # larger than the buffers for a mail with a PDF; otherwise page faults take a third of its time
 _KEPT_BLOCK_BYTES = 7 * 1024 * 1024 // 2
+_KEPT_BYTES = 8 * 1024 * 1024
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -50,14 +52,14 @@ class IsolatedReader:
         arguments = (msgspec.json.encode(limits).decode(), str(max_memory_bytes))
         self._child = IsolatedChild(__name__, *arguments)
 
-    async def read(self, raw: bytes) -> MailReading:
+    async def read(self, mail: Pieces) -> MailReading:
         """The reading. Raises UnreadableMailError if the mail takes too long or too much memory.
 
         Raises TransientError if the machine cannot start another process, for which no mail is
         responsible.
         """
         try:
-            return await self._child.ask(raw, _with_contents, max_seconds=self._max_seconds)
+            return await self._child.ask(mail, _with_contents, max_seconds=self._max_seconds)
         except TooSlowError as error:
             raise UnreadableMailError(TOO_SLOW, str(error)) from None
         except ChildFailedError:
@@ -92,6 +94,6 @@ def _answer_to(limits: ReadingLimits, raw: bytes, contents: int) -> bytes:
 
 
 if __name__ == "__main__":
-    become_isolated(int(sys.argv[2]), _KEPT_BLOCK_BYTES)
+    become_isolated(int(sys.argv[2]), _KEPT_BLOCK_BYTES, _KEPT_BYTES)
     _limits = msgspec.json.decode(sys.argv[1].encode(), type=ReadingLimits)
     serve(partial(_answer_to, _limits), sys.argv[3:5])

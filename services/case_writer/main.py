@@ -43,12 +43,15 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.configured import keep_pinging, store_url, wait_for_store
 from services.runtime.store.mongo import Store
 
+# Free memory that the chunks of the next blobs use again. Without it, a mail with a PDF costs 4,200
+# page faults instead of 700, which is a quarter of its time.
+KEPT_BYTES = 4 * 1024 * 1024
 PREFETCH_AHEAD = 50  # mails that arrive while a batch is written; each may be as large as a message
 
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
     """Write cases until `stop`."""
-    give_back_large_blocks()
+    give_back_large_blocks(kept_bytes=KEPT_BYTES)
     health = Health("broker", "store")
     metrics.introduce(settings.processes)
     async with (

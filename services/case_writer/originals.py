@@ -1,6 +1,6 @@
 """Whole mails in the blob store, for the cases and outcomes that keep them. Safe to repeat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from schemas.mails import BlobRef, RawMail
 from schemas.reasons import ParkReason
@@ -35,6 +35,17 @@ class Originals:
             return mail.raw
         try:
             return await self._blobs.get(_reference(mail).sha256)
+        except PermanentError as error:
+            raise _lost(mail, str(error)) from error
+
+    async def pieces(self, mail: RawMail) -> AsyncIterator[bytes]:
+        """The bytes of a mail, in pieces; a large mail is never in memory as a whole."""
+        if mail.raw is not None:
+            yield mail.raw
+            return
+        try:
+            async for piece in self._blobs.pieces(_reference(mail).sha256):
+                yield piece
         except PermanentError as error:
             raise _lost(mail, str(error)) from error
 

@@ -1,6 +1,6 @@
 """What the case writer needs from outside."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Protocol
 
 from schemas.changes import Change
@@ -11,6 +11,7 @@ from services.case_writer.recording.document_builder import DocumentBuilder
 from services.case_writer.recording.documents import Documents
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError
+from services.runtime.process.isolated import Pieces
 
 
 class UnreadableMailError(PermanentError):
@@ -28,7 +29,7 @@ class MailReader(Protocol):
     safely.
     """
 
-    async def read(self, raw: bytes) -> MailReading:
+    async def read(self, mail: Pieces) -> MailReading:
         """Raises UnreadableMailError."""
 
 
@@ -47,6 +48,9 @@ class BlobStore(Protocol):
         """The content. Raises PermanentError if it is missing, TransientError if the store does not
         answer.
         """
+
+    def pieces(self, sha256: str) -> AsyncIterator[bytes]:
+        """The content in pieces. Raises as `get` does, after the last piece at the latest."""
 
 
 class Cases(Protocol):

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from msgspec import structs
 
@@ -20,7 +21,7 @@ from services.case_writer.placement.plan import FAILURES, PreparedMail
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
 from services.case_writer.reading import Attachment as ReadAttachment
 from services.case_writer.reading import MailReading, ReadingLimits, needs_original, read_mail
-from services.runtime.errors import TransientError
+from services.runtime.errors import PermanentError, TransientError
 
 ISOLATE_OVER_BYTES = 256 * 1024
 
@@ -110,14 +111,13 @@ class MailPreparer:
         return _ReadMail(command, structs.replace(reading, attachments=[]), files, keeps_whole)
 
     async def _read(self, mail: RawMail, *, apart: bool) -> MailReading:
-        raw = await self._originals.read(mail)
         started = time.monotonic()
         try:
-            reading = await self._reading(raw, apart=apart)
+            reading = await self._reading(mail, apart=apart)
         except UnreadableMailError as error:
             error.mail_key, error.mailbox = mail.key, mail.mailbox
             raise
-        except TransientError:
+        except (TransientError, PermanentError):
             raise
         except Exception as error:  # a mail must never stop the next one
             raise UnreadableMailError(
@@ -126,12 +126,14 @@ class MailPreparer:
         metrics.READ_SECONDS.observe(time.monotonic() - started)
         return reading
 
-    async def _reading(self, raw: bytes, *, apart: bool) -> MailReading:
-        if len(raw) <= self._aside_bytes and not apart:
-            return read_mail(raw, self._limits)
-        if self._aside is None:
-            return await asyncio.to_thread(read_mail, raw, self._limits)
-        return await self._aside.read(raw)
+    async def _reading(self, mail: RawMail, *, apart: bool) -> MailReading:
+        if mail.size > self._aside_bytes or apart:
+            if self._aside is not None:
+                return await self._aside.read(partial(self._originals.pieces, mail))
+            return await asyncio.to_thread(
+                read_mail, await self._originals.read(mail), self._limits
+            )
+        return read_mail(await self._originals.read(mail), self._limits)
 
 
 def _is_read(command: Command) -> bool:

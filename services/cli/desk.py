@@ -14,6 +14,7 @@ from services.desk.accounts.accounts import Accounts
 from services.desk.ports import LoginTest, ReadMail, Tools
 from services.router.policy import policies
 from services.router.service import decide
+from services.runtime.process.isolated import in_pieces
 from services.runtime.settings import Settings
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
@@ -51,7 +52,7 @@ async def _read(settings: Settings, content: bytes) -> ReadMail:
     """The mail, read in a child process that ends with it: it may be hostile."""
     async with isolated_reader(settings) as reader:
         try:
-            read = await reader.read(content)
+            read = await reader.read(in_pieces(content))
         except UnreadableMailError as error:
             return ReadMail(author="", subject="", text="", files=(), defects=(error.reason,))
     return ReadMail(

@@ -42,6 +42,7 @@ from services.runtime.broker.configured import broker_url, connection_name, topo
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, SettingsError
 from services.runtime.mail.headers import MailHeaders
+from services.runtime.process.isolated import in_pieces
 from services.runtime.settings import Settings
 from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.configured import store_url
@@ -186,7 +187,7 @@ async def _defects(settings: Settings, content: bytes) -> list[str]:
     """The defects that the reader finds, in a child process: the mail may be hostile."""
     async with isolated_reader(settings) as reader:
         try:
-            return (await reader.read(content)).defects
+            return (await reader.read(in_pieces(content))).defects
         except UnreadableMailError as error:
             return [error.reason]
 

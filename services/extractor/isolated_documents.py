@@ -10,7 +10,7 @@ import msgspec
 
 from services.extractor.reading.documents import read_documents
 from services.extractor.reading.invoice import ReadDocument
-from services.runtime.process.isolated import IsolatedChild, become_isolated, serve
+from services.runtime.process.isolated import IsolatedChild, become_isolated, in_pieces, serve
 
 _LENGTH_BYTES = 4
 _decoder = msgspec.msgpack.Decoder(list[ReadDocument])
@@ -29,7 +29,7 @@ class IsolatedDocuments:
         machine cannot start another process.
         """
         about = msgspec.msgpack.encode((name, content_type))
-        question = len(about).to_bytes(_LENGTH_BYTES, "big") + about + data
+        question = in_pieces(len(about).to_bytes(_LENGTH_BYTES, "big") + about, data)
         return await self._child.ask(
             question, lambda body, _contents: _decoder.decode(body), max_seconds=max_seconds
         )

@@ -24,6 +24,7 @@ class BlobsContract:
             len(content),
         )
         assert await blobs.get(reference.sha256) == content
+        assert b"".join([piece async for piece in blobs.pieces(reference.sha256)]) == content
 
     async def test_references_come_in_the_order_of_the_contents(self, blobs: BlobStore) -> None:
         contents = [b"b", b"a", b"b", b"", b"c"]
@@ -40,6 +41,8 @@ class BlobsContract:
     async def test_a_missing_content_is_an_error_for_ever(self, blobs: BlobStore) -> None:
         with pytest.raises(PermanentError):
             await blobs.get("0" * 64)
+        with pytest.raises(PermanentError):
+            await anext(blobs.pieces("0" * 64))
 
     async def test_references_to_what_is_not_there_are_reported(self, blobs: BlobStore) -> None:
         there, empty = await blobs.put_all([b"there", b""])

@@ -4,7 +4,7 @@ and writes nothing.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 
 from schemas.cases import Command, ParkMail
@@ -197,6 +197,9 @@ class _ReadOnlyBlobs:
 
     async def get(self, sha256: str) -> bytes:
         return await self._blobs.get(sha256)
+
+    def pieces(self, sha256: str) -> AsyncIterator[bytes]:
+        return self._blobs.pieces(sha256)
 
 
 def _line(item: PreparedMail, recorded: RecordedMail | None, effect: ReplayEffect) -> str:

@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -21,6 +21,7 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.malloc import give_back_large_blocks
 
 T = TypeVar("T")
+Pieces = Callable[[], AsyncIterator[bytes]]
 
 _LENGTH_BYTES = 8
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -48,11 +49,13 @@ class IsolatedChild:
         self._turn = asyncio.Lock()
 
     async def ask(
-        self, question: bytes, decode: Callable[[bytes, int], T], *, max_seconds: float
+        self, question: Pieces, decode: Callable[[bytes, int], T], *, max_seconds: float
     ) -> T:
         """The decoded answer. `decode` is called with its bytes and the file of contents, which it
         empties.
 
+        `question` returns the bytes in pieces, as they arrive; it is called again if a child that
+        has worked before fails. The time limit begins after the last piece. Its errors are raised.
         Raises TooSlowError, ChildFailedError, and TransientError if the machine cannot start
         another process, for which no input is responsible.
         """
@@ -66,12 +69,13 @@ class IsolatedChild:
                 raise ChildFailedError("it needed too much memory, or it crashed")
             return decode(answer, self._child.contents)
 
-    async def _answer(self, question: bytes, max_seconds: float) -> bytes | None:
+    async def _answer(self, question: Pieces, max_seconds: float) -> bytes | None:
         """The child's answer; None if the child failed and was killed."""
         child = self._child or await self._start()
+        size = await child.take(question)
         try:
             async with asyncio.timeout(max_seconds):
-                answer = await child.ask(question)
+                answer = await child.answer(size)
         except TimeoutError:
             await self.close()
             raise TooSlowError(f"more than {max_seconds:g} s") from None
@@ -97,7 +101,7 @@ class IsolatedChild:
             self._child = await _Child.started(*self._command)
             # The answer to an empty question shows that the child is running, so that the start
             # does not count as work.
-            await self._child.ask(b"")
+            await self._child.answer(0)
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.close()
             raise TransientError(f"cannot start a process for reading: {error}") from error
@@ -137,13 +141,27 @@ class _Child:
             raise
         return cls(process, *files)
 
-    async def ask(self, question: bytes) -> bytes:
-        """The answer, empty if the work failed. Raises IncompleteReadError if the child ended."""
+    async def take(self, question: Pieces) -> int:
+        """Write the question to its file, piece by piece; returns its size in bytes."""
+        size = 0
+        try:
+            async for piece in question():
+                write_all(self.question, piece, size)
+                size += len(piece)
+        except BaseException:
+            os.ftruncate(self.question, 0)
+            raise
+        return size
+
+    async def answer(self, size: int) -> bytes:
+        """The answer to the question in the file, empty if the work failed.
+
+        Raises IncompleteReadError if the child ended.
+        """
         stdin, stdout = self.process.stdin, self.process.stdout
         if stdin is None or stdout is None:
             raise ConnectionError("the child has no pipes")
-        write_all(self.question, question)
-        stdin.write(len(question).to_bytes(_LENGTH_BYTES, "big"))
+        stdin.write(size.to_bytes(_LENGTH_BYTES, "big"))
         await stdin.drain()
         length = int.from_bytes(await stdout.readexactly(_LENGTH_BYTES), "big")
         return await stdout.readexactly(length)
@@ -157,6 +175,16 @@ class _Child:
             await self.process.wait()
 
 
+def in_pieces(*question: bytes) -> Pieces:
+    """A question whose pieces are in memory."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in question:
+            yield piece
+
+    return pieces
+
+
 def write_all(file: int, content: bytes, position: int = 0) -> None:
     """Write all of a content to a file at a position."""
     left = memoryview(content)
@@ -165,14 +193,18 @@ def write_all(file: int, content: bytes, position: int = 0) -> None:
         left, position = left[written:], position + written
 
 
-def become_isolated(max_memory_bytes: int, kept_block_bytes: int = KEPT_BLOCK_BYTES) -> None:
+def become_isolated(
+    max_memory_bytes: int,
+    kept_block_bytes: int = KEPT_BLOCK_BYTES,
+    kept_bytes: int | None = None,
+) -> None:
     """In the child: die with the parent, ignore Ctrl-C, and limit the memory.
 
-    Freed blocks over `kept_block_bytes` go back to the system.
+    Freed memory goes back to the system; see `give_back_large_blocks`.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    give_back_large_blocks(kept_block_bytes)
+    give_back_large_blocks(kept_block_bytes, kept_bytes)
     resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, max_memory_bytes))
 
 

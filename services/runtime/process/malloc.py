@@ -7,9 +7,9 @@ _M_MMAP_THRESHOLD = -3
 _LARGE_BYTES = 1024 * 1024
 
 
-def give_back_large_blocks(over_bytes: int = _LARGE_BYTES) -> None:
-    """Return blocks over this size to the system as soon as they are freed, and also free memory of
-    that total size.
+def give_back_large_blocks(over_bytes: int = _LARGE_BYTES, kept_bytes: int | None = None) -> None:
+    """Return blocks over `over_bytes` to the system as soon as they are freed, and also free
+    memory at the end of the heap if it is more than `kept_bytes`, by default the same.
 
     By default glibc raises that threshold to the size of the largest block freed so far, up to 32
     MiB (mallopt(3), M_MMAP_THRESHOLD), so after one large mail the following ones fragment the
@@ -19,4 +19,4 @@ def give_back_large_blocks(over_bytes: int = _LARGE_BYTES) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, over_bytes)
-        mallopt(_M_TRIM_THRESHOLD, over_bytes)
+        mallopt(_M_TRIM_THRESHOLD, over_bytes if kept_bytes is None else kept_bytes)

@@ -13,7 +13,7 @@ its writer can refer to it. `keep_until`, if present, keeps blobs that only mess
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -23,7 +23,9 @@ from services.runtime.store.mongo import Document, Store
 
 # GridFS's default; never change it, since chunks of a content must not differ between writers
 CHUNK_BYTES = 255 * 1024
-_CHUNKS_AT_ONCE = 16  # about 4 MiB per round trip; the driver has them in memory two or three times
+# Chunks per round trip, about 2 and 4 MiB; the driver has them in memory two or three times.
+_READ_AT_ONCE = 8
+_WRITTEN_AT_ONCE = 16
 # half of the sweep's waiting time: a content stored more recently need not be touched
 FRESH = timedelta(hours=12)
 FILES = "blobs.files"
@@ -132,21 +134,30 @@ class Blobs:
 
     async def get(self, sha256: str) -> bytes:
         """The content. Raises PermanentError if it is missing or incomplete."""
+        content = BytesIO()
+        async for piece in self.pieces(sha256):
+            content.write(piece)
+        return content.getvalue()
+
+    async def pieces(self, sha256: str) -> AsyncIterator[bytes]:
+        """The content in pieces of at most CHUNK_BYTES.
+
+        Raises PermanentError if it is missing, and after the last piece if it is incomplete.
+        """
         file = await self._files.find_one({"_id": sha256})
         if file is None:
             raise PermanentError(f"the database has no blob {sha256}")
-        content, digest = BytesIO(), hashlib.sha256()
-        # so that not all of them are in memory in addition to the whole
-        for first in range(0, _chunk_count(file), _CHUNKS_AT_ONCE):
-            some = {"files_id": sha256, "n": {"$gte": first, "$lt": first + _CHUNKS_AT_ONCE}}
+        size, digest = 0, hashlib.sha256()
+        for first in range(0, _chunk_count(file), _READ_AT_ONCE):
+            some = {"files_id": sha256, "n": {"$gte": first, "$lt": first + _READ_AT_ONCE}}
             for chunk in await self._chunks.find(some, sort="n"):
-                content.write(chunk["data"])
+                size += len(chunk["data"])
                 digest.update(chunk["data"])
+                yield chunk["data"]
         if digest.hexdigest() != sha256:
             raise PermanentError(
-                f"the blob {sha256} is incomplete: {content.tell()} of {file['length']} bytes are there"
+                f"the blob {sha256} is incomplete: {size} of {file['length']} bytes are there"
             )
-        return content.getvalue()
 
     async def heads(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """The first bytes of each content, up to 255 KiB, without a check of its hash; contents
@@ -165,7 +176,7 @@ def _groups(contents: dict[str, bytes]) -> Iterator[list[Document]]:
     for sha256, content in contents.items():
         for n, start in enumerate(range(0, len(content), CHUNK_BYTES)):
             group.append({"files_id": sha256, "n": n, "data": content[start : start + CHUNK_BYTES]})
-            if len(group) == _CHUNKS_AT_ONCE:
+            if len(group) == _WRITTEN_AT_ONCE:
                 yield group
                 group = []
     if group:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
@@ -36,6 +36,9 @@ class SlowBlobs:
         raise NotImplementedError
 
     async def get(self, sha256: str) -> bytes:
+        raise NotImplementedError
+
+    def pieces(self, sha256: str) -> AsyncIterator[bytes]:
         raise NotImplementedError
 
 

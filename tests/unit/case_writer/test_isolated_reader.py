@@ -1,5 +1,6 @@
 """Reading in a process that can be ended."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import ReadingLimits, read_mail
 from services.runtime.errors import TransientError
+from services.runtime.process.isolated import in_pieces
 from tests.builders import opening
 from tests.fakes import FakeBlobs
 
@@ -24,32 +26,55 @@ async def reader() -> AsyncIterator[IsolatedReader]:
 
 
 async def test_a_mail_read_aside_reads_as_it_does_here(reader: IsolatedReader) -> None:
-    assert await reader.read(MAIL) == read_mail(MAIL)
+    assert await reader.read(in_pieces(MAIL)) == read_mail(MAIL)
 
 
 async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_read(
     reader: IsolatedReader,
 ) -> None:
     with pytest.raises(UnreadableMailError) as refused:
-        await reader.read(MAIL + b"x" * 200 * MIB)
+        await reader.read(in_pieces(MAIL, b"x" * 200 * MIB))
     assert refused.value.reason == TOO_LARGE
-    assert (await reader.read(MAIL)).subject == "hello"
+    assert (await reader.read(in_pieces(MAIL))).subject == "hello"
 
 
 async def test_a_mail_that_takes_too_long_is_refused() -> None:
     hasty = IsolatedReader(ReadingLimits(), max_seconds=0.000_1, max_memory_bytes=400 * MIB)
     with pytest.raises(UnreadableMailError) as refused:
-        await hasty.read(MAIL + b"x" * 20 * MIB)
+        await hasty.read(in_pieces(MAIL, b"x" * 20 * MIB))
     assert refused.value.reason == TOO_SLOW
     await hasty.close()
 
 
+async def test_a_mail_that_ends_too_early_is_not_read_and_delays_none(
+    reader: IsolatedReader,
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield MAIL * 100
+        raise TransientError("the database is away")
+
+    with pytest.raises(TransientError, match="the database is away"):
+        await reader.read(broken)
+    assert await reader.read(in_pieces(MAIL)) == read_mail(MAIL)
+
+
+async def test_the_time_limit_does_not_count_while_the_mail_arrives() -> None:
+    reader = IsolatedReader(ReadingLimits(), max_seconds=0.5, max_memory_bytes=160 * MIB)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield MAIL
+        await asyncio.sleep(0.7)
+
+    assert (await reader.read(slow)).subject == "hello"
+    await reader.close()
+
+
 async def test_a_reader_whose_process_was_killed_reads_on(reader: IsolatedReader) -> None:
-    await reader.read(MAIL)
+    await reader.read(in_pieces(MAIL))
     assert reader._child._child is not None
     reader._child._child.process.kill()
     await reader._child._child.process.wait()
-    assert (await reader.read(MAIL)).subject == "hello"
+    assert (await reader.read(in_pieces(MAIL))).subject == "hello"
 
 
 async def test_a_machine_without_room_for_a_process_parks_no_mail(

@@ -14,6 +14,7 @@ from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import MailReading
 from services.runtime.errors import PermanentError, TransientError
+from services.runtime.process.isolated import Pieces
 from tests.builders import ignoring, opening, parking, raw_mail
 from tests.fakes import FakeBlobs
 
@@ -236,8 +237,9 @@ async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: Fa
 
 async def test_a_suspect_is_read_aside_however_small_it_is() -> None:
     class Reader:
-        async def read(self, raw: bytes) -> MailReading:
-            raise UnreadableMailError("reading-takes-too-long", f"{len(raw)} bytes")
+        async def read(self, mail: Pieces) -> MailReading:
+            size = sum([len(piece) async for piece in mail()])
+            raise UnreadableMailError("reading-takes-too-long", f"{size} bytes")
 
     intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=Reader())
     command = opening("m")
