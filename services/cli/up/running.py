@@ -14,7 +14,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from deploy.local.single_instance import launcher_of
 from services.runtime.settings import URL_VARIABLES, Settings
 
 FILE = "up.json"
@@ -78,6 +77,9 @@ def find_running(config: Path) -> RunningUp | None:
 
 def running_data(config: Path) -> Path:
     """The data folder of the `up` that runs for these settings; the default one if none runs."""
+    # With the private servers comes the driver of the database, which not every service loads.
+    from deploy.local.single_instance import launcher_of  # noqa: PLC0415
+
     try:
         launcher = launcher_of(config)
     except OSError:  # no such folder

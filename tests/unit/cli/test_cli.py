@@ -188,12 +188,29 @@ class TestExitStatus:
         assert "mailcase check" in line
         assert "Topology" not in line
 
-    def test_a_router_loads_neither_a_database_s_driver_nor_the_private_servers(self) -> None:
+    def test_a_router_loads_neither_a_database_s_driver_nor_the_private_servers(
+        self, config: Path
+    ) -> None:
         """Half a second of a processor and tens of megabytes, at each start."""
-        program = "import sys, services.cli, services.router.main; print(*sys.modules)"
+        program = (
+            "import services.router.main, sys\n"
+            "services.router.main.run = lambda *_, **__: print(*sys.modules)\n"
+            "import services.cli.services\n"
+            "services.cli.services.run_service = lambda _, run: run(None)\n"
+            "services.cli.main()"
+        )
+        servers = {
+            "MAILCASE_BROKER_URL": "amqp://broker.test/",
+            "MAILCASE_STORE_URL": "mongodb://store.test/",
+        }
         loaded = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+            [sys.executable, "-c", program, "router", "--config", str(config)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | servers,
         ).stdout
+        assert "services.router.main" in loaded.split()
         assert not {"pymongo", "motor", "gridfs", "deploy"} & set(loaded.split())
 
     def test_a_stage_without_a_broker_says_where_to_set_it(
