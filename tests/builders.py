@@ -12,7 +12,8 @@ from schemas.fields import FieldsRead
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.sending import AnswerCase
 from services.case_writer.placement.plan import Plan, PreparedMail
-from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.planner import plan
+from services.case_writer.placement.snapshot_query import query
 from services.case_writer.ports import Cases
 from services.case_writer.reading import MailReading
 from services.case_writer.recording.document_builder import DocumentBuilder, OpeningRules

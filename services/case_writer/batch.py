@@ -28,6 +28,13 @@ class ReceivedCommand:
     def mail(self) -> RawMail:
         return self.command.mail
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the mail may have killed earlier writers. After an outage `attempts` is high as
+        well, but reading in isolation does no harm.
+        """
+        return self.attempts > ISOLATE_AFTER_DELIVERIES
+
 
 @dataclass(frozen=True)
 class WrittenBatch:
@@ -61,12 +68,3 @@ def retried(group: Sequence[ReceivedCommand]) -> list[ReceivedCommand]:
     After an unclear commit, the mails may be written, but nothing was published about them.
     """
     return [replace(received, redelivered=True) for received in group]
-
-
-def suspects(group: Sequence[ReceivedCommand]) -> frozenset[str]:
-    """The keys of mails that may have killed earlier writers. After an outage the count is high as
-    well, but reading in isolation does no harm.
-    """
-    return frozenset(
-        received.mail.key for received in group if received.attempts > ISOLATE_AFTER_DELIVERIES
-    )

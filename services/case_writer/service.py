@@ -14,11 +14,12 @@ from msgspec import structs
 from schemas.cases import ParkMail
 from schemas.reasons import ParkReason
 from services.case_writer import metrics
-from services.case_writer.batch import ReceivedCommand, WrittenBatch, groups, retried, suspects
+from services.case_writer.batch import ReceivedCommand, WrittenBatch, groups, retried
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.placement.plan import PreparedMail
-from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.planner import plan
+from services.case_writer.placement.snapshot_query import query
 from services.case_writer.ports import Cases, UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.recording.document_builder import DocumentBuilder, OpeningRules
@@ -159,8 +160,9 @@ class CaseWriter:
     async def _write_once(self, attempt: "_Attempt") -> WrittenBatch:
         if attempt.needs_preparation:
             commands = [received.command for received in attempt.group]
-            mails = await self._preparer.prepare(commands, suspects(attempt.group))
-            attempt.note_prepared(mails)
+            suspects = {received.mail.key for received in attempt.group if received.is_suspect}
+            attempt.mails = await self._preparer.prepare(commands, suspects)
+            attempt.prepared_s = time.monotonic()
         snapshot = await self._cases.snapshot(query(attempt.mails))
         planned = plan(
             attempt.mails,
@@ -201,9 +203,6 @@ class _Attempt:
     @property
     def needs_preparation(self) -> bool:
         return not self.mails or time.monotonic() - self.prepared_s > PREPARED_TTL_S
-
-    def note_prepared(self, mails: Sequence[PreparedMail]) -> None:
-        self.mails, self.prepared_s = mails, time.monotonic()
 
     def note_conflict(self, conflicts: int, error: ConflictError) -> None:
         """Raises PermanentError if the mails of the group should be written one by one instead."""

@@ -10,8 +10,9 @@ import pytest
 from schemas.mails import BlobRef
 from schemas.stored import Attachment, LimitAlert, thread_id
 from services.case_writer.placement.plan import PreparedMail
-from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import SnapshotQuery
+from services.case_writer.placement.snapshot_query import query
 from services.case_writer.ports import Cases
 from services.runtime.errors import PermanentError
 from services.runtime.settings.schema.processes import Rules

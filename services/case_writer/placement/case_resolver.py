@@ -49,6 +49,18 @@ class CaseMatch(NamedTuple):
         return self.is_closed and self.rules.reply_to_closed == "reopen" and self.kind == "mail"
 
 
+class Resolved(NamedTuple):
+    """The case of a mail, None if it belongs to none, and the decision with its resolution.
+
+    `reserved_by` is the case that reserved one of the mail's ids, if any: a mail that does not join
+    that case refers to it.
+    """
+
+    match: CaseMatch | None
+    decision: Decision
+    reserved_by: Target | None
+
+
 class CaseResolver:
     """Reads the snapshot and the plan of the batch so far; changes neither."""
 
@@ -66,21 +78,19 @@ class CaseResolver:
         self._own_addresses = own_addresses
         self._rules = rules
 
-    def resolve(
-        self, mail: PreparedMail, reading: MailReading
-    ) -> tuple[CaseMatch | None, Decision]:
-        """The case of the mail (None if it belongs to none), and the decision with its
-        resolution.
-        """
+    def resolve(self, mail: PreparedMail, reading: MailReading) -> Resolved:
+        """The case of the mail, and what its rules need to know."""
         target, decision = self.find(mail, reading)
-        return (None if target is None else self.match(target, mail, reading, decision)), decision
+        match = None if target is None else self.match(target, mail, reading, decision)
+        return Resolved(match, decision, self._threads.reserved_by(mail, reading))
 
     def find(
         self, mail: PreparedMail, reading: MailReading, *, without: Collection[int] = ()
     ) -> tuple[Target | None, Decision]:
         """An existing case, or one opened earlier in this batch; None if the mail belongs to none.
 
-        `without` is as for `Threads.target`.
+        A Message-ID that is only reserved counts if the author takes part in its case, and if that
+        case is not in `without`.
         """
         decision = mail.decision
         only_own = self.rules_of(mail.process).reference_scope == "process"
@@ -94,14 +104,13 @@ class CaseResolver:
             return self._followed(number), decision
         if decision.cases and decision.resolution is None:
             decision = resolved(decision, Resolution.NO_SUCH_CASE)
-        target, decision = self._threads.target(
-            mail,
-            reading,
-            decision,
-            takes_part=lambda target: self.takes_part(target, mail, reading),
-            without=without,
-        )
-        return (self._followed(target) if isinstance(target, int) else target), decision
+        for thread in self._threads.leading(mail, reading):
+            target = thread.target
+            is_excluded = target in without and not thread.is_own
+            if thread.is_claimed or (not is_excluded and self.takes_part(target, mail, reading)):
+                followed = self._followed(target) if isinstance(target, int) else target
+                return followed, _by_thread(decision, thread.message_id)
+        return None, decision
 
     def match(
         self, target: Target, mail: PreparedMail, reading: MailReading, decision: Decision
@@ -244,6 +253,6 @@ def resolved(decision: Decision, resolution: str | None) -> Decision:
     return msgspec.structs.replace(decision, resolution=resolution)
 
 
-def decided_before(mail: PreparedMail) -> bool:
-    """Whether the mail was let through before: a person retried it, or it was in a case."""
-    return mail.raw.origin == "retry" or (mail.replay is not None and mail.replay.case is not None)
+def _by_thread(decision: Decision, message_id: str) -> Decision:
+    evidence = [*decision.evidence, message_id]
+    return msgspec.structs.replace(decision, rule=Rule.THREAD, evidence=evidence)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from schemas.cases import AppendToCase, Command, CommentKind, Decision
 from schemas.mails import BlobRef, RawMail, Replay
 from schemas.reasons import ParkReason
-from schemas.stored import Attachment, CaseStatus, Comment, LimitAlert, Outcome
+from schemas.stored import Attachment, CaseStatus, Comment, LimitAlert, Outcome, thread_id
 from services.case_writer.placement.snapshot import RecordedMail, SenderHistory
 from services.case_writer.reading import MailReading
 
@@ -52,6 +52,24 @@ class PreparedMail:
     @property
     def kind(self) -> CommentKind:
         return self.command.kind if isinstance(self.command, AppendToCase) else "mail"
+
+    @property
+    def thread_keys(self) -> list[str]:
+        """The keys of all Message-IDs that placing the mail may look up."""
+        if self.reading is None:
+            return []
+        own = [self.reading.message_id] if self.reading.message_id else []
+        ids = [*own, *self.decision.thread_ids]
+        return [thread_id(self.process, message_id) for message_id in ids]
+
+    @property
+    def was_in_a_case(self) -> bool:
+        return self.replay is not None and self.replay.case is not None
+
+    @property
+    def was_let_through(self) -> bool:
+        """Whether a person retried the mail, or it was in a case: it is not held back again."""
+        return self.raw.origin == "retry" or self.was_in_a_case
 
 
 @dataclass(eq=False)
@@ -165,12 +183,14 @@ class ThreadClaims(NamedTuple):
     """The Message-IDs that a placed mail claims or reserves, all by `thread_id`.
 
     `new` are ids that no case has yet. `claimed` are reserved ids that their own mail now claims.
-    `digests` are those of the mails that claim ids.
+    `digests` are those of the mails that claim ids. `is_reused` is true if another mail has the
+    mail's own id.
     """
 
     new: Mapping[str, tuple[Target, str | None]]
     claimed: Mapping[str, tuple[Target, str]]
     digests: Mapping[str, str]
+    is_reused: bool = False
 
 
 class LimitCheck(NamedTuple):

@@ -17,13 +17,8 @@ from schemas.cases import AppendToCase, Decision, IgnoreMail, ParkMail
 from schemas.flags import CommentFlag
 from schemas.reasons import IgnoreReason, ParkReason, Resolution
 from schemas.stored import Outcome
-from services.case_writer.placement.case_resolver import (
-    CaseMatch,
-    CaseResolver,
-    decided_before,
-    resolved,
-)
-from services.case_writer.placement.new_case_limits import NewCaseLimits, opening_ids
+from services.case_writer.placement.case_resolver import CaseMatch, CaseResolver, resolved
+from services.case_writer.placement.new_case_limits import NewCaseLimits
 from services.case_writer.placement.plan import (
     Alert,
     NewCase,
@@ -36,29 +31,11 @@ from services.case_writer.placement.plan import (
     Unassigned,
 )
 from services.case_writer.placement.rederive import Rederiver
-from services.case_writer.placement.restore import WANTING, Restorer, was_in_a_case
-from services.case_writer.placement.snapshot import RecordedMail, Snapshot, SnapshotQuery
-from services.case_writer.placement.threads import Threads, thread_ids
+from services.case_writer.placement.restore import WANTING, Restorer
+from services.case_writer.placement.snapshot import RecordedMail, Snapshot
+from services.case_writer.placement.threads import Threads
 from services.case_writer.reading import MailReading
 from services.runtime.settings.schema.processes import Rules
-
-
-def query(mails: Sequence[PreparedMail]) -> SnapshotQuery:
-    """Everything that the placement of these mails may look up."""
-    replays = [mail.replay for mail in mails if mail.replay is not None]
-    openers = [replay.opener for replay in replays if replay.opener is not None]
-    cases = dict.fromkeys(number for mail in mails for number in mail.decision.cases)
-    cases |= dict.fromkeys(replay.case for replay in replays if replay.case is not None)
-    read = [(mail, mail.reading) for mail in mails if mail.reading is not None]
-    return SnapshotQuery(
-        mails=list(dict.fromkeys([*(mail.key for mail in mails), *openers])),
-        cases=list(cases),
-        threads=list(dict.fromkeys(key for mail in mails for key in thread_ids(mail))),
-        senders=list(
-            dict.fromkeys(key for mail, reading in read for key in opening_ids(mail, reading))
-        ),
-        comments=[mail.key for mail in mails if mail.replay is not None and mail.replay.rederive],
-    )
 
 
 def plan(
@@ -151,7 +128,7 @@ class _Planner:
 
     def _place(self, mail: PreparedMail) -> None:
         command = mail.command
-        if mail.reading is not None and was_in_a_case(mail):
+        if mail.reading is not None and mail.was_in_a_case:
             self._restore(mail, mail.reading)
         elif isinstance(command, ParkMail):
             self._set_aside(mail, "parked", command.reason, command.decision)
@@ -181,11 +158,12 @@ class _Planner:
             decision = structs.replace(mail.decision, evidence=evidence, resolution=Resolution.COPY)
             self._set_aside(mail, "ignored", IgnoreReason.COPY, decision, refers_to=case)
             return
-        match, decision = self._resolver.resolve(mail, reading)
-        if match is None:
-            self._place_without_case(mail, reading, decision)
+        resolved_case = self._resolver.resolve(mail, reading)
+        if resolved_case.match is None:
+            decision, reserved_by = resolved_case.decision, resolved_case.reserved_by
+            self._place_without_case(mail, reading, decision, reserved_by)
         else:
-            self._place_matched(mail, reading, match)
+            self._place_matched(mail, reading, resolved_case.match, resolved_case.reserved_by)
 
     def _is_retried_copy(self, mail: PreparedMail) -> bool:
         """Whether a person retries a mail that was ignored as a copy."""
@@ -194,7 +172,13 @@ class _Planner:
             before is not None and before.reason == IgnoreReason.COPY and mail.raw.origin == "retry"
         )
 
-    def _place_matched(self, mail: PreparedMail, reading: MailReading, match: CaseMatch) -> None:
+    def _place_matched(
+        self,
+        mail: PreparedMail,
+        reading: MailReading,
+        match: CaseMatch,
+        reserved_by: Target | None,
+    ) -> None:
         """Add the mail to the case that it leads to, or do what the rules of the case require
         instead."""
         rules, decision, is_mail = match.rules, match.decision, match.kind == "mail"
@@ -207,14 +191,14 @@ class _Planner:
             if is_mail:
                 self._open(mail, reading, refused, refers_to=match.target)
             else:
-                self._place_without_case(mail, reading, refused)
+                self._place_without_case(mail, reading, refused, reserved_by)
         elif match.number_is_foreign:
             self._open(
                 mail, reading, resolved(decision, Resolution.FOREIGN_NUMBER), refers_to=match.target
             )
         elif not match.doubtful or rules.reply_from != "hold":
             self._append(mail, reading, match)
-        elif decided_before(mail):  # a person let it through
+        elif mail.was_let_through:  # a person let it through
             self._append(mail, reading, match, resolved(decision, Resolution.RELEASED))
         else:
             refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
@@ -228,43 +212,43 @@ class _Planner:
         decision: Decision | None = None,
     ) -> None:
         target = match.target
-        stranger = (CommentFlag.UNVERIFIED_SENDER,) if match.is_stranger else ()
+        claims = self._threads.claims(mail, reading, target)
+        flags = (CommentFlag.UNVERIFIED_SENDER,) if match.is_stranger else ()
         placed = Placed(
             mail,
             reading,
             target,
             match.process,
             decision or match.decision,
-            flags=(*stranger, *self._threads.flags(mail, reading)),
+            flags=(*flags, *_flags_of(claims)),
             joins=match.joins,
             reopens=match.reopens,
             kind=match.kind,
         )
         if isinstance(target, int) and (known := self._snapshot.cases.get(target)) is not None:
             self._plan.seen[target] = (known.status, known.merged_into)
-        self._write_placed(placed)
+        self._write_placed(placed, claims)
 
     def _place_without_case(
-        self, mail: PreparedMail, reading: MailReading, decision: Decision
+        self,
+        mail: PreparedMail,
+        reading: MailReading,
+        decision: Decision,
+        reserved_by: Target | None,
     ) -> None:
         command = mail.command
         if not isinstance(command, AppendToCase):
-            self._open_own(mail, reading, decision)
+            if reserved_by is not None and decision.resolution is None:
+                decision = resolved(decision, Resolution.ID_RESERVED)
+            self._open(mail, reading, decision, refers_to=reserved_by)
             return
         missing = Resolution.NO_SUCH_CASE if decision.cases else Resolution.NO_KNOWN_CASE
         decision = resolved(decision, decision.resolution or missing)
         if command.otherwise == "open":
-            self._open_own(mail, reading, decision)
+            self._open(mail, reading, decision, refers_to=reserved_by)
         else:
             outcome: Outcome = "parked" if command.otherwise == "park" else "ignored"
             self._set_aside(mail, outcome, command.reason or decision.rule, decision)
-
-    def _open_own(self, mail: PreparedMail, reading: MailReading, decision: Decision) -> None:
-        """Open a case that refers to the case that reserved an id of the mail."""
-        refers_to = self._threads.reserved_by(mail, reading)
-        if refers_to is not None and decision.resolution is None:
-            decision = resolved(decision, Resolution.ID_RESERVED)
-        self._open(mail, reading, decision, refers_to=refers_to)
 
     def _open(
         self,
@@ -275,7 +259,7 @@ class _Planner:
         refers_to: Target | None = None,
         number: int | None = None,
     ) -> None:
-        if not decided_before(mail):
+        if not mail.was_let_through:
             limits = self._limits.check(mail, reading, self._resolver.rules_of(mail.process))
             self._plan.senders.update(limits.senders)
             if limits.alert is not None:
@@ -285,13 +269,14 @@ class _Planner:
                 return
         target = NewCase(mail.process, number=number, refers_to=refers_to)
         joins = self._resolver.joining(target, mail, reading)
-        flags = self._threads.flags(mail, reading)
-        if number is None and was_in_a_case(mail):
+        claims = self._threads.claims(mail, reading, target)
+        flags = _flags_of(claims)
+        if number is None and mail.was_in_a_case:
             flags = (*flags, CommentFlag.NUMBER_TAKEN)
         self._plan.new_cases.append(target)
         self._plan.opened[mail.key] = target
         placed = Placed(mail, reading, target, target.process, decision, flags, joins, opens=True)
-        self._write_placed(placed)
+        self._write_placed(placed, claims)
 
     def _set_aside(
         self,
@@ -303,10 +288,10 @@ class _Planner:
     ) -> None:
         self._plan.unassigned.append(Unassigned(mail, outcome, reason, decision, refers_to))
 
-    def _write_placed(self, placed: Placed) -> None:
+    def _write_placed(self, placed: Placed, claims: ThreadClaims) -> None:
         self._write_joins(placed.target, placed.joins)
         self._plan.placed.append(placed)
-        self._write_claims(self._threads.claims(placed.mail, placed.reading, placed.target))
+        self._write_claims(claims)
 
     def _write_joins(self, target: Target, joins: Sequence[str]) -> None:
         if isinstance(target, NewCase):
@@ -318,3 +303,7 @@ class _Planner:
         self._plan.threads.update(claims.new)
         self._plan.claims.update(claims.claimed)
         self._plan.digests.update(claims.digests)
+
+
+def _flags_of(claims: ThreadClaims) -> tuple[str, ...]:
+    return (CommentFlag.MESSAGE_ID_REUSED,) if claims.is_reused else ()

@@ -50,7 +50,3 @@ class Restorer:
         if recorded.reason == ParkReason.CONTENT_MISSING:
             return mail.reading is not None or mail.original is not None  # whoever supplies it
         return mail.raw.origin == "replay" and not isinstance(self.target(mail), ParkReason)
-
-
-def was_in_a_case(mail: PreparedMail) -> bool:
-    return mail.replay is not None and mail.replay.case is not None

@@ -1,12 +1,8 @@
 """Finds the case of a Message-ID, in the database and in the batch so far. Pure."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-import msgspec
-
-from schemas.cases import Decision
-from schemas.flags import CommentFlag
-from schemas.reasons import Rule
 from schemas.stored import thread_id
 from services.case_writer.placement.plan import Plan, PreparedMail, Target, ThreadClaims
 from services.case_writer.placement.snapshot import Snapshot
@@ -16,6 +12,20 @@ MAX_RESERVED = 20  # Message-IDs reserved for one mail; a References header may 
 
 # The case, and the key of the mail that claimed the id (None while the id is only reserved).
 Thread = tuple[Target, str | None]
+
+
+class LeadingThread(NamedTuple):
+    """A Message-ID that leads a mail to the case `target`.
+
+    `is_claimed` is true if a mail with that id is in the case. Otherwise the id is only reserved:
+    anyone can do that by referring to it, even to a mail that has not arrived yet. `is_own` is true
+    for the mail's own id.
+    """
+
+    target: Target
+    message_id: str
+    is_claimed: bool
+    is_own: bool = False
 
 
 class Threads:
@@ -35,34 +45,18 @@ class Threads:
         stored = self._snapshot.threads.get(key)
         return (stored.case, stored.claimed_by) if stored else None
 
-    def target(
-        self,
-        mail: PreparedMail,
-        reading: MailReading,
-        decision: Decision,
-        *,
-        takes_part: Callable[[Target], bool],
-        without: Collection[int] = (),
-    ) -> tuple[Target | None, Decision]:
-        """The case of the nearest id that the mail refers to, or the case that reserved the mail's
+    def leading(self, mail: PreparedMail, reading: MailReading) -> Iterator[LeadingThread]:
+        """The threads that the mail refers to, nearest first, then the one that reserved the mail's
         own id.
-
-        Anyone can reserve an id by referring to it, even the id of a mail that has not arrived yet.
-        So a reserved id counts only if the author takes part in its case and the case is not in
-        `without`.
         """
         process, own = mail.process, reading.message_id
-        for message_id in decision.thread_ids:
+        for message_id in mail.decision.thread_ids:
             found = self.find(process, message_id)
-            if found is None or message_id == own:
-                continue
-            target, claimed_by = found
-            if claimed_by is not None or (target not in without and takes_part(target)):
-                return target, thread_decision(decision, message_id)
+            if found is not None and message_id != own:
+                yield LeadingThread(found[0], message_id, is_claimed=found[1] is not None)
         reserved = self.find(process, own) if own else None
-        if own and reserved and reserved[1] is None and takes_part(reserved[0]):
-            return reserved[0], thread_decision(decision, own)
-        return None, decision
+        if own and reserved is not None and reserved[1] is None:
+            yield LeadingThread(reserved[0], own, is_claimed=False, is_own=True)
 
     def reserved_by(self, mail: PreparedMail, reading: MailReading) -> Target | None:
         """The case that reserved one of the mail's ids. A mail that does not join it refers to
@@ -91,18 +85,12 @@ class Threads:
         digest = self._plan.digests.get(key) or (stored.digest if stored else None)
         return (found[0], found[1]) if digest == reading.digest and found[1] else None
 
-    def flags(self, mail: PreparedMail, reading: MailReading) -> tuple[str, ...]:
-        """The flag of a mail whose Message-ID another mail has."""
-        found = self.find(mail.process, reading.message_id) if reading.message_id else None
-        if found is None or found[1] in {None, mail.key}:
-            return ()
-        return (CommentFlag.MESSAGE_ID_REUSED,)
-
     def claims(self, mail: PreparedMail, reading: MailReading, target: Target) -> ThreadClaims:
         """Claim the mail's own id and reserve those that it refers to, if they are free."""
         new: dict[str, Thread] = {}
         claimed: dict[str, tuple[Target, str]] = {}
         digests: dict[str, str] = {}
+        is_reused = False
         if reading.message_id:
             key = thread_id(mail.process, reading.message_id)
             found = self.find(mail.process, reading.message_id)
@@ -112,7 +100,8 @@ class Threads:
                 claimed[key] = (target, mail.key)
             if reading.digest and (found is None or found[1] is None):
                 digests[key] = reading.digest
-        return ThreadClaims(self._reserved(mail, target, new), claimed, digests)
+            is_reused = found is not None and found[1] not in {None, mail.key}
+        return ThreadClaims(self._reserved(mail, target, new), claimed, digests, is_reused)
 
     def claims_if_free(
         self, mail: PreparedMail, reading: MailReading, target: Target
@@ -131,17 +120,3 @@ class Threads:
             if self.find(mail.process, message_id) is None:
                 taken.setdefault(thread_id(mail.process, message_id), (target, None))
         return taken
-
-
-def thread_decision(decision: Decision, message_id: str) -> Decision:
-    return msgspec.structs.replace(
-        decision, rule=Rule.THREAD, evidence=[*decision.evidence, message_id]
-    )
-
-
-def thread_ids(mail: PreparedMail) -> list[str]:
-    """The keys of all Message-IDs that placing the mail may look up."""
-    if mail.reading is None:
-        return []
-    own = [mail.reading.message_id] if mail.reading.message_id else []
-    return [thread_id(mail.process, message_id) for message_id in [*own, *mail.decision.thread_ids]]

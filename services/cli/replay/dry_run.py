@@ -14,13 +14,14 @@ from schemas.reasons import ParkReason
 from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.main import reading_limits
 from services.case_writer.placement.plan import PreparedMail
-from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import (
     CaseSnapshot,
     RecordedMail,
     Snapshot,
     SnapshotQuery,
 )
+from services.case_writer.placement.snapshot_query import query
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.recording.builder import TransactionContext, build_documents

@@ -10,13 +10,14 @@ from schemas.cases import Decision
 from schemas.stored import thread_id
 from services.case_writer.placement.case_resolver import MAX_PARTICIPANTS
 from services.case_writer.placement.plan import NewCase, Placed, Plan, PreparedMail
-from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import (
     CaseSnapshot,
     RecordedMail,
     Snapshot,
     ThreadSnapshot,
 )
+from services.case_writer.placement.snapshot_query import query
 from services.case_writer.placement.threads import MAX_RESERVED
 from services.case_writer.recording.builder import TransactionContext, build_documents
 from services.runtime.mail.headers import Address

@@ -13,13 +13,14 @@ from schemas.mails import Replay
 from schemas.reasons import ParkReason
 from schemas.stored import Comment, Person
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
-from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import (
     CaseSnapshot,
     RecordedMail,
     Snapshot,
     ThreadSnapshot,
 )
+from services.case_writer.placement.snapshot_query import query
 from services.case_writer.recording.builder import TransactionContext, build_documents
 from tests.builders import ANNA, NOW, STAGES, appending, ignoring, item, opened, parking
 from tests.unit.case_writer.recording.test_documents import LATER

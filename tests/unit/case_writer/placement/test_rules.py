@@ -10,13 +10,14 @@ from schemas.cases import AppendToCase, Decision
 from schemas.mails import Replay
 from schemas.stored import LimitAlert
 from services.case_writer.placement.plan import Plan, PreparedMail
-from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import (
     CaseSnapshot,
     RecordedMail,
     SenderHistory,
     Snapshot,
 )
+from services.case_writer.placement.snapshot_query import query
 from services.case_writer.reading import MailReading
 from services.runtime.mail.headers import Address
 from services.runtime.settings.schema.processes import Rules
