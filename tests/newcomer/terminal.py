@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-WIDTH, HEIGHT = 100, 40
+WIDTH, HEIGHT = 80, 24
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
 _PROMPT = re.compile(r"<<(\d+)>> $")
 
@@ -28,7 +28,7 @@ class Terminal:
 
     def __enter__(self) -> Self:
         """Give the shell a prompt that shows the status of the last command."""
-        self.type("unset COLUMNS LINES; stty cols 100 rows 40; PS1='<<$?'\">> \"")
+        self.type(f"unset COLUMNS LINES; stty cols {WIDTH} rows {HEIGHT}; PS1='<<$?'\">> \"")
         self.wait_for(_PROMPT, 60)
         self._mark = len(self.screen)
         return self

@@ -1,0 +1,54 @@
+"""What is printed on a real terminal of 80 columns: whole words, and paths that can be copied."""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.newcomer.terminal import WIDTH, Terminal
+from tests.unit.cli.test_typical_mistakes import SETTINGS
+
+MAILCASE = f"{shlex.quote(sys.executable)} -m services.cli"
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """A shell in a folder with a long name, which has settings whose mail server is not there."""
+    folder = tmp_path_factory.mktemp("an-office-with-a-long-name") / "customer-mail"
+    folder.mkdir()
+    (folder / "mailcase.toml").write_text(SETTINGS)
+    (folder / "password").write_text("secret")
+    with Terminal(["bash", "--norc", "--noprofile"]) as shell:
+        shell.run(f"export PYTHONPATH={shlex.quote(str(ROOT))}", 20)
+        shell.run(f"cd {shlex.quote(str(folder))}; folder=$PWD", 20)
+        shell.run(f'mailcase() {{ {MAILCASE} "$@"; }}', 20)
+        yield shell
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mailcase --help",
+        "mailcase init --help",
+        "mailcase reply --help",
+        "mailcase check",
+        "mailcase check --config $folder/none.toml",
+        "mailcase case show 1",
+        "mailcase status",
+        "mailcase restore $folder --to $folder/restored",
+    ],
+)
+def test_no_line_is_broken_within_a_word(terminal: Terminal, command: str) -> None:
+    printed = terminal.run(f"{command} || true", 60)
+    lines = printed.splitlines()[1:]  # the first one is the command
+    assert lines
+    assert [line for line in lines if len(line) > WIDTH and " " in line.strip()] == []
+
+
+def test_a_path_stays_whole(terminal: Terminal) -> None:
+    printed = terminal.run("mailcase check --config $folder/none.toml || true", 60)
+    folder = terminal.run("echo $folder", 20).splitlines()[-1]
+    assert any(f"{folder}/none.toml" in line for line in printed.splitlines())
