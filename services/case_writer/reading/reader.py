@@ -15,7 +15,7 @@ from services.case_writer.reading.mime.structure import FilePart, Segment, html_
 from services.case_writer.reading.mime.uuencoded import UuencodedFile
 from services.case_writer.reading.model import Attachment, Defects, MailReading, ReadingLimits
 from services.case_writer.reading.text.quotes import strip_quotes
-from services.runtime.mail.headers import MailHeaders
+from services.runtime.mail.headers import Address, MailHeaders
 from services.runtime.mail.words import one_line
 
 _DEFAULT_LIMITS = ReadingLimits()
@@ -51,7 +51,7 @@ class _Reader:
         if not full_text:
             full_text, html, text = self._other_text(found, html)
         if text is None:
-            text = self._own_text(full_text, headers)
+            text = self._own_text(full_text, headers, envelope.author)
         has_files = found.files or found.winmails or found.uuencoded
         shown = markup.content_ids(html) if html and has_files else set()
         return MailReading(
@@ -122,12 +122,16 @@ class _Reader:
         ]
         return full_text, self._bounded("\n".join(pieces))
 
-    def _own_text(self, full_text: str, headers: MailHeaders) -> str:
+    def _own_text(self, full_text: str, headers: MailHeaders, author: Address) -> str:
         if (headers.raw("content-type") or b"")[
             :16
         ].lower() == b"multipart/report":  # what it quotes is its message
             return full_text
-        return strip_quotes(without_armor(full_text), quotes_are_marked=self._quotes_are_marked)
+        return strip_quotes(
+            without_armor(full_text),
+            quotes_are_marked=self._quotes_are_marked,
+            author=f"{author.name} {author.address}",
+        )
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:
         """The plain text, unless it is empty or only a stub next to real HTML."""

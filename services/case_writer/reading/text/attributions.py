@@ -115,7 +115,7 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
     line = line.strip()
     if len(line) > MAX_CHARS or not any(sign.isdigit() or sign == "@" for sign in line):
         return above_quote and len(line) <= MAX_CHARS and _is_name_and_verb(line)
-    if above_quote and _says_you(line):
+    if above_quote and names_reader(line):
         return True
     parts = _Parts(line)
     if parts.is_sentence:
@@ -143,7 +143,7 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
     return is_dated and parts.has_address and (line[-1] in (":", "：") or parts.begins_with_date)
 
 
-def _says_you(line: str) -> bool:
+def names_reader(line: str) -> bool:
     """Whether the line is only `Monday, November 23, 2026, 10:15:00 AM, you wrote:`, with seconds,
     which people do not write.
     """

@@ -82,11 +82,11 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
     if label_of(lines[index].lower()) not in ("from", "subject", "sent"):
         return 0
     block = _Block()
-    stray, end, is_wrapped = 0, index, False
+    stray, end, is_wrapped, is_dense = 0, index, False, False
     for at in range(index, min(index + _HEADER_LINES, len(lines))):
         line = lines[at][:_MAX_LINE]
         if not line:
-            if block.is_header(below_rule=below_rule) and _has_all(block, lines, at):
+            if is_dense or (block.is_header(below_rule=below_rule) and _has_all(block, lines, at)):
                 break
             is_wrapped = False
             continue
@@ -94,14 +94,23 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
         if kind in block.kinds and kind != "more":
             break
         if kind:
+            is_dense = is_dense or (at > index and end == at)
             block.add_line(_with_plain_label(line))
             stray, end, is_wrapped = 0, at + 1, True
             continue
+        if _has_other_label(line):
+            break
         stray += 1
         if stray > _STRAY_LINES or not is_wrapped:
             break
         block.has_address = block.has_address or "@" in line
     return end if block.is_header(below_rule=below_rule) else 0
+
+
+def _has_other_label(line: str) -> bool:
+    """Whether a line has a label that no header has: `Amount: 12 EUR`."""
+    label, colon, _ = line.partition(": ")
+    return bool(colon) and "@" not in label and len(label.split()) <= 2
 
 
 def _has_all(block: _Block, lines: list[str], blank: int) -> bool:

@@ -2,6 +2,8 @@
 the footer of a mailing list.
 """
 
+import re
+
 from services.case_writer.reading.text.quote_markers import (
     CLOSINGS,
     CONTACTS,
@@ -25,6 +27,7 @@ _MAX_LINE_CHARS = 160
 _MAX_DEVICE_CHARS = 90
 _MAX_DEVICE_WORDS = 12
 _PROSE_WORDS = 5
+_MAX_LABEL_WORDS = 4
 _MAX_UNMARKED_LINES = 4
 _DISCLAIMERS = (
     "confidential", "poufn", "vertraulich", "confidentiel", "disclaimer", "print this",
@@ -54,17 +57,27 @@ _COMPANY_FORMS = frozenset(
 _ORIGINS = frozenset(
     {"sp.", "z", "o.o.", "spol.", "r.o.", "s.", "mbh", "i", "at", "in", "for", "am"}
 )
+_WORD = re.compile(r"[^\W\d_]+")
+_NAME_CHARS = 3
+_NO_NAMES = frozenset(
+    {"office", "info", "mail", "contact", "biuro", "com", "www", "sales", "gmail"}
+)
 _OFFERED = ("outlook", "mail")
 _FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
+_SYSTEMS = frozenset({"ios", "android", "androida", "androidu", "mac", "windows", "iphone"})
 _VERSIONS = frozenset({"10", "11"})  # of Windows, and of BlackBerry
 _FETCHED = frozenset({"herunterladen", "beziehen", "holen", "downloaden", "hämta", "hente"})
 _AS_BLANKS = "\xa0\u2013\u2014"
 _DEVICE_FIRST_WORDS = frozenset(start.split()[0] for start in DEVICE_STARTS)
 
 
-def is_signature(lines: list[str]) -> bool:
+def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     """Whether the lines below `-- ` (RFC 3676 section 4.3) are a signature; orders, questions and
     sentences are not.
+
+    `author` is their name and address, "" if unknown. `is_typed` means that the delimiter lacks its
+    space, so that a person may have typed it: then the lines must name the author, close the
+    letter, or be a disclaimer.
     """
     lines = [line.strip() for line in lines if line.strip()]
     if is_list_footer(lines):
@@ -72,6 +85,8 @@ def is_signature(lines: list[str]) -> bool:
     if len(lines) > _MAX_LINES:
         return False
     low = [line.lower() for line in lines]
+    if is_typed and not _is_by(author, low):
+        return False
     is_marked = any(word in line for line in low for word in SIGNATURE_WORDS)
     if any(word in line for line in low for word in _DISCLAIMERS):
         low = [line for line in low if not _is_prose(line)]
@@ -82,6 +97,18 @@ def is_signature(lines: list[str]) -> bool:
     return not any(_is_own(line, is_marked=is_marked) for line in low)
 
 
+def _is_by(author: str, low: list[str]) -> bool:
+    """Whether lines in lower case name the author or their domain, close a letter, or are a
+    disclaimer.
+    """
+    words = {word for line in low for word in _WORD.findall(line)}
+    known = author.lower().rpartition(".")[0] if "@" in author else author.lower()  # without `.com`
+    names = {name for name in _WORD.findall(known) if len(name) >= _NAME_CHARS}
+    names -= _NO_NAMES | PARTICLES
+    is_disclaimer = any(word in line for line in low for word in _DISCLAIMERS)
+    return is_disclaimer or not words.isdisjoint(names) or not words.isdisjoint(CLOSINGS)
+
+
 def is_list_footer(lines: list[str]) -> bool:
     """Whether the lines below a rule are the footer of a mailing list."""
     if not lines or len(lines) > _MAX_LINES:
@@ -89,7 +116,9 @@ def is_list_footer(lines: list[str]) -> bool:
     text = "\n".join(lines).lower()
     if not FIRST_PERSON.isdisjoint(text.split()):
         return False  # `Please unsubscribe me`
-    return any(words in text for words in LIST_FOOTERS) and ("@" in text or "http" in text)
+    found = [words for words in LIST_FOOTERS if words in text]
+    # only the name of a list is not enough with an address
+    return bool(found) and ("http" in text or ("@" in text and "unsubscribe" in text))
 
 
 def is_device_line(line: str) -> bool:
@@ -113,7 +142,9 @@ def is_device_line(line: str) -> bool:
     if first not in _DEVICE_FIRST_WORDS and first != "outlook" and not low.endswith("gesendet"):
         return False  # as nearly all lines
     has_things = first not in DEVICE_OFFERS
-    if not has_things and not any(name in low for name in _OFFERED):
+    if not has_things and not (
+        any(name in low for name in _OFFERED) and not _SYSTEMS.isdisjoint(low.split())
+    ):
         return False
     if first in _DEVICE_FIRST_WORDS:
         start = max(
@@ -176,6 +207,8 @@ def _is_own(line: str, *, is_marked: bool) -> bool:
     if _ends_sentence(line) or (line[0] in "-*•" and len(words) > 1 and not is_contact):
         return True
     label, colon, _ = line.partition(": ")
+    if colon and len(label.split()) > _MAX_LABEL_WORDS:
+        return True
     has_contact_label = not CONTACTS.isdisjoint(label.split())
     if colon and not is_contact and not has_contact_label:
         return True

@@ -583,8 +583,22 @@ def test_the_line_of_a_device_goes(line: str) -> None:
 @pytest.mark.parametrize("signature", SIGNATURES + LIST_FOOTERS)
 def test_a_signature_goes(signature: str) -> None:
     attribution = "On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:"
-    assert strip_quotes(f"{OWN}\n\n{signature}") == OWN
-    assert strip_quotes(f"{attribution}\n{_quoted()}\n\n{OWN}\n\n{signature}") == OWN
+    for author in ("Jan Kowal", "Jean Dupont"):
+        if author in signature or "\n--\n" not in f"\n{signature}":
+            assert strip_quotes(f"{OWN}\n\n{signature}", author=author) == OWN
+            mail = f"{attribution}\n{_quoted()}\n\n{OWN}\n\n{signature}"
+            assert strip_quotes(mail, author=author) == OWN
+
+
+@pytest.mark.parametrize(
+    "author", ["Ewa Lis <e@x.example>", "ewa@x.example", "<office@lis-shop.example>"]
+)
+def test_a_typed_delimiter_needs_a_signature_that_names_the_author(author: str) -> None:
+    signature = "Ewa\nLis Shop\nwww.lis-shop.example"
+    assert strip_quotes(f"{OWN}\n--\n{signature}", author=author) == OWN
+    mail = f"{OWN}\n--\n{signature}"
+    assert strip_quotes(mail, author="Anna Nowak <anna@office.example>") == mail
+    assert strip_quotes(f"{OWN}\n-- \n{signature}", author="Anna Nowak") == OWN
 
 
 @pytest.mark.parametrize("footer", LIST_FOOTERS)

@@ -169,6 +169,7 @@ LIKE_DEVICE_LINES = [
     "Sendt fra min kone",
     "Sent from Spark Street, Leeds",
     "Sent with the best work of our team",
+    "Download Outlook",
 ]
 
 LIKE_HEADERS = [
@@ -217,6 +218,9 @@ LIKE_RULES = [
     ">>> Delivery on 23.11.2026 10:11 >>>",
     ">>> Anna Nowak called 23.11.2026 10:11 >>>",
     "Totals, 23.11.2026 10:11:\nPL> 5\nDE> 6",
+    "At 23.11.2026 10:11 Jan wrote:\nQ> why",
+    "-- Forwarded message --\nis all that I see",
+    "Visit\n23.11.2026 10:11\nAnna Nowak <anna@x.example>:\ngate 4",
     "\u2014\u2014\u2014",
     "\u2013 20 bolts\n\u2013 20 nuts",
 ]
@@ -270,7 +274,27 @@ LIKE_SIGNATURES = [
     "--\nJeśli nie, rezygnuję",
     "-- \nDie Pumpe tropft noch",
     "-- \nNot paid yet",
+    "--\nUrgent",
+    "--\nCall Anna",
+    "--\nBis Freitag",
+    "--\nHammer\nSaw\nNails",
+    "Deliver to:\n-- \nKowal Ltd\n5 Long Lane\nLondon",
+    "Adres dostawy:\n--\nFirma Kowal\nul. Długa 5\n80-831 Gdańsk",
+    "--\nmailing list of the club: club@kowal.example",
+    "_______________________\nOur mailing list address: list@kowal.example",
 ]
+
+NOT_A_BLOCK = [
+    "Name: Jan\nDate: 23/11/2026 10:15\nTo: accounts\nFrom: sales\nSubject: credit note\nAmount: 12 EUR",
+    "Od 10:15 do 12:00\nTemat: szkolenie\nWysłano: 5 zaproszeń",
+]
+
+
+@pytest.mark.parametrize("own", NOT_A_BLOCK)
+def test_labels_of_the_author_are_no_part_of_the_header_below(own: str) -> None:
+    header = "From: Anna <a@x.example>\nSent: 23.11.2026 10:15\nTo: Jan\nSubject: Order"
+    assert strip_quotes(f"{own}\n\n{header}\n\nHello") == own
+
 
 OWN_WORDS = LIKE_ATTRIBUTIONS + LIKE_DEVICE_LINES + LIKE_HEADERS + LIKE_RULES + LIKE_SIGNATURES
 

@@ -1,0 +1,144 @@
+"""Marks the quoted lines of a text, and finds the attributions above them."""
+
+from services.case_writer.reading.text.attributions import (
+    begins_attribution,
+    has_verb,
+    is_attribution,
+    is_date,
+    names_reader,
+)
+from services.case_writer.reading.text.lines import MAX_LINE, bare_lines, initials_of, is_open
+
+_MAX_ATTEMPTS = 3000  # lines examined closely; no text written by a program has more
+_ATTRIBUTION_LINES = 4
+_BLANKS_BELOW_ATTRIBUTION = 3
+COLONS = ":\uff1a"
+
+
+class MarkedLines:
+    """`lines` are the lines of the text, `bare` the same without spaces around them; `is_quoted` is
+    true for each quoted line.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._attempts = 0
+        self.text = text
+        self.lines = text.split("\n")
+        self.bare = bare_lines(text, self.lines)
+        self.is_quoted = [False] * len(self.bare)
+        if ">" in text:
+            self.is_quoted = [
+                bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] in ("<<", ">>"))
+                for bare in self.bare
+            ]
+            self._rejoin_broken_addresses()
+            self._mark_initials()
+        if "|" in text:
+            self._mark_bars()
+
+    def _rejoin_broken_addresses(self) -> None:
+        """Rejoin lines that were broken inside `<address>`: the second one begins with `>` but is
+        not a quote.
+        """
+        for index, bare in enumerate(self.bare):
+            if (
+                index
+                and self.is_quoted[index]
+                and bare[-1] in COLONS
+                and is_open(self.bare[index - 1])
+            ):
+                self.is_quoted[index] = False
+
+    def _mark_initials(self) -> None:
+        """Mark lines such as `AN> Hello` below an attribution as a quote of The Bat!."""
+        index = 0
+        while index < len(self.bare):
+            mark = initials_of(self.bare[index])
+            if not mark or not self._are_of_author(mark, index):
+                index += 1
+                continue
+            while index < len(self.bare) and (
+                not self.bare[index] or initials_of(self.bare[index]) == mark
+            ):
+                self.is_quoted[index] = bool(self.bare[index])
+                index += 1
+
+    def _are_of_author(self, initials: str, quoted: int) -> bool:
+        """Whether the attribution above names someone with these initials, or the reader."""
+        attribution = " ".join(self.bare[self.attribution_above(quoted) : quoted]).strip()
+        words = attribution.replace('"', " ").split()
+        return bool(attribution) and (
+            names_reader(attribution)
+            or all(any(word[0] == sign for word in words) for sign in initials)
+        )
+
+    def _mark_bars(self) -> None:
+        """Mark lines that begin with `|` below an attribution as a quote, except rows of a table,
+        which also end with `|`.
+        """
+        index = 0
+        while index < len(self.bare):
+            if self.bare[index][:1] != "|":
+                index += 1
+                continue
+            stop = index
+            while stop < len(self.bare) and self.bare[stop][:1] == "|":
+                stop += 1
+            rows = self.bare[index:stop]
+            if (
+                not any(len(row) > 1 and row[-1] == "|" for row in rows)
+                and self.attribution_above(index) < index
+            ):
+                self.is_quoted[index:stop] = [True] * len(rows)
+            index = stop
+
+    def attribution_above(self, quoted: int) -> int:
+        """The index at which the attribution of the quote at `quoted` begins; `quoted` itself if it
+        has none.
+        """
+        above = quoted - 1
+        while above >= 0 and quoted - above <= _BLANKS_BELOW_ATTRIBUTION and not self.bare[above]:
+            above -= 1
+        if above < 0 or not self.ends_attribution(above):
+            return quoted
+        start = self.attribution_start(above, above_quote=True)
+        return quoted if start is None else start
+
+    def ends_attribution(self, index: int) -> bool:
+        bare = self.bare[index]
+        if len(bare) > MAX_LINE or not bare:
+            return False
+        return bare[-1] in COLONS or (bare[-1] == ">" and "@" in bare) or has_verb(bare[-20:])
+
+    def attribution_start(self, end: int, *, above_quote: bool) -> int | None:
+        """The index of the first line of the attribution that ends with line `end`; None if it is
+        not one. Programs wrap attributions.
+
+        The shortest form counts, unless the lines above it are clearly its beginning.
+        """
+        joined, found = "", None
+        for start in range(end, max(end - _ATTRIBUTION_LINES, -1), -1):
+            bare = self.bare[start]
+            if not bare or self.is_quoted[start] or len(bare) > MAX_LINE or not self.may_look():
+                break
+            glued = bare.endswith("<") or joined.startswith(">")
+            joined = f"{bare}{joined}" if glued else f"{bare} {joined}"
+            begins = begins_attribution(bare)
+            if (
+                found is not None
+                and not begins
+                and not is_date(bare)
+                and self.bare[found][0] != "<"
+            ):
+                break
+            is_whole = start == 0 or not is_open(self.bare[start - 1])
+            is_whole = is_whole and (above_quote or start == end or has_verb(joined))
+            if is_whole and is_attribution(joined, above_quote=above_quote):
+                found = start
+                if begins:
+                    break
+        return found
+
+    def may_look(self) -> bool:
+        self._attempts += 1
+        return self._attempts <= _MAX_ATTEMPTS
