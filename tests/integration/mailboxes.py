@@ -58,6 +58,15 @@ class Account:
         with self.client() as box:
             return len(box.uids())
 
+    def system_flags(self) -> list[set[str]]:
+        """The flags (RFC 9051 section 2.3.2) of each mail, oldest first, without \\Recent.
+
+        A server may add keywords of its own: Dovecot 2.4.5 says whether there are attachments.
+        """
+        with self.client() as box:
+            flags = [message.flags for message in box.fetch(mark_seen=False)]
+        return [{flag for flag in names if flag.startswith("\\")} - {r"\Recent"} for names in flags]
+
     def raws(self) -> list[bytes]:
         """The mails of the mailbox, oldest first."""
         with self.client() as box:
