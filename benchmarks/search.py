@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.environment import Ground
 from benchmarks.report.results import SearchLatency
-from schemas.search import SearchEntry
 from schemas.stored import Case, Comment, to_document
+from schemas.stored.search import SearchEntry
 from services.desk.search.documents import build_entries
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch

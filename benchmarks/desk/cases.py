@@ -16,8 +16,8 @@ import pymongo
 
 from benchmarks.search import vocabulary
 from schemas.changes import Actor, Change, Noted, Publication
-from schemas.search import SearchEntry, case_entry_id, search_rank
 from schemas.stored import Case, Comment, Counter, Person, to_document
+from schemas.stored.search import SearchEntry, case_entry_id, search_rank
 from services.desk.search.terms import terms_of
 
 Document = dict[str, Any]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.desk import AuditEntry, AuditEvent
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import AuditEntry, AuditEvent
 from services.runtime.logs import get_logger
 from services.runtime.store.mongo import Store
 

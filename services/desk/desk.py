@@ -9,8 +9,8 @@ from starlette.requests import HTTPConnection
 
 from schemas.case_ref import CaseReference
 from schemas.changes import Change
-from schemas.desk import AuditEvent
 from schemas.stored import Case
+from schemas.stored.desk import AuditEvent
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.parked import ParkedMailRepository
 from services.casework.persistence.answers import MongoAnswers

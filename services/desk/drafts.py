@@ -11,8 +11,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.desk import Draft
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import Draft
 from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
 

@@ -6,8 +6,8 @@ newer mail.
 
 from datetime import datetime, timedelta
 
-from schemas.desk import Presence, PresenceKind
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import Presence, PresenceKind
 from services.runtime.store.mongo import Store
 
 REPORT_EVERY_S = 10  # what the reader does; see static/presence.js

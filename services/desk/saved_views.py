@@ -3,8 +3,8 @@
 import secrets
 from datetime import datetime
 
-from schemas.desk import SavedView
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import SavedView
 from services.runtime.errors import CommandRefusedError
 from services.runtime.store.mongo import Store
 

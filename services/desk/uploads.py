@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from schemas.desk import Upload
 from schemas.mails import BlobRef
 from schemas.stored import Attachment, from_document, to_document
+from schemas.stored.desk import Upload
 from services.runtime.errors import CommandRefusedError
 from services.runtime.mail.file_names import safe_name, unique_name
 from services.runtime.store.blobs import Blobs

@@ -14,8 +14,8 @@ from msgspec import structs
 from deploy.local import PrivateServers
 from schemas.cases import Decision
 from schemas.changes import MailAdded
-from schemas.desk import User
 from schemas.stored import Case, Comment, Mail, Person, to_document
+from schemas.stored.desk import User
 from services.casework.persistence.recording import record_change
 from services.cli.desk import tools
 from services.desk.accounts.accounts import Client

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.local import PrivateServers
-from schemas.desk import Presence
+from schemas.stored.desk import Presence
 from tests.browser.hostile_mails import fill_hostile
 from tests.browser.office import PASSWORD, Office, customer_writes, running_office
 from tests.browser.scripts import require_programs, run_script

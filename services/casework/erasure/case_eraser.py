@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from schemas.changes import Actor, Change, Erased
-from schemas.search import SearchEntry, case_entry_id, search_rank
 from schemas.stored import Case, Comment, Mail, OutgoingMail, to_document
+from schemas.stored.search import SearchEntry, case_entry_id, search_rank
 from services.casework.erasure.run import CaseErasure, ErasureRun
 from services.casework.persistence.recording import insert_history
 from services.casework.records import WrittenChanges, at_revision, changed_fields

@@ -12,8 +12,8 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from schemas.desk import AuditEntry, Draft, IdempotentReply, SavedView, Upload, User
-from schemas.webhooks import Delivery
+from schemas.stored.desk import AuditEntry, Draft, IdempotentReply, SavedView, Upload, User
+from schemas.stored.webhooks import Delivery
 from services.casework.erasure.redaction import ERASED, redacted
 from services.casework.erasure.run import ErasureRun
 from services.runtime.store.blobs import Blobs

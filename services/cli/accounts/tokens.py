@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from schemas.desk import Token
+from schemas.stored.desk import Token
 from services.cli.accounts.context import opened_accounts, operator
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
 from services.cli.terminal.tables import print_table

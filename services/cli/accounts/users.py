@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from schemas.desk import User
+from schemas.stored.desk import User
 from services.cli.accounts.context import opened_accounts, operator
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.cli.terminal.tables import print_table

@@ -3,7 +3,7 @@ again."""
 
 from dataclasses import dataclass
 
-from schemas.desk import Token, User
+from schemas.stored.desk import Token, User
 from services.cli.accounts.context import opened_accounts, operator
 from services.runtime.settings import Settings
 

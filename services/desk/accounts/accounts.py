@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.desk import AuditEvent, DeskSession, LinkPurpose, OneTimeLink, Token, User
+from schemas.stored.desk import AuditEvent, DeskSession, LinkPurpose, OneTimeLink, Token, User
 from services.desk.accounts.errors import (
     AccountError,
     BusyError,

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from schemas.changes import Actor
-from schemas.desk import DeskSession, Token, User
+from schemas.stored.desk import DeskSession, Token, User
 from services.casework.actors import WORKER, ActingAs
 from services.desk.access import ALL_PERMISSIONS, Permission, Principal
 from services.desk.accounts.accounts import Accounts

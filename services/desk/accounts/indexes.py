@@ -1,6 +1,6 @@
 """Creates the indexes of the accounts' collections; idempotent."""
 
-from schemas.desk import (
+from schemas.stored.desk import (
     AuditEntry,
     DeskSession,
     KnownDevice,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.desk import User
 from schemas.stored import from_document
+from schemas.stored.desk import User
 
 _JOINED = "joined_user"
 

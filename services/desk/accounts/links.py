@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from schemas.desk import LinkPurpose, OneTimeLink
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import LinkPurpose, OneTimeLink
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.random_values import hashed, random_value
 from services.runtime.store.mongo import Store

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from schemas.desk import KnownDevice, LoginAttempts
 from schemas.stored import to_document
+from schemas.stored.desk import KnownDevice, LoginAttempts
 from services.desk.accounts.client_address import network_of
 from services.desk.accounts.errors import TooManyAttemptsError
 from services.desk.accounts.random_values import hashed, random_value

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import structs
 
-from schemas.desk import DeskSession, LoginMethod, User
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import DeskSession, LoginMethod, User
 from services.desk.accounts.joined_users import joined_user, with_user
 from services.desk.accounts.random_values import hashed, random_value
 from services.desk.accounts.subjects import Announce, of_session

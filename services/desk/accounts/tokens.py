@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from schemas.desk import Token, User
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import Token, User
 from services.desk.access import Permission
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.joined_users import joined_user, with_user

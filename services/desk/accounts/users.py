@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from schemas.desk import User
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import User
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.subjects import Announce, of_user
 from services.desk.accounts.user_names import UserNames

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from starlette.responses import Response
 
-from schemas.desk import IdempotentReply
 from schemas.stored import from_document, to_document
+from schemas.stored.desk import IdempotentReply
 from services.desk.http.problems import ProblemError
 from services.runtime.store.mongo import Store
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from schemas.search import SearchEntry, case_entry_id, search_rank
+from schemas.stored.search import SearchEntry, case_entry_id, search_rank
 from services.desk.search.terms import terms_of
 
 COMMENT_FIELDS = ("case", "at", "author", "subject", "text", "attachments")

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from schemas.search import SearchEntry, case_entry_id, case_of_entry
 from schemas.stored import Case, Comment, to_document
+from schemas.stored.search import SearchEntry, case_entry_id, case_of_entry
 from services.desk.search.documents import CASE_FIELDS, COMMENT_FIELDS, build_entries
 from services.desk.search.selection import Selection
 from services.runtime.store.contention import retry_conflicts

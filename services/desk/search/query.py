@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.case_ref import MAX_DIGITS
-from schemas.search import SearchEntry, case_of_entry
 from schemas.stored import Case, Comment
+from schemas.stored.search import SearchEntry, case_of_entry
 from services.desk.search.snippets import Snippet, snippet
 from services.desk.search.terms import Part, parse_query
 from services.runtime.errors import PermanentError

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from schemas.webhooks import Webhook
+from schemas.stored.webhooks import Webhook
 from services.desk.access import Access, Permission, Principal
 
 OfOwner = Callable[[Literal["person", "token"], str], Awaitable[Principal | None]]

@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.case_events import CaseEvent
 from schemas.mails import Moment
-from schemas.webhooks import Delivery, Webhook, delivery_id
+from schemas.stored.webhooks import Delivery, Webhook, delivery_id
 
 KEPT_FOR = timedelta(days=30)
 # The pauses that Standard Webhooks recommends; ten attempts in about three days.

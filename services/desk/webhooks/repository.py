@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.stored import from_document, to_document
-from schemas.webhooks import Attempt, Delivery, Webhook
+from schemas.stored.webhooks import Attempt, Delivery, Webhook
 from services.desk.webhooks.payload import KEPT_FOR
 from services.runtime.store.mongo import Store
 

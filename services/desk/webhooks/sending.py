@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from schemas.webhooks import Delivery, Webhook
+from schemas.stored.webhooks import Delivery, Webhook
 from services.desk.webhooks.http_client import Answer, DeliveryError, post, tls_context
 from services.desk.webhooks.payload import payload
 from services.desk.webhooks.signing import signed_headers

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from schemas.webhooks import Attempt, Delivery, Webhook
+from schemas.stored.webhooks import Attempt, Delivery, Webhook
 from services.desk.webhooks import metrics
 from services.desk.webhooks.http_client import Answer, DeliveryError
 from services.desk.webhooks.payload import pause_after

@@ -8,8 +8,8 @@ from functools import cache
 
 import msgspec
 
-from schemas import desk, stored
-from schemas.stored import BLOB_MARK
+from schemas import stored
+from schemas.stored import BLOB_MARK, desk
 
 
 @cache

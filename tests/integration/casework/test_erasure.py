@@ -12,7 +12,6 @@ from msgspec import structs
 
 from deploy.local import PrivateServers
 from schemas.cases import Decision
-from schemas.desk import AuditEntry, Draft, IdempotentReply, SavedView, Upload, User
 from schemas.stored import (
     Attachment,
     Case,
@@ -24,7 +23,8 @@ from schemas.stored import (
     Sender,
     to_document,
 )
-from schemas.webhooks import Attempt, Delivery
+from schemas.stored.desk import AuditEntry, Draft, IdempotentReply, SavedView, Upload, User
+from schemas.stored.webhooks import Attempt, Delivery
 from services.casework import actions
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository

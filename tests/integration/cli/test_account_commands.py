@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from schemas.desk import Token
+from schemas.stored.desk import Token
 from services.cli import main
 from services.desk.accounts.accounts import Accounts, Client
 from services.desk.accounts.authenticator import AccountAuthenticator

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from schemas.search import SearchEntry
+from schemas.stored.search import SearchEntry
 from services.cli import main
 from services.desk.search.query import CaseSearch
 from services.runtime.store.mongo import Store

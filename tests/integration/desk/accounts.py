@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from schemas import desk
+from schemas.stored import desk
 from services.desk.accounts.accounts import Accounts, Client, LoggedIn
 from services.desk.accounts.passwords import Passwords
 from services.runtime.settings import Desk as DeskSettings

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
-from schemas.desk import DeskSession, Token, User
+from schemas.stored.desk import DeskSession, Token, User
 from services.desk.access import Permission
 from services.desk.accounts.accounts import Accounts, Client
 from services.desk.accounts.authenticator import AccountAuthenticator

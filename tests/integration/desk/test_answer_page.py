@@ -10,8 +10,8 @@ import pytest
 from msgspec import structs
 
 from schemas.changes import Actor, MailAdded
-from schemas.desk import Draft
 from schemas.stored import Case, Comment, OutgoingMail, to_document
+from schemas.stored.desk import Draft
 from services.casework.persistence.recording import insert_history
 from services.casework.records import new_change
 from services.desk.app import build_app

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from schemas.desk import Draft
 from schemas.stored import OutgoingMail
+from schemas.stored.desk import Draft
 from services.desk.desk import Desk
 from tests.asgi import Client
 from tests.integration.desk.conftest import OpenCase

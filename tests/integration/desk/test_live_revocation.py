@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from deploy.local import PrivateServers
-from schemas.desk import User
+from schemas.stored.desk import User
 from services.casework.publisher import ChangePublisher
 from services.cli.accounts import tokens
 from services.cli.desk import tools

@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from msgspec.structs import replace
 
-from schemas.desk import DeskSession
+from schemas.stored.desk import DeskSession
 from services.cli.check import _check_provider
 from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
 from services.desk.app import build_app

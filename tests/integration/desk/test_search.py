@@ -13,8 +13,8 @@ from bson import BSON
 from msgspec import structs
 
 from deploy.local import PrivateServers
-from schemas.search import SearchEntry
 from schemas.stored import Case, Comment, Person, to_document
+from schemas.stored.search import SearchEntry
 from services.casework import actions
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository

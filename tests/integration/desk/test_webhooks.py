@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local import PrivateServers
 from schemas.stored import to_document
-from schemas.webhooks import Delivery, Webhook
+from schemas.stored.webhooks import Delivery, Webhook
 from services.casework import actions
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher

@@ -4,8 +4,8 @@ people out.
 
 from typing import Any
 
-from schemas.desk import SeenLogoutToken, User
 from schemas.stored import to_document
+from schemas.stored.desk import SeenLogoutToken, User
 from services.desk.accounts.accounts import Accounts, Client, LoggedIn
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.oidc.errors import IdentityRefusedError

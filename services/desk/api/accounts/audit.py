@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from schemas.desk import AuditEvent
 from schemas.mails import Moment
+from schemas.stored.desk import AuditEvent
 from services.desk.access import Permission
 from services.desk.audit_log import AuditFilter
 from services.desk.http.cursors import Place, read_cursor, write_cursor

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from schemas.desk import DeskSession
+from schemas.stored.desk import DeskSession
 from services.desk.access import Permission
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import forbidden, not_found

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from schemas.desk import Token
+from schemas.stored.desk import Token
 from services.desk.access import Permission
 from services.desk.accounts.tokens import check_limits
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from schemas.desk import User
+from schemas.stored.desk import User
 from services.desk.access import Permission
 from services.desk.accounts.users import checked_line, is_admin, normal_address
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.desk import Draft
 from schemas.mails import Moment
 from schemas.sending import AnswerCase
+from schemas.stored.desk import Draft
 from services.casework.outgoing import MAX_HOLD_S, MAX_TEXT_CHARS
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission

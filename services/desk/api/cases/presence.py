@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.desk import PresenceKind
+from schemas.stored.desk import PresenceKind
 from services.desk.access import Permission
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 

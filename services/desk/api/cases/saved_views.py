@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from schemas.desk import SavedView
+from schemas.stored.desk import SavedView
 from services.desk.access import Permission
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 from msgspec import structs
 
-from schemas.webhooks import Attempt, Delivery, DeliveryState, Webhook, WebhookState
+from schemas.stored.webhooks import Attempt, Delivery, DeliveryState, Webhook, WebhookState
 
 UNREACHABLE = (
     "the host name leads to no address that webhooks may reach: a manager sees the reason here"

@@ -9,7 +9,7 @@ from msgspec import Meta, structs
 
 from schemas.cloud_events import CHANGE_NAMES
 from schemas.stored import to_document
-from schemas.webhooks import Delivery, Webhook
+from schemas.stored.webhooks import Delivery, Webhook
 from services.desk.access import Permission
 from services.desk.api.webhooks.webhook_views import (
     DeliveryList,

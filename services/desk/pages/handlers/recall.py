@@ -5,8 +5,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from schemas.desk import Draft
 from schemas.stored import OutgoingMail
+from schemas.stored.desk import Draft
 from services.casework.refusals import ActionRefusedError
 from services.desk.access import Permission
 from services.desk.api.cases.answers import too_late

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from schemas import changes
-from schemas.desk import AuditEvent
 from schemas.flags import AttachmentFlag, CaseFlag, CommentFlag, ReadingDefect
 from schemas.reasons import IgnoreReason, ParkReason
+from schemas.stored.desk import AuditEvent
 from services.desk.pages.i18n import CATALOGS
 from services.desk.pages.i18n.formats import Formats, duration
 from services.desk.pages.i18n.plurals import Plural

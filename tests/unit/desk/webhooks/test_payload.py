@@ -7,7 +7,7 @@ import pytest
 
 from schemas.case_events import decode_case_event
 from schemas.changes import Titled
-from schemas.webhooks import Webhook
+from schemas.stored.webhooks import Webhook
 from services.casework.publisher import event_message
 from services.desk.webhooks.payload import MAX_ATTEMPTS, new_delivery, pause_after, payload, wants
 from tests.unit.casework.builders import NOW, case, change

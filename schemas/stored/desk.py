@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from schemas.stored import BlobId
+from schemas.stored.documents import BlobId
 
 LinkPurpose = Literal["invite", "reset", "first"]
 PresenceKind = Literal["reading", "answering", "noting"]
