@@ -11,22 +11,20 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
 
 import msgspec
 
 from schemas.case_ref import MAX_DIGITS
 from schemas.stored import Case, Comment
-from schemas.stored.search import SearchEntry, case_of_entry
+from schemas.stored.search import case_of_entry
+from services.desk.search.matching import MatchingEntries, Place
 from services.desk.search.snippets import Snippet, snippet
 from services.desk.search.terms import Part, parse_query
 from services.runtime.errors import PermanentError
 from services.runtime.store.errors import QueryTimeoutError
 from services.runtime.store.mongo import Document, Store
 
-MAX_QUERY_MS = 3_000
 MAX_ROUNDS = 5  # rounds of further reading if entries lag behind their cases
-COUNTED_UP_TO = 1_000
 _NUMBER = re.compile(rf"\[?\s*(?:[^\[\]#]{{0,40}}#)?\s*([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s*\]?")
 _COMMENT_FIELDS = ("case", "text", "subject", "kind", "author")
 _CASE_FIELDS = (
@@ -84,18 +82,11 @@ class SearchPage:
     jump: int | None = None
 
 
-class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The place after all entries above `rank`, and after the named entries at `rank`."""
-
-    rank: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-    seen: Annotated[list[str], msgspec.Meta(max_length=1_000)]
-
-
 class CaseSearch:
     """Searches the collection `search`. Methods raise TransientError."""
 
     def __init__(self, store: Store) -> None:
-        self._entries = store.collection(SearchEntry.COLLECTION)
+        self._matching = MatchingEntries(store)
         self._comments = store.collection(Comment.COLLECTION)
         self._cases = store.collection(Case.COLLECTION)
 
@@ -137,41 +128,15 @@ class CaseSearch:
         return int(found[1]) if await self._cases.count(query) else None
 
     async def _find(
-        self, parts: Sequence[Part], processes: Sequence[str], limit: int, after: _Cursor | None
-    ) -> tuple[tuple[Hit, ...], _Cursor | None]:
-        ordered = await self._rarest_first(parts, processes)
+        self, parts: Sequence[Part], processes: Sequence[str], limit: int, after: Place | None
+    ) -> tuple[tuple[Hit, ...], Place | None]:
         hits: tuple[Hit, ...] = ()
-        for _ in range(MAX_ROUNDS if ordered else 0):
-            entries = await self._entries.find(
-                _query(ordered, processes, after),
-                ["case", "rank", "time"],
-                sort="-rank",
-                limit=limit + 1,
-                max_time_ms=MAX_QUERY_MS,
-            )
-            shown = entries[:limit]
-            hits = await self._hits(shown, processes, parts)
-            after = _after(shown, after) if len(entries) > limit else None
+        for _ in range(MAX_ROUNDS):
+            entries, after = await self._matching.page(parts, processes, limit, after)
+            hits = await self._hits(entries, processes, parts)
             if hits or after is None:
                 break
         return hits, after
-
-    async def _rarest_first(self, parts: Sequence[Part], processes: Sequence[str]) -> list[Part]:
-        """The parts, with the rarest first, which the database looks up first; empty if one of them
-        never occurs.
-        """
-        if len(parts) == 1:
-            return list(parts)
-        counts = await asyncio.gather(
-            *(
-                self._entries.count(_query([part], processes, None), most=COUNTED_UP_TO)
-                for part in parts
-            )
-        )
-        if not all(counts):
-            return []
-        ordered = sorted(zip(counts, range(len(parts)), parts, strict=True), key=lambda c: c[:2])
-        return [part for *_, part in ordered]
 
     async def _hits(
         self, entries: Sequence[Document], processes: Collection[str], parts: Sequence[Part]
@@ -228,31 +193,14 @@ def _hit(entry: Document, comment: Document | None, case: Document, parts: Seque
     )
 
 
-def _query(
-    parts: Sequence[Part], processes: Sequence[str], after: _Cursor | None
-) -> dict[str, Any]:
-    conditions: list[dict[str, Any]] = [{"terms": {"$in": list(part.terms)}} for part in parts]
-    conditions.append({"process": {"$in": list(processes)}})
-    if after is not None:
-        conditions += [{"rank": {"$lte": after.rank}}, {"_id": {"$nin": after.seen}}]
-    return {"$and": conditions}
-
-
-def _after(shown: Sequence[Document], before: _Cursor | None) -> _Cursor:
-    rank = int(shown[-1]["rank"])  # the driver has its own class for 64-bit integers
-    seen = [entry["_id"] for entry in shown if entry["rank"] == rank]
-    earlier = before.seen if before is not None and before.rank == rank else []
-    return _Cursor(rank, [*earlier, *seen])
-
-
-def _encoded(cursor: _Cursor) -> str:
+def _encoded(cursor: Place) -> str:
     return urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def _decoded(cursor: str) -> _Cursor:
+def _decoded(cursor: str) -> Place:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        return msgspec.json.decode(urlsafe_b64decode(padded), type=_Cursor)
+        return msgspec.json.decode(urlsafe_b64decode(padded), type=Place)
     except (ValueError, msgspec.MsgspecError) as error:
         problem = "the cursor does not belong to this search; begin without a cursor"
         raise InvalidSearchError(problem, reason="invalid-cursor", parameter="cursor") from error

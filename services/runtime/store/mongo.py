@@ -77,12 +77,20 @@ class Collection:
             return await cursor.to_list(None)
 
     async def aggregate(
-        self, pipeline: Sequence[Mapping[str, Any]], session: "Session | None" = None
+        self,
+        pipeline: Sequence[Mapping[str, Any]],
+        session: "Session | None" = None,
+        *,
+        max_time_ms: int | None = None,
     ) -> list[Document]:
-        """All results of an aggregation."""
+        """All results of an aggregation.
+
+        Raises QueryTimeoutError after `max_time_ms`; None means no limit.
+        """
+        options = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
         with translate_driver_errors():
             return await self._collection.aggregate(
-                pipeline, session=driver_session(session)
+                pipeline, session=driver_session(session), **options
             ).to_list(None)
 
     async def count(

@@ -343,7 +343,8 @@ async def test_a_search_that_takes_too_long_is_refused_with_a_way_out(
     comments = [to_document(comment(mail_key(1, f"y{n}"), 1, at)) for n in range(3000)]
     await store.collection(Comment.COLLECTION).insert(comments)
     await index_all(store)
-    monkeypatch.setattr("services.desk.search.query.MAX_QUERY_MS", 1)
+    monkeypatch.setattr("services.desk.search.matching.MAX_QUERY_MS", 1)
+    monkeypatch.setattr("services.desk.search.matching.QUICK_MS", 1)
     with pytest.raises(InvalidSearchError, match="rarer word"):
         await search.search("hello jan subject", BOTH, limit=100_000)
 

@@ -1,0 +1,143 @@
+"""The entries of the search index that have every word, page by page."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.stored.search import SearchEntry
+from services.desk.search.terms import Part
+from services.runtime.store.errors import QueryTimeoutError
+from services.runtime.store.mongo import Document, Store
+
+MAX_QUERY_MS = 3_000
+QUICK_MS = 50  # until the ranks of words are compared
+MAX_COMPARED = 50_000  # ranks of a word
+COUNTED_UP_TO = 1_000
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The place after all entries above `rank`, and after the named entries at `rank`."""
+
+    rank: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    seen: Annotated[list[str], msgspec.Meta(max_length=1_000)]
+
+
+class MatchingEntries:
+    """Reads the collection `search`. Methods raise TransientError, and QueryTimeoutError after
+    MAX_QUERY_MS.
+
+    MongoDB looks up one word in the index, and reads each of its entries to see whether it has the
+    other words, until the page is full. That is fast if one word is rare, or if most entries of one
+    word have the others too. Otherwise, the ranks of all words are read from the index alone and
+    compared here, and only the entries of the page are read.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._entries = store.collection(SearchEntry.COLLECTION)
+
+    async def page(
+        self, parts: Sequence[Part], processes: Sequence[str], limit: int, after: Place | None
+    ) -> tuple[list[Document], Place | None]:
+        """Up to `limit` entries after a place, the highest rank first, and the place of the next
+        page; None on the last.
+        """
+        ordered, is_rare = await self._rarest_first(parts, processes)
+        if not ordered:
+            return [], None
+        query = _query(ordered, processes, after)
+        is_quick = is_rare or len(parts) == 1
+        try:
+            found = await self._read(query, limit, MAX_QUERY_MS if is_quick else QUICK_MS)
+        except QueryTimeoutError:
+            if is_quick:
+                raise
+            ranks = await self._common_ranks(parts, processes, after)
+            if ranks is None:
+                found = await self._read(query, limit, MAX_QUERY_MS)
+            else:
+                found = await self._read_at(ranks, query, limit)
+        return found[:limit], _after(found[:limit], after) if len(found) > limit else None
+
+    async def _read(self, query: Mapping[str, Any], limit: int, max_time_ms: int) -> list[Document]:
+        return await self._entries.find(
+            query,
+            ["case", "rank", "time"],
+            sort="-rank",
+            limit=limit + 1,
+            max_time_ms=max_time_ms,
+        )
+
+    async def _read_at(
+        self, ranks: Sequence[int], query: Mapping[str, Any], limit: int
+    ) -> list[Document]:
+        """The entries at some of `ranks`, the highest first. Several entries may have one rank, so
+        that more ranks may be needed than entries.
+        """
+        count = limit + 1
+        while True:
+            at_ranks = {"$and": [*query["$and"], {"rank": {"$in": ranks[:count]}}]}
+            found = await self._read(at_ranks, limit, MAX_QUERY_MS)
+            if len(found) > limit or count >= len(ranks):
+                return found
+            count *= 4
+
+    async def _rarest_first(
+        self, parts: Sequence[Part], processes: Sequence[str]
+    ) -> tuple[list[Part], bool]:
+        """The parts, with the rarest first, which the database looks up first; empty if one of them
+        never occurs. And whether the first has fewer than COUNTED_UP_TO entries.
+        """
+        if len(parts) == 1:
+            return list(parts), False
+        counts = await asyncio.gather(
+            *(
+                self._entries.count(_query([part], processes, None), most=COUNTED_UP_TO)
+                for part in parts
+            )
+        )
+        if not all(counts):
+            return [], True
+        ordered = sorted(zip(counts, range(len(parts)), parts, strict=True), key=lambda c: c[:2])
+        return [part for *_, part in ordered], min(counts) < COUNTED_UP_TO
+
+    async def _common_ranks(
+        self, parts: Sequence[Part], processes: Sequence[str], after: Place | None
+    ) -> list[int] | None:
+        """The ranks of the entries that have every part, the highest first; None if a part has too
+        many entries to compare.
+        """
+        below = Place(after.rank, []) if after else None
+        found = await asyncio.gather(
+            *(self._ranks(_query([part], processes, below)) for part in parts)
+        )
+        if any(len(ranks) > MAX_COMPARED for ranks in found):
+            return None
+        return sorted(set.intersection(*map(set, found)), reverse=True)
+
+    async def _ranks(self, query: Mapping[str, Any]) -> list[int]:
+        pipeline: list[Document] = [
+            {"$match": query},
+            {"$limit": MAX_COMPARED + 1},
+            {"$group": {"_id": None, "ranks": {"$push": "$rank"}}},
+        ]
+        found = await self._entries.aggregate(pipeline, max_time_ms=MAX_QUERY_MS)
+        return [rank for row in found for rank in row["ranks"]]
+
+
+def _query(parts: Sequence[Part], processes: Sequence[str], after: Place | None) -> dict[str, Any]:
+    conditions: list[dict[str, Any]] = [{"terms": {"$in": list(part.terms)}} for part in parts]
+    conditions.append({"process": {"$in": list(processes)}})
+    if after is not None:
+        conditions.append({"rank": {"$lte": after.rank}})
+        if after.seen:
+            conditions.append({"_id": {"$nin": after.seen}})
+    return {"$and": conditions}
+
+
+def _after(shown: Sequence[Document], before: Place | None) -> Place:
+    rank = int(shown[-1]["rank"])  # the driver has its own class for 64-bit integers
+    seen = [entry["_id"] for entry in shown if entry["rank"] == rank]
+    earlier = before.seen if before is not None and before.rank == rank else []
+    return Place(rank, [*earlier, *seen])

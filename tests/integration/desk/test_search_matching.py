@@ -1,0 +1,110 @@
+"""Entries that have several words: read one by one, or found by comparing ranks."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from deploy.local import PrivateServers
+from schemas.stored import to_document
+from schemas.stored.search import SearchEntry, search_rank
+from services.desk.search import matching
+from services.desk.search.index import SearchIndex
+from services.desk.search.matching import MatchingEntries, Place
+from services.desk.search.terms import parse_query
+from services.runtime.store.errors import QueryTimeoutError
+from services.runtime.store.mongo import Document, Store
+
+ENTRIES = 120
+WORDS = {"kwitanie": 2, "jabłoń": 3, "ogrodnik": 5}  # each in every so many entries
+START = datetime(2026, 11, 29, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store(servers: PrivateServers) -> AsyncIterator[Store]:
+    async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
+        await SearchIndex(store).ensure_indexes()
+        await store.collection(SearchEntry.COLLECTION).insert([entry(n) for n in range(ENTRIES)])
+        yield store
+
+
+def entry(number: int) -> Document:
+    at = START + timedelta(minutes=number // 4)  # several at the same time
+    words = [word for word, every in WORDS.items() if number % every == 0]
+    terms = {term for word in words for part in parse_query(word) for term in part.terms}
+    return to_document(
+        SearchEntry(
+            id=f"{number:064x}",
+            case=number + 1,
+            process="help" if number % 4 else "invoices",
+            time=at,
+            rank=search_rank("the same", at),
+            revision=1,
+            terms=sorted(terms),
+        )
+    )
+
+
+class TooSlowByEntry(MatchingEntries):
+    """Reading entry by entry always takes longer than it may."""
+
+    async def _read(self, query: Mapping[str, Any], limit: int, max_time_ms: int) -> list[Document]:
+        if max_time_ms == matching.QUICK_MS:
+            raise QueryTimeoutError("too slow")
+        return await super()._read(query, limit, max_time_ms)
+
+
+async def all_pages(entries: MatchingEntries, text: str, limit: int) -> list[str]:
+    """The ids of all pages; fails if a page is empty."""
+    found: list[str] = []
+    after: Place | None = None
+    while True:
+        page, after = await entries.page(parse_query(text), ["help", "invoices"], limit, after)
+        assert page or not found
+        found += [each["_id"] for each in page]
+        if after is None:
+            return found
+
+
+@pytest.mark.parametrize(
+    "text", ["kwitanie jabłoń", "kwitanie jabłoń ogrodnik", "ogrodnik nigdzie"]
+)
+async def test_comparing_ranks_finds_what_reading_entries_finds(
+    store: Store, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(matching, "COUNTED_UP_TO", 5)
+    expected = await all_pages(MatchingEntries(store), text, 3)
+    assert await all_pages(TooSlowByEntry(store), text, 3) == expected
+    numbers = [int(found, 16) for found in expected]
+    every = [WORDS.get(word, ENTRIES + 1) for word in text.split()]
+    assert sorted(numbers) == [
+        n for n in range(ENTRIES) if all(n % e == 0 and e <= ENTRIES for e in every)
+    ]
+    times = [number // 4 for number in numbers]
+    assert times == sorted(times, reverse=True)
+
+
+async def test_a_word_with_too_many_entries_is_not_compared(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "COUNTED_UP_TO", 5)
+    expected = await all_pages(MatchingEntries(store), "kwitanie jabłoń", 3)
+    monkeypatch.setattr(matching, "MAX_COMPARED", 50)  # kwitanie has 60
+    assert await all_pages(TooSlowByEntry(store), "kwitanie jabłoń", 3) == expected
+
+
+async def test_ranks_are_read_from_the_index_alone(store: Store) -> None:
+    [part] = parse_query("kwitanie")
+    query = matching._query([part], ["help", "invoices"], Place(search_rank("x", START), []))
+    pipeline = [
+        {"$match": query},
+        {"$limit": 100},
+        {"$group": {"_id": None, "r": {"$push": "$rank"}}},
+    ]
+    command = {"aggregate": SearchEntry.COLLECTION, "pipeline": pipeline, "cursor": {}}
+    explained = await store._database.command({"explain": command, "verbosity": "executionStats"})
+    plan = str(explained)
+    assert "'FETCH'" not in plan
+    assert "'IXSCAN'" in plan
