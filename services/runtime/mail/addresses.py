@@ -220,7 +220,10 @@ class _Reader:
         return True
 
     def _name(self, raw: bytes) -> str:
-        return _short(_HIDDEN.sub("", header_text(raw, self._charset)).strip(" '\"")) if raw else ""
+        if not raw:
+            return ""
+        name = _HIDDEN.sub("", header_text(raw, self._charset))
+        return _short(name.strip(" '\"").rstrip("< "))  # `Jan <<jan@x.example>>`
 
     def _end_entry(self) -> None:
         phrase = b"".join(self._phrase).strip()

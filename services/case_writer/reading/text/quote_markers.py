@@ -202,7 +202,7 @@ LIST_FOOTERS = (
     "mailing list", "unsubscribe", "you received this message because you are subscribed",
     "google groups", "listinfo", "mailing-liste", "mailingliste", "lista dyskusyjna",
     "listy dyskusyjnej", "liste de diffusion", "lista de correo", "lista de discussão",
-    "mailinglijst", "рассылк",
+    "mailinglijst", "рассылк", "secured with tuta",
 )  # fmt: skip
 
 # Words of an author that no footer contains.

@@ -1,6 +1,8 @@
 import pytest
 
 from services.case_writer.reading.html.sanitizer import sanitize
+from services.case_writer.reading.text.quotes import strip_quotes
+from services.desk.pages.case_views import quoted_rest
 from services.desk.pages.headers import mail_headers, page_headers
 from services.desk.pages.mail_view import (
     MAX_PICTURE_BYTES,
@@ -100,3 +102,20 @@ def test_characters_that_reorder_or_hide_text_become_visible() -> None:
     assert initials("Anna Nowak") == "AN"
     assert initials("anna@firm.example") == "AF"
     assert initials("\u202e") == "?"
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        "Yes.\n\nOn 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\n> When?\n> Anna",
+        "On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\n> When?\n\nTuesday.",
+        "> When?\n>\n> Anna\n\nTuesday.\n\n-- \nJan\ntel. 22 555 01 00",
+        "Tuesday.\n\nSent from my iPhone",
+        "Tuesday.",
+    ],
+)
+def test_what_was_stripped_is_shown_as_quoted(full: str) -> None:
+    own = strip_quotes(full)
+    rest = quoted_rest(own, full)
+    assert set(full.split("\n")) <= {*own.split("\n"), *rest.split("\n"), ""}
+    assert bool(rest) == (own != full)

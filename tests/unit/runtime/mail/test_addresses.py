@@ -109,6 +109,7 @@ def test_a_mangled_entry_gives_no_invented_address(
         ),
         (b"Jan<jan@x.example", [("Jan", "jan@x.example")]),
         (b"'Jan' <'jan@x.example'>", [("Jan", "jan@x.example")]),
+        (b"Jan <<jan@x.example>>", [("Jan", "jan@x.example")]),
         (b"Jan [mailto:jan@x.example]", [("", "jan@x.example")]),
         (b"jan@[192.0.2.1]", [("", "jan@[192.0.2.1]")]),
         (b"<jan@[IPv6:2001:db8::1]>", [("", "jan@[ipv6:2001:db8::1]")]),

@@ -439,6 +439,7 @@ SIGNATURES = [
 ]
 
 LIST_FOOTERS = [
+    "--\nSecured with Tuta Mail:\nhttps://tuta.example/free-email",
     (
         "--\n"
         "To unsubscribe, e-mail: shop-unsubscribe@lists.example\n"
