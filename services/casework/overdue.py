@@ -15,8 +15,9 @@ from services.casework.records import WrittenChanges, at_revision, changed_field
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 
 log = get_logger(__name__)
 

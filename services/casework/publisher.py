@@ -18,7 +18,8 @@ from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.collection import Document
+from services.runtime.store.mongo import Store
 
 log = get_logger(__name__)
 

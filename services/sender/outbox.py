@@ -22,8 +22,9 @@ from schemas.stored import (
     to_document,
 )
 from services.casework.persistence.recording import record_change
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 from services.sender.limits import SendingHistory
 from services.sender.ports import EVERYTHING, Addressed, Backlog, Ending, Share
 

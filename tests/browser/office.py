@@ -24,8 +24,9 @@ from services.desk.main import run
 from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import load_settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 from tests.integration.casework.test_casework import comment, open_case
 from tests.integration.desk.conftest import TOML
 from tests.unit.casework.builders import ANNA

@@ -21,8 +21,9 @@ from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
 from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 
 log = get_logger(__name__)
 

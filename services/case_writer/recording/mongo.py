@@ -30,8 +30,9 @@ from services.case_writer.recording.documents import (
 from services.case_writer.recording.mongo_snapshot import SnapshotReader
 from services.casework.persistence.recording import insert_history
 from services.casework.records import CASE_COUNTER, at_revision, changed_fields
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 
 COUNTER = CASE_COUNTER
 MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are received mails

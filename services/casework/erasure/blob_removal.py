@@ -2,7 +2,8 @@
 
 from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNKS, FILES
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.collection import Session
+from services.runtime.store.mongo import Store
 
 
 async def remove_blob(store: Store, sha256: str) -> bool:

@@ -10,9 +10,10 @@ from schemas.stored.search import SearchEntry, case_entry_id, search_rank
 from services.casework.erasure.run import CaseErasure, ErasureRun
 from services.casework.persistence.recording import insert_history
 from services.casework.records import WrittenChanges, at_revision, changed_fields
+from services.runtime.store.collection import Document, Session
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.mongo import Store
 
 ReadErasure = Callable[[int, ErasureRun, Session], Awaitable[CaseErasure]]
 

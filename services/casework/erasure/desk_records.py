@@ -17,7 +17,8 @@ from schemas.stored.webhooks import Delivery
 from services.casework.erasure.redaction import ERASED, redacted
 from services.casework.erasure.run import ErasureRun
 from services.runtime.store.blobs import Blobs
-from services.runtime.store.mongo import Collection, Document, Store
+from services.runtime.store.collection import Collection, Document
+from services.runtime.store.mongo import Store
 
 SCANNED_TOGETHER = 200
 EMPTY_ANSWER = b"{}"

@@ -31,7 +31,8 @@ from services.runtime.mail.addresses import base_address
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Process
 from services.runtime.store.blobs import Blobs
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.collection import Document, Session
+from services.runtime.store.mongo import Store
 
 SCANNED_TOGETHER = 100
 

@@ -9,7 +9,8 @@ from services.casework.erasure.documents import emptied_change, emptied_outgoing
 from services.casework.erasure.redaction import ERASED, Traces, emptied_case, emptied_comment
 from services.casework.erasure.run import CaseErasure, ErasureRun, blobs_of
 from services.runtime.settings import Process
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.collection import Document, Session
+from services.runtime.store.mongo import Store
 
 
 class Retirement:

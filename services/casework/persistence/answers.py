@@ -9,7 +9,8 @@ from schemas.stored import Case, Comment, OutgoingMail, to_document
 from services.casework.outgoing import Answerable
 from services.casework.persistence.recording import record_change
 from services.casework.quoting import QuotedMail
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.collection import Session
+from services.runtime.store.mongo import Store
 
 
 class MongoAnswers:

@@ -11,7 +11,8 @@ from schemas.stored import Case, from_document
 from services.casework.decisions.field_merge import with_flags
 from services.casework.decisions.invoice_keys import is_better
 from services.casework.records import WrittenChanges
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.collection import Session
+from services.runtime.store.mongo import Store
 
 MAX_LINKS = 100  # of one case
 DUPLICATE: LinkKind = "duplicate-of"

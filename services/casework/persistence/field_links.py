@@ -12,7 +12,8 @@ from schemas.fields import FieldsRead
 from schemas.flags import CaseFlag
 from schemas.stored import Case, Comment, FieldKey, SellerAccount, from_document
 from services.casework.decisions import invoice_keys
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.collection import Document, Session
+from services.runtime.store.mongo import Store
 
 MAX_MAILS = 100  # mails stored with one key; others are linked to the case of the first
 MAX_ACCOUNTS = 50

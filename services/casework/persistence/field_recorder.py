@@ -24,8 +24,9 @@ from services.casework.persistence.recording import insert_history, read_case
 from services.casework.persistence.unique_values import UniqueValues
 from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.settings import Process
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 
 
 @dataclass(frozen=True)

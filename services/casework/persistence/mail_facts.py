@@ -8,7 +8,8 @@ from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, Mail, from_document
 from services.casework.decisions.field_merge import MailFacts
 from services.runtime.settings import Process
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.collection import Document, Session
+from services.runtime.store.mongo import Store
 
 
 @dataclass(frozen=True)

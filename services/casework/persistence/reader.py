@@ -8,7 +8,8 @@ from schemas.changes import Change
 from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, OutgoingMail, from_document
 from services.casework.listing import OVERDUE, RelatedCase
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.collection import Document
+from services.runtime.store.mongo import Store
 
 Filter = Mapping[str, Any]
 MAX_RELATED = 50

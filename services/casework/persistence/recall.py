@@ -13,9 +13,10 @@ from services.casework.persistence.recording import insert_history, read_case
 from services.casework.refusals import ActionRefusedError
 from services.casework.results import Done
 from services.runtime.settings import Process
+from services.runtime.store.collection import Session
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 
 
 class AnswerRecall:

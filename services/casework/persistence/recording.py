@@ -9,8 +9,9 @@ from schemas.stored import Case, from_document, to_document
 from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.casework.refusals import StaleRevisionError
 from services.casework.results import no_such_case
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 
 
 async def read_case(store: Store, number: int, session: Session) -> Case:

@@ -37,9 +37,10 @@ from services.casework.refusals import StaleRevisionError
 from services.casework.results import Done
 from services.runtime.logs import get_logger
 from services.runtime.settings import Process
+from services.runtime.store.collection import Document, Session
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.mongo import Store
 
 log = get_logger(__name__)
 

@@ -7,7 +7,8 @@ from schemas.changes import Change, Opened
 from schemas.stored import Case, Comment, Mail, OutgoingMail, Thread, from_document, to_document
 from services.casework.decisions.situation import Situation
 from services.casework.history import opening
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.collection import Document, Session
+from services.runtime.store.mongo import Store
 
 
 async def split_off(

@@ -10,7 +10,8 @@ from schemas.stored import Case, FieldKey, from_document
 from services.casework.decisions import invoice_keys
 from services.casework.persistence.case_links import BY_FIELDS, DUPLICATE, CaseLinks
 from services.runtime.settings import Process
-from services.runtime.store.mongo import Document, Session, Store
+from services.runtime.store.collection import Document, Session
+from services.runtime.store.mongo import Store
 
 MAX_CASES = 100  # cases stored with one key
 

@@ -31,8 +31,9 @@ from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
 from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.collection import Document
 from services.runtime.store.configured import store_url
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.mongo import Store
 
 PATIENCE_S = 30.0
 

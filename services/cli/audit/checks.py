@@ -32,7 +32,8 @@ from services.cli.audit.history import (
     proofs,
 )
 from services.runtime.store.blobs import CHUNKS, FILES
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.collection import Session
+from services.runtime.store.mongo import Store
 
 PAGE = 500
 COMMENTS_AT_ONCE = (

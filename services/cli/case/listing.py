@@ -17,7 +17,7 @@ from services.cli.terminal.tables import print_table
 from services.cli.terminal.times import short_time
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
-from services.runtime.store.mongo import Document
+from services.runtime.store.collection import Document
 
 Stage = Annotated[
     str | None, Parameter(name="--stage", help="Only cases at this stage.", validator=reject_blank)

@@ -27,8 +27,9 @@ from services.cli.terminal.output import (
 from services.cli.terminal.times import local_time
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Process, Settings
+from services.runtime.store.collection import Document
 from services.runtime.store.configured import store_url
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.mongo import Store
 
 _PLAIN = CaseReference()
 

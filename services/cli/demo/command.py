@@ -48,7 +48,8 @@ from services.cli.desk import first_link
 from services.cli.up.command import local_failures, stop_signal
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Settings, Smtp, load_settings
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.collection import Document
+from services.runtime.store.mongo import Store
 from services.sender.smtp import SmtpTransport
 
 TIMEOUT_S = 60.0

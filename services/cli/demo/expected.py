@@ -6,7 +6,7 @@ from schemas.flags import CaseFlag
 from services.cli.demo import mails
 from services.cli.demo.invoices import PAPER, POSTERS, PRINTING
 from services.runtime.errors import PermanentError
-from services.runtime.store.mongo import Document
+from services.runtime.store.collection import Document
 
 _INVOICES = {
     mails.POLISH_INVOICE: PRINTING,

@@ -12,7 +12,7 @@ from schemas.flags import CaseFlag
 from services.cli.case.show import ShownCase, print_case
 from services.cli.terminal.output import printable
 from services.runtime.settings import Settings
-from services.runtime.store.mongo import Document
+from services.runtime.store.collection import Document
 
 Counters = dict[str, float]
 

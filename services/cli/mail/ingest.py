@@ -29,8 +29,9 @@ from services.runtime.mail.raw_mail_builder import RawMailBuilder
 from services.runtime.process.lifecycle import first_of
 from services.runtime.settings import Settings
 from services.runtime.store.archived_blobs import kept_blobs
+from services.runtime.store.collection import Document
 from services.runtime.store.configured import store_url
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.mongo import Store
 
 IN_FLIGHT = 200
 RECEIPT_TIMEOUT_S = 15.0  # without a receipt, before a warning is printed

@@ -25,8 +25,9 @@ from services.runtime.broker.topology import MAIL_ARCHIVE
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.collection import Document
 from services.runtime.store.configured import store_url
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.mongo import Store
 
 STDOUT = Path("-")
 _KEY_CHARS = 64

@@ -23,7 +23,8 @@ from services.runtime.broker.streams import Start
 from services.runtime.broker.topology import ROUTER_MAIL
 from services.runtime.errors import TransientError
 from services.runtime.process.lifecycle import Stop
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.collection import Document
+from services.runtime.store.mongo import Store
 
 NOT_RECORDED = "not-recorded"
 PRINTED_EFFECTS = ("parked", "moved", "differs")

@@ -15,8 +15,9 @@ from schemas.stored import Case, Comment, to_document
 from schemas.stored.search import SearchEntry, case_entry_id, case_of_entry
 from services.desk.search.documents import CASE_FIELDS, COMMENT_FIELDS, build_entries
 from services.desk.search.selection import Selection
+from services.runtime.store.collection import Collection, Session
 from services.runtime.store.contention import retry_conflicts
-from services.runtime.store.mongo import Collection, Session, Store
+from services.runtime.store.mongo import Store
 
 WRITTEN_TOGETHER = 50
 READ_TOGETHER = 1_000

@@ -21,8 +21,9 @@ from services.desk.search.matching import MatchingEntries, Place
 from services.desk.search.snippets import Snippet, snippet
 from services.desk.search.terms import Part, parse_query
 from services.runtime.errors import PermanentError
+from services.runtime.store.collection import Document
 from services.runtime.store.errors import QueryTimeoutError
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.mongo import Store
 
 MAX_ROUNDS = 5  # rounds of further reading if entries lag behind their cases
 _NUMBER = re.compile(rf"\[?\s*(?:[^\[\]#]{{0,40}}#)?\s*([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s*\]?")

@@ -19,7 +19,8 @@ from io import BytesIO
 
 from schemas.mails import BlobRef
 from services.runtime.errors import PermanentError
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.collection import Document
+from services.runtime.store.mongo import Store
 
 # GridFS's default; never change it, since chunks of a content must not differ between writers
 CHUNK_BYTES = 255 * 1024

@@ -22,7 +22,8 @@ from services.case_writer.housekeeping.blob_sweep import (
 from services.runtime.errors import TransientError
 from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.collection import Session
+from services.runtime.store.mongo import Store
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=2)

@@ -23,7 +23,8 @@ from services.runtime.broker.topology import EVENT_ARCHIVE, MAIL_ARCHIVE
 from services.runtime.errors import PermanentError, SettingsError
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store.blobs import Blobs
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.collection import Session
+from services.runtime.store.mongo import Store
 from tests.vhosts import add_virtual_host
 
 SETTINGS = """

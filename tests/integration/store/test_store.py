@@ -15,8 +15,9 @@ from deploy.local import PrivateServers
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.store import blobs as blobs_module
 from services.runtime.store.blobs import CHUNKS, FILES, Blobs
+from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Store
 from tests.contract.blobs_contract import BlobsContract
 from tests.link import Link
 

@@ -12,7 +12,8 @@ from schemas import stored
 from schemas.stored import BlobId
 from services.case_writer.housekeeping.blob_sweep import Sweeper, referenced
 from services.runtime.store.blob_references import blob_references
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.collection import Session
+from services.runtime.store.mongo import Store
 
 BLOB = "a" * 64
 
