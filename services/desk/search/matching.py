@@ -8,8 +8,9 @@ import msgspec
 
 from schemas.stored.search import SearchEntry
 from services.desk.search.terms import Part
+from services.runtime.store.collection import Document
 from services.runtime.store.errors import QueryTimeoutError
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.mongo import Store
 
 MAX_QUERY_MS = 3_000
 QUICK_MS = 50  # until the ranks of words are compared

@@ -14,8 +14,9 @@ from services.desk.search import matching
 from services.desk.search.index import SearchIndex
 from services.desk.search.matching import MatchingEntries, Place
 from services.desk.search.terms import parse_query
+from services.runtime.store.collection import Document
 from services.runtime.store.errors import QueryTimeoutError
-from services.runtime.store.mongo import Document, Store
+from services.runtime.store.mongo import Store
 
 ENTRIES = 120
 WORDS = {"kwitanie": 2, "jabłoń": 3, "ogrodnik": 5}  # each in every so many entries
