@@ -8,7 +8,8 @@ import sys
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
-from services.cli.commands import OPTIONS, register_commands
+from services.cli.commands import OPTIONS
+from services.cli.registration import register_commands
 from services.cli.terminal.quiet import set_quiet
 from services.runtime.errors import MailcaseError, SettingsError, TransientError
 
