@@ -252,13 +252,6 @@ async def test_nobody_signed_in_is_sent_to_sign_in(browser: Browser) -> None:
     assert 'value="/cases/1"' in page
 
 
-async def test_forms_of_another_site_are_refused(browser: Browser, opened: OpenCase) -> None:
-    await opened(1)
-    other = browser("anna").with_headers(sec_fetch_site="cross-site")
-    assert (await post(other, "/cases/1/closures", revision="1")).status == 403
-    assert (await post(other, "/preferences", theme="dark")).status == 403
-
-
 async def test_a_redirect_never_leaves_the_desk(browser: Browser) -> None:
     for target in (
         "https://evil.example/",

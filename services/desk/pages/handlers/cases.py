@@ -12,7 +12,7 @@ from services.desk.api.cases.cases import History
 from services.desk.api.cases.comments import CommentList
 from services.desk.api.cases.presence import PresenceList
 from services.desk.api.cases.views import CaseView
-from services.desk.http.problems import invalid
+from services.desk.http.problems import ProblemError
 from services.desk.pages.case_views import (
     assignee,
     entry,
@@ -187,7 +187,7 @@ async def merge(visit: Visit) -> Response:
     """Merges the case into the one with the typed number, which may have a prefix."""
     number = "".join(sign for sign in visit.text("target") if sign.isdigit())
     if not number:
-        raise invalid("give the number of a case, such as 235", status=422)
+        raise no_case_number()
     return await _done(visit, "merge_case", {"into": int(number[:15])})
 
 
@@ -217,6 +217,11 @@ async def edit(visit: Visit) -> Response:
     return await _done(visit, "patch_case", body)
 
 
+def no_case_number() -> ProblemError:
+    """The error for a number of a case that has no digit."""
+    return ProblemError(422, "no-case-number", "give the number of a case, such as 235")
+
+
 def due_time(text: str, zone: str) -> datetime | None:
     """The time that a reader in `zone` typed; None if it is empty. Raises ProblemError 422."""
     if not text:
@@ -224,7 +229,7 @@ def due_time(text: str, zone: str) -> datetime | None:
     try:
         local = datetime.fromisoformat(text)
     except ValueError as error:
-        raise invalid("that is not a date and time", status=422) from error
+        raise ProblemError(422, "no-time", "that is not a date and time") from error
     aware = local if local.tzinfo else local.replace(tzinfo=zone_of(zone))
     return aware.astimezone(UTC)
 

@@ -6,8 +6,8 @@ from services.desk.api.operations.flow import FlowView as ApiFlow
 from services.desk.api.operations.mailboxes import LoginTestView, MailboxList, MailboxView
 from services.desk.api.operations.parked import ParkedList, ParkedResults
 from services.desk.api.operations.parked_views import ParkedView
-from services.desk.http.problems import invalid
 from services.desk.pages.case_views import with_query
+from services.desk.pages.handlers.cases import no_case_number
 from services.desk.pages.views.lists import Option
 from services.desk.pages.views.operations import (
     FlowNode,
@@ -114,7 +114,7 @@ async def place(visit: Visit) -> Response:
     """Adds the mail to the case with the typed number."""
     number = "".join(sign for sign in visit.text("number") if sign.isdigit())
     if not number:
-        raise invalid("give the number of a case, such as 235", status=422)
+        raise no_case_number()
     await visit.api("add_parked", body={"case": int(number[:15])})
     return visit.redirect("/parked", visit.t.parked.requested)
 

@@ -296,6 +296,7 @@ class MailboxesPage(msgspec.Struct, frozen=True, kw_only=True):
     waiting: str
     oldest: str
     why_down: str
+    unread_hint: str
     test: str
     test_passed: str
     test_failed: str
@@ -383,6 +384,7 @@ class ErrorPages(msgspec.Struct, frozen=True, kw_only=True):
     titles: Mapping[int, str]
     texts: Mapping[int, str]
     back: str
+    back_to_case: str
     reference: str
 
 

@@ -315,6 +315,7 @@ ENGLISH = c.Catalog(
         waiting="Waiting",
         oldest="Oldest",
         why_down="Why it is down",
+        unread_hint="No fetcher has reported on it recently. Start one, or see its log.",
         test="Test the log-in",
         test_passed="The log-in works.",
         test_failed="The log-in failed: {why}",
@@ -463,6 +464,7 @@ ENGLISH = c.Catalog(
             503: "A server does not respond. Nothing is lost. Try again in a few seconds.",
         },
         back="Back to the list",
+        back_to_case="Back to the case",
         reference="Reference",
     ),
     keys=c.Keyboard(

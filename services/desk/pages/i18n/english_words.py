@@ -130,6 +130,8 @@ WORDS = Words(
         "erased": "personal data was erased",
     },
     refusals={
+        "no-case-number": "Give the number of a case, such as 235.",
+        "no-time": "That is not a date and time.",
         "already-there": "The case is already at {to}.",
         "missing-field": "{to} needs more fields first: {names}.",
         "no-transition": "{stage} does not lead to {to}. The next stages are: {names}.",

@@ -328,6 +328,7 @@ POLISH = c.Catalog(
         waiting="Czeka",
         oldest="Najstarsza",
         why_down="Dlaczego nie działa",
+        unread_hint="Żadna usługa ostatnio jej nie odczytała. Uruchom fetcher albo sprawdź jego dziennik.",
         test="Sprawdź logowanie",
         test_passed="Logowanie działa.",
         test_failed="Logowanie nie powiodło się: {why}",
@@ -476,6 +477,7 @@ POLISH = c.Catalog(
             503: "Serwer nie odpowiada. Nic nie zginęło. Spróbuj za kilka sekund.",
         },
         back="Wróć do listy",
+        back_to_case="Wróć do sprawy",
         reference="Numer błędu",
     ),
     keys=c.Keyboard(

@@ -130,6 +130,8 @@ WORDS = Words(
         "erased": "usunięcie danych osobowych",
     },
     refusals={
+        "no-case-number": "Podaj numer sprawy, na przykład 235.",
+        "no-time": "To nie jest data i godzina.",
         "already-there": "Sprawa jest już na etapie {to}.",
         "missing-field": "Etap {to} wymaga najpierw uzupełnienia pól: {names}.",
         "no-transition": "Z etapu {stage} nie można przejść do {to}. Następne etapy: {names}.",
