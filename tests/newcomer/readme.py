@@ -3,7 +3,7 @@
 import re
 
 _INSTALL = ("## Install", "**To develop**")
-_RUN = ("### On one machine", "Then: ")
+_RUN = ("### On one machine", "Next, ")
 
 
 def install_commands(readme: str) -> list[str]:
