@@ -1,6 +1,6 @@
 """`make bench`: the rates of Mailcase compared with what its servers allow.
 
-    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [desk]
+    python -m benchmarks [speed] [memory] [latency] [peer] [touched] [growth] [search] [desk]
         [--rounds 5] [--sets text,mix]
 
 `growth`, `search` and `desk` take some minutes more, and run only if they are named. Ratios come
@@ -26,6 +26,7 @@ from benchmarks.report.results import DeskLoad, Results, empty_results
 from benchmarks.report.tables import table
 from benchmarks.search import searches
 from benchmarks.speed import TRIALS, speeds
+from benchmarks.touched.trial import touched
 
 SETS = ("text", "html", "mix", "pdf")
 LOADS = (0, 0.1, 0.5, 0.9)
@@ -45,6 +46,10 @@ async def _memory(ground: Ground, _: argparse.Namespace, results: Results) -> No
     for name, mails in (("mix", 200), ("huge", 6)):
         results.memory.append(await memory(ground, name, mails))
         _progress(f"peak memory, {name}: {results.memory[-1].peak_mb}")
+
+
+async def _touched(ground: Ground, _: argparse.Namespace, results: Results) -> None:
+    results.touched = await touched(ground, 8)
 
 
 async def _latency(ground: Ground, options: argparse.Namespace, results: Results) -> None:
@@ -90,6 +95,7 @@ SECTIONS: dict[
     "speed": _speed,
     "memory": _memory,
     "latency": _latency,
+    "touched": _touched,
     "peer": _peer,
     "growth": _growth,
     "search": _search,

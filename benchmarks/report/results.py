@@ -77,6 +77,18 @@ class Memory(msgspec.Struct, frozen=True):
     held_mb: dict[str, float] = {}
 
 
+class Touched(msgspec.Struct, frozen=True):
+    """Bytes that a service, or the program of a baseline in its place, touches for each byte of
+    mail, by kind.
+    """
+
+    side: str
+    service: str
+    mail_set: str
+    mails: int
+    per_byte: dict[str, float]
+
+
 class Growth(msgspec.Struct, frozen=True):
     """Mailcase's rate for one size. `ratio` compares it with the first row of the same kind,
     measured in turns.
@@ -144,6 +156,7 @@ class Results(msgspec.Struct):
     at: str
     speed: list[Speed] = []
     memory: list[Memory] = []
+    touched: list[Touched] = []
     latency: list[Latency] = []
     peers: list[Peer] = []
     growth: list[Growth] = []

@@ -12,6 +12,7 @@ def table(results: Results) -> str:
         _speed(results),
         _costs(results),
         _memory(results),
+        _touched(results),
         _latency(results),
         _peers(results),
         _growth(results),
@@ -60,7 +61,9 @@ def _speed(results: Results) -> Iterator[str]:
 
 
 def _costs(results: Results) -> Iterator[str]:
-    processes = max((list(speed.mailcase.cpu_ms) for speed in results.speed), key=len, default=[])
+    processes = list(
+        dict.fromkeys(name for speed in results.speed for name in speed.mailcase.cpu_ms)
+    )
     if results.speed:
         heads = " ".join(f"{name:>17}" for name in processes)
         yield f"{'processor ms':12} {'mails':5} {heads}   (after / the floor's / with the necessary work)"
@@ -80,6 +83,20 @@ def _memory(results: Results) -> Iterator[str]:
             for service, mb in memory.peak_mb.items()
         )
         yield f"peak memory, {memory.mails} mails of {memory.mail_set}, MB: {peaks}"
+
+
+def _touched(results: Results) -> Iterator[str]:
+    totals: dict[str, float] = {}
+    for row in results.touched:
+        kinds = ", ".join(f"{kind} {times:.2f}" for kind, times in row.per_byte.items())
+        times = sum(row.per_byte.values())
+        totals[row.side] = totals.get(row.side, 0.0) + times
+        yield (
+            f"touches of a byte, {row.mails} mails of {row.mail_set}: {row.side:8} {row.service:12}"
+            f"{times:6.2f} ({kinds})"
+        )
+    for side, total in totals.items():
+        yield f"touches of a byte, {side}, whole path: {total:.2f}"
 
 
 def _latency(results: Results) -> Iterator[str]:

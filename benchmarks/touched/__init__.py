@@ -1,0 +1,1 @@
+"""How often each service touches the bytes of a mail."""
