@@ -10,7 +10,6 @@ from services.fetcher.sources.pace import PacedFile
 
 # A SEARCH over two million mails; imaplib's own limit of 1 MB is enough for about 125,000.
 MAX_LINE_BYTES = 16 * 1024 * 1024
-_PIECE_BYTES = 1024 * 1024
 
 
 class BoundedClient(imaplib.IMAP4):
@@ -39,12 +38,7 @@ class BoundedClient(imaplib.IMAP4):
 
     def read(self, size: int) -> bytes:
         self._count(size)
-        # In pieces, because one large read allocates all of its memory before a byte has arrived.
-        pieces = []
-        while size and (piece := super().read(min(size, _PIECE_BYTES))):
-            pieces.append(piece)
-            size -= len(piece)
-        return b"".join(pieces)
+        return super().read(size)  # a PacedFile allocates memory for what has arrived
 
     def readline(self) -> bytes:
         line: bytes = self.file.readline(MAX_LINE_BYTES + 1)

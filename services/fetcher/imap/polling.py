@@ -4,8 +4,8 @@
 # (NOTIFY_DELAY_MSECS in
 # its mailbox-watch.c), but answers a NOOP with the current state.
 IDLE_LATENCY_S = 0.5
-MIN_POLL_S = 0.03
-_SILENCE_DIVISOR = 40  # about 150 polls after the last mail
+MIN_POLL_S = 0.01
+_SILENCE_DIVISOR = 40  # about 200 polls after the last mail
 
 
 def next_poll_s(silence_s: float) -> float | None:
