@@ -13,6 +13,7 @@ from benchmarks.report.results import empty_results
 from benchmarks.report.tables import table
 from benchmarks.search import searches
 from benchmarks.speed import speeds
+from benchmarks.touched.trial import touched
 from deploy.local import PrivateServers
 from services.case_writer.reading import read_mail
 
@@ -63,3 +64,19 @@ async def test_searches_are_measured_for_readers_of_all_and_of_one_process(groun
     assert [row.processes for row in results.search] == [8, 1]
     assert all(0 < row.p50_ms <= row.p95_ms <= row.p99_ms for row in results.search)
     assert "search" in table(results)
+
+
+@pytest.mark.slow
+async def test_the_touches_of_a_mail_are_counted_in_each_service(ground: Ground) -> None:
+    results = empty_results()
+    results.touched = await touched(ground, 1)
+
+    services = ["fetcher", "router", "case-writer"]
+    assert [(row.side, row.service) for row in results.touched] == [
+        (side, service) for side in ("mailcase", "work") for service in services
+    ]
+    fetcher, _, writer, *_ = [row.per_byte for row in results.touched]
+    assert fetcher["decrypted"] == pytest.approx(1.0, abs=0.05)
+    assert fetcher["hashed"] == pytest.approx(2.0, abs=0.05)  # its key, and its blob
+    assert writer["received"] > 1
+    assert "mailcase, whole path" in table(results)
