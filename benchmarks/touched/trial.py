@@ -2,7 +2,7 @@
 
 Mails of 3 MB with a PDF pass through the whole path, while `counter.c` counts in each process. A
 touch is a copy, a transfer between the process and the system, a decryption, or a hash. Decoding
-base64 and searching are not seen. The counter copies slowly, so that rates mean nothing here.
+base64 and searching are not seen. The counter copies slowly, so no rates are measured.
 """
 
 import os
