@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.casework.listing import OVERDUE
+from services.desk.app import build_app
 from services.desk.desk import Desk
+from services.desk.pages.routes import page_routes
+from services.desk.search.index import SearchIndex
 from tests.asgi import Client
-from tests.integration.desk.conftest import OpenCase
+from tests.integration.desk.conftest import KnownPeople, OpenCase
 
 Clients = Callable[[str], Client]
 
@@ -76,3 +79,51 @@ async def test_overdue_cases_are_found_without_reading_the_others(
         {"explain": command, "verbosity": "executionStats"}
     )
     assert explained["executionStats"]["totalDocsExamined"] == 1
+
+
+GROWING = ("cases", "changes", "comments", "outbox", "search", "drafts", "presence", "views")
+LISTS = ("todo", "mine", "unassigned", "all", "closed")
+FILTERS = ("process=invoices", "process=help&stage=new", "stage=approval", "sort=due", "sort=number",
+           "overdue=true", "process=invoices&sort=due", "overdue=true&sort=due")  # fmt: skip
+PATHS = (
+    *(f"/{name}" for name in LISTS),
+    *(f"/{name}?{each}" for name in LISTS for each in FILTERS),
+    "/api/v1/cases?total=true",
+    "/api/v1/cases?assignee=group:accounting&total=true",
+    "/api/v1/cases?assignee=anna@office.example&total=true",
+    "/api/v1/counts",
+    "/api/v1/processes",
+    "/cases/7",
+    "/api/v1/cases/7",
+    "/search?q=faktura",
+    "/search?q=faktura+number",
+    "/api/v1/search?q=7&process=invoices",
+)
+
+
+async def test_nothing_that_people_read_scans_what_grows_with_the_cases(
+    desk: Desk, opened: OpenCase
+) -> None:
+    for number in range(1, 30):
+        process, stage = ("help", "new") if number % 2 else ("invoices", "registration")
+        await opened(number, process=process, stage=stage, title=f"Faktura number {number}")
+    await SearchIndex(desk.store).rebuild(lambda *_: None)
+    people, database = KnownPeople(), desk.store._database
+    client = Client(
+        build_app(desk, people, page_routes(desk, people)),
+        {"x-test-user": "anna", "sec-fetch-site": "same-origin"},
+    )
+    await database.command({"profile": 2})
+    try:
+        for path in PATHS:
+            assert (await client.ask("GET", path)).status == 200, path
+        await desk.store.collection("cases").find_one({"title": "by no index"})
+    finally:
+        await database.command({"profile": 0})
+    plans = [
+        (entry["ns"].partition(".")[2], entry["planSummary"], str(entry["command"])[:300])
+        async for entry in database["system.profile"].find({"planSummary": {"$exists": True}})
+    ]
+    assert {name for name, *_ in plans} >= {"cases", "changes", "comments", "search"}
+    [scan] = [plan for plan in plans if plan[0] in GROWING and "COLLSCAN" in plan[1]]
+    assert "by no index" in scan[2]
