@@ -18,7 +18,7 @@ from services.desk.accounts.authenticator import AccountAuthenticator
 from services.desk.accounts.passwords import Passwords
 from services.runtime.settings import load_settings
 from services.runtime.store.mongo import Store
-from tests.integration.desk.accounts import PASSWORD, code_of
+from tests.integration.desk.accounts.helpers import PASSWORD, code_of
 from tests.integration.desk.conftest import TOML
 
 Run = Callable[..., tuple[int, str, str]]

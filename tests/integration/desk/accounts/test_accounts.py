@@ -30,7 +30,7 @@ from services.desk.audit_log import AuditFilter
 from services.runtime.settings import Access, Process, Stage
 from services.runtime.settings import Desk as DeskSettings
 from services.runtime.store.mongo import Store
-from tests.integration.desk.accounts import (
+from tests.integration.desk.accounts.helpers import (
     ANNA,
     ATTACKER,
     ELSEWHERE,

@@ -21,7 +21,7 @@ import uvicorn
 from joserfc.jwk import RSAKey
 from starlette.types import ASGIApp
 
-SOURCE = Path(__file__).parents[2] / "openid"
+SOURCE = Path(__file__).parents[3] / "openid"
 CLIENT_ID, CLIENT_SECRET = "mailcase", "a secret + of % the client"
 NODE_AT_LEAST = 20
 _FILES = ("package.json", "package-lock.json", "provider.js")

@@ -14,7 +14,7 @@ from services.desk.webhooks.http_client import DeliveryError
 from services.desk.webhooks.payload import new_delivery
 from services.desk.webhooks.sending import WebhookSender, resolve
 from services.desk.webhooks.targets import RefusedAddressError, networks
-from tests.integration.desk.receiver import Received, Receiver, receiving, status
+from tests.integration.desk.webhooks.receiver import Received, Receiver, receiving, status
 from tests.unit.desk.webhooks.test_payload import EVENT, webhook
 
 NOW = datetime(2026, 11, 29, 10, 0, tzinfo=UTC)

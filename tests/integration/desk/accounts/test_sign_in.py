@@ -19,7 +19,7 @@ from services.desk.desk import Desk
 from services.desk.pages.routes import page_routes
 from services.runtime.settings import Settings
 from tests.asgi import Answer, Client
-from tests.integration.desk.accounts import ANNA, OFFICE, PASSWORD, code_of, join
+from tests.integration.desk.accounts.helpers import ANNA, OFFICE, PASSWORD, code_of, join
 
 OWN = {"sec-fetch-site": "same-origin"}
 ME = "/api/v1/me"

@@ -13,7 +13,7 @@ from services.desk.pages.routes import FORMS, page_routes
 from tests.asgi import Client
 from tests.integration.casework.test_casework import mail_key
 from tests.integration.desk.conftest import PARKED, KnownPeople, OpenCase
-from tests.integration.desk.test_pages import post, shown
+from tests.integration.desk.pages.test_pages import post, shown
 
 Clients = Callable[[str], Client]
 PLACES = {

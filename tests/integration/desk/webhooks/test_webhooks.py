@@ -35,7 +35,7 @@ from services.runtime.process.lifecycle import Stop
 from tests.asgi import Client
 from tests.integration.brokers import connected
 from tests.integration.desk.conftest import OpenCase
-from tests.integration.desk.receiver import Receiver, receiving, status
+from tests.integration.desk.webhooks.receiver import Receiver, receiving, status
 from tests.unit.casework.builders import OPERATOR
 from tests.unit.desk.webhooks.test_payload import EVENT as TITLED
 from tests.unit.desk.webhooks.test_payload import webhook

@@ -21,7 +21,7 @@ from services.runtime.errors import TransientError
 from tests.asgi import Client
 from tests.integration.casework.test_casework import comment, mail_key
 from tests.integration.desk.conftest import KnownPeople, OpenCase
-from tests.integration.desk.test_pages import post, shown
+from tests.integration.desk.pages.test_pages import post, shown
 
 ANNA = "anna@office.example"
 JAN = Actor(kind="mail", id="jan")

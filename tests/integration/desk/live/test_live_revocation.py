@@ -19,7 +19,7 @@ from services.desk.live import sse
 from services.runtime.broker.connection import Broker
 from services.runtime.settings import Settings
 from services.runtime.store.mongo import Store
-from tests.integration.desk.test_live import declared, fed, page, served
+from tests.integration.desk.live.test_live import declared, fed, page, served
 
 AT_ONCE_S = 3.0
 RITA = "rita@office.example"

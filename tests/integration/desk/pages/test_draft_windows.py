@@ -11,8 +11,8 @@ from schemas.stored.desk import Draft
 from services.desk.desk import Desk
 from tests.asgi import Client
 from tests.integration.desk.conftest import OpenCase
-from tests.integration.desk.test_answer_page import SEND, anna, draft_of, uploaded
-from tests.integration.desk.test_pages import post, shown
+from tests.integration.desk.pages.test_answer_page import SEND, anna, draft_of, uploaded
+from tests.integration.desk.pages.test_pages import post, shown
 
 __all__ = ["anna"]  # a fixture
 KEEP = "/cases/1/drafts/answer"

@@ -22,7 +22,7 @@ from services.desk.pages.routes import page_routes
 from services.runtime.settings import Desk as DeskSettings
 from services.runtime.settings import Oidc, Settings
 from tests.browser.scripts import require_programs, run_script
-from tests.integration.desk.openid import (
+from tests.integration.desk.accounts.openid import (
     CLIENT_ID,
     CLIENT_SECRET,
     Browser,
