@@ -23,13 +23,11 @@ _RUN = re.compile("\x01[\x01-\x06\n ]*+")
 _MARKS: dict[str, str | None] = {
     "br": _BREAK,
     "tr": _ROW,
-    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6", "p"), _PARAGRAPH),
+    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6", "hr", "p"), _PARAGRAPH),
     **dict.fromkeys(
         ("address", "article", "aside", "caption", "center", "dd", "div", "dl", "dt"), _LINE
     ),
-    **dict.fromkeys(
-        ("figcaption", "figure", "footer", "header", "hr", "main", "pre", "section"), _LINE
-    ),
+    **dict.fromkeys(("figcaption", "figure", "footer", "header", "main", "pre", "section"), _LINE),
     **dict.fromkeys(("table", "tbody", "tfoot", "thead"), _LINE),
 }
 _MARKS |= {f"/{name}": mark for name, mark in _MARKS.items()} | {"/tr": _ROW_ENDS, "/li": _LINE}

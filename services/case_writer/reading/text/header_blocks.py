@@ -8,6 +8,7 @@ _HEADER_LINES = 14  # examined after the first line of a block
 _STRAY_LINES = 3  # within it: recipients wrapped over several lines
 _MAX_LINE = 600
 _BOLD = "* \t"
+_RULE = "_-=*"
 
 
 class _Block:
@@ -93,12 +94,14 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
         kind = label_of(line.lower())
         if kind in block.kinds and kind != "more":
             break
+        if kind == "from" and block.kinds and not lines[at - 1] and header_end(lines, at):
+            break  # the labels above the blank line are the author's own
         if kind:
             is_dense = is_dense or (at > index and end == at)
             block.add_line(_with_plain_label(line))
             stray, end, is_wrapped = 0, at + 1, True
             continue
-        if _has_other_label(line):
+        if _has_other_label(line) or not line.strip(_RULE):
             break
         stray += 1
         if stray > _STRAY_LINES or not is_wrapped:

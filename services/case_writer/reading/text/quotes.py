@@ -110,8 +110,13 @@ class _Lines(MarkedLines):
             return kept
         first, last = quoted[0], quoted[-1]
         top = self.attribution_above(first)
-        if any(self.bare[index] for index in self._between(quoted)):
-            return self._without_last_quote(kept, quoted)
+        has_answers = any(self.bare[index] for index in self._between(quoted))
+        is_apart = any(
+            below - above > 1 and not self.bare[above + 1] for above, below in pairwise(quoted)
+        )
+        shorter = self._without_last_quote(kept, quoted) if has_answers or is_apart else kept
+        if has_answers or shorter != kept:
+            return shorter
         if top == first:
             if not self._shows_itself(quoted):
                 return kept  # `> 3 items` may be the author's own words
@@ -136,7 +141,7 @@ class _Lines(MarkedLines):
         tops = [self.attribution_above(start) for start in starts]
         are_introduced = [top < start for top, start in zip(tops, starts, strict=True)]
         tail = self.without_signature(range(quoted[-1] + 1, kept.stop))
-        is_last_alone = are_introduced[-1] and sum(are_introduced) == 1
+        is_last_alone = len(starts) > 1 and are_introduced[-1] and sum(are_introduced) == 1
         if not is_last_alone or any(self.bare[index] for index in tail):
             return kept
         return range(kept.start, tops[-1])

@@ -22,7 +22,7 @@ from services.case_writer.reading.html.to_text import to_text
         ("<ol start=3><li>a<li value=7>b<li>c</ol>", "  3. a\n  7. b\n  8. c"),
         ("<table><tr><th>a<th>b<tr><td><p>c</p><td>d</table>e", "a\tb\nc\td\ne"),
         ("<table><tr><td><table><tr><td>a</table><td>b<tr><td><td>c</table>", "a\tb\nc"),
-        ("<h1>a</h1><section>b</section><section>c</section><hr>d", "a\n\nb\nc\nd"),
+        ("<h1>a</h1><section>b</section><section>c</section><hr>d", "a\n\nb\nc\n\nd"),
         ("x<pre>a\n  b <b>c\n</b></pre>d", "x\na\n  b c\nd"),
         (
             "<div style='color:red;white-space: pre-wrap'>a\n\tb<div> c</div></div> d  e",

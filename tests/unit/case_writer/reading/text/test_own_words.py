@@ -287,13 +287,22 @@ LIKE_SIGNATURES = [
 NOT_A_BLOCK = [
     "Name: Jan\nDate: 23/11/2026 10:15\nTo: accounts\nFrom: sales\nSubject: credit note\nAmount: 12 EUR",
     "Od 10:15 do 12:00\nTemat: szkolenie\nWysłano: 5 zaproszeń",
+    "Od 10:15 do 12:00\n\nTemat: szkolenie\n\nWysłano: 5 zaproszeń",
+    "From 10 to 12 we are closed.\nSubject: none.",
 ]
 
 
 @pytest.mark.parametrize("own", NOT_A_BLOCK)
 def test_labels_of_the_author_are_no_part_of_the_header_below(own: str) -> None:
     header = "From: Anna <a@x.example>\nSent: 23.11.2026 10:15\nTo: Jan\nSubject: Order"
-    assert strip_quotes(f"{own}\n\n{header}\n\nHello") == own
+    for rule in ("", f"{'_' * 32}\n"):
+        assert strip_quotes(f"{own}\n\n{rule}{header}\n\nHello") == own
+
+
+def test_own_lines_with_a_sign_of_quotes_stay_above_a_quote_of_html() -> None:
+    own = "A => B\n>> done\n\n> 5 boxes"
+    quote = "On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\n> When?"
+    assert strip_quotes(f"{own}\n\n{quote}", quotes_are_marked=True) == own
 
 
 OWN_WORDS = LIKE_ATTRIBUTIONS + LIKE_DEVICE_LINES + LIKE_HEADERS + LIKE_RULES + LIKE_SIGNATURES
