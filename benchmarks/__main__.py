@@ -151,7 +151,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--helpdesk-python",
-        help="an interpreter with requirements/helpdesk.lock, to measure django-helpdesk's list beside the desk's",
+        help="an interpreter with requirements/helpdesk.lock, to measure django-helpdesk's list as well",
     )
     parser.add_argument(
         "--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk"
@@ -175,7 +175,7 @@ def main() -> None:
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    print(f"\n{table(results)}\n\n{options.json} and {options.chart} hold the same")
+    print(f"\n{table(results)}\n\n{options.json} and {options.chart} contain the same")
 
 
 if __name__ == "__main__":

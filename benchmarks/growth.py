@@ -89,7 +89,7 @@ async def _bytes(ground: Ground, rounds: int) -> list[Growth]:
             for feed, count, of_size in zip(feeds, _MAILS_OF_BYTES.values(), rates, strict=True):
                 of_size.append((await trial.run(feed.take(count))).rate)
     return _growths(
-        "bytes a mail", [mails.mean_bytes for mails in sets], [of_size[1:] for of_size in rates]
+        "bytes per mail", [mails.mean_bytes for mails in sets], [of_size[1:] for of_size in rates]
     )
 
 

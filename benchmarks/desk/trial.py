@@ -47,7 +47,7 @@ from services.runtime.store.mongo import Store
 from tests.pipeline import Pipeline
 
 PROCESSES = (BENCH, *(f"p{number}" for number in range(2, 9)))
-RATE, SECONDS = 20.0, 15.0  # requests a second of each kind
+RATE, SECONDS = 20.0, 15.0  # requests per second, of each kind
 STREAMS, EVENTS_A_S, STREAM_SECONDS = 300, 100, 10
 STREAMS_EACH = 20
 WAITING, ACTIONS, ACTIONS_A_S = 50_000, 100, 5.0
@@ -115,7 +115,7 @@ class _Trial:
         settings = self._settings()
         async with Store.opened(url, database) as store:
             desk = build_desk(settings, store, "http://127.0.0.1", tools(settings))
-            while True:  # an index that takes longer than an answer may goes on being made
+            while True:  # the server completes an index even after the time limit
                 try:
                     await ensure_indexes(desk)
                     break

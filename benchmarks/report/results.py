@@ -56,7 +56,7 @@ class Latency(msgspec.Struct, frozen=True):
     """
 
     load: float  # 0: idle
-    rate: float  # mails a second
+    rate: float  # mails per second
     mails: int
     p50_ms: float
     p95_ms: float

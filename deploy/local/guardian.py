@@ -2,9 +2,9 @@
 
 This file is a program: `python -I -S guardian.py`. The first line of its standard input is the JSON
 of `Spec`. It is not an argument, since every user of the machine can read arguments
-(proc_pid_cmdline(5)) and the environment in it may hold passwords. The program imports little, and
-only from the standard library, because one starts for every server. The launcher keeps the write
-end of its standard input.
+(proc_pid_cmdline(5)) and the environment in it may contain passwords. The program imports little,
+and only from the standard library, because one starts for every server. The launcher keeps the
+write end of its standard input.
 
 It stops its server if
 - the launcher dies, also by kill -9: the pipe reports end of file, and the launcher's pidfd becomes

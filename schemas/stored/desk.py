@@ -229,7 +229,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `drafts`: what someone is writing in a case.
 
     `id` is the case, the kind and the owner. The kind never changes: a draft of an answer cannot
-    become a note. `revision` is the case's when the writer last looked at it. `uploads` are ids of
+    become a note. `revision` is that of the case when the writer last saw it. `uploads` are ids of
     files that go with it. `editor` is the form that saved it last, None before drafts had one.
     `removed_until` is set on what is left of a removed draft: when that goes too.
     """

@@ -73,7 +73,7 @@ class Uploads:
         missing = [upload_id for upload_id in ids if upload_id not in found]
         if missing:
             raise CommandRefusedError(
-                f"no-such-upload: {len(missing)} of the files is not there any more; upload it again"
+                f"no-such-upload: {len(missing)} of the files no longer exist; upload them again"
             )
         taken: set[str] = set()
         return [_attachment(found[upload_id], taken) for upload_id in dict.fromkeys(ids)]

@@ -24,7 +24,7 @@ _ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")
 
 
 class CaseMatch(NamedTuple):
-    """The case that a mail leads to, and what the rules of the case need to know of the mail.
+    """The case that a mail leads to, and what the rules of the case need to know about the mail.
 
     `doubtful` is true if neither the author takes part in the case nor, for an automatic mail, a
     Message-ID that nobody can guess leads there. `verified` allows the mail to change the
@@ -115,7 +115,7 @@ class CaseResolver:
     def match(
         self, target: Target, mail: PreparedMail, reading: MailReading, decision: Decision
     ) -> CaseMatch:
-        """What the rules of the case need to know of the mail."""
+        """What the rules of the case need to know about the mail."""
         kind, process = mail.kind, self.process_of(target, mail)
         rules = self.rules_of(process)
         verified = _is_by_person(mail) or self.takes_part(target, mail, reading)

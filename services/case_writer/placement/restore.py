@@ -48,5 +48,5 @@ class Restorer:
     def has_what_it_lacked(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
         """Whether a mail that was parked because something was missing can be placed now."""
         if recorded.reason == ParkReason.CONTENT_MISSING:
-            return mail.reading is not None or mail.original is not None  # whoever supplies it
+            return mail.reading is not None or mail.original is not None  # whatever its source
         return mail.raw.origin == "replay" and not isinstance(self.target(mail), ParkReason)

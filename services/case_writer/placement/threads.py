@@ -73,7 +73,8 @@ class Threads:
         """The case and the key of another copy of the mail that came by another route; None if
         there is none.
 
-        Whoever knows a Message-ID can send it first, with other content: that mail is not a copy.
+        Anyone who knows a Message-ID can send it first, with other content: that mail is not a
+        copy.
         """
         if not reading.message_id or not reading.digest:
             return None

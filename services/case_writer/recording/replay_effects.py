@@ -1,4 +1,4 @@
-"""What a batch did with the mails of a replay, for whoever runs it. Pure."""
+"""The messages that report to a replay what a batch did with its mails. Pure."""
 
 from collections import defaultdict
 from collections.abc import Sequence

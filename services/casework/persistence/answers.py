@@ -46,7 +46,7 @@ class MongoAnswers:
         )
 
     async def latest_author(self, number: int) -> str | None:
-        """The address of whoever wrote the case's latest mail, even a stranger; None if there is
+        """The address of the author of the case's latest mail, even of a stranger; None if there is
         none.
         """
         received = {"case": number, "kind": "mail"}

@@ -23,8 +23,8 @@ class StoppedError(MailcaseError):
 class Dialog:
     """Asks one question at a time.
 
-    A value that an option has given is not asked for. With `interactive` False the default is
-    taken, and a question without one raises SettingsError, which names the option.
+    A question that an option answers is not asked. With `interactive` False the default is taken,
+    and a question without one raises SettingsError, which names the option.
 
     A check returns the value, or raises ValueError with what is wrong.
     """

@@ -51,7 +51,7 @@ def command_lines(commands: Sequence[tuple[str, str]], width: int | None = None)
 
 
 def wrapped_command(command: str, width: int | None = None) -> str:
-    """A command line to copy: what is too long goes on behind a backslash, as a shell reads it."""
+    """A command line to copy. If it is too long, it continues after a backslash, as in a shell."""
     width = width or terminal_width()
     if width is None:
         return command

@@ -13,7 +13,7 @@ from services.cli.terminal.output import printable
 
 _GAP = 2
 _LEAST = 8  # columns of a cell that is cut; less would be useless
-_LEAST_WRAPPED = 24  # of a column that goes on below itself: less breaks every few words
+_LEAST_WRAPPED = 24  # of a column that is wrapped; less would break every few words
 
 
 def print_table(

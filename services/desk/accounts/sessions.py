@@ -66,7 +66,7 @@ class Sessions:
 
     async def find(self, value: str) -> tuple[DeskSession, User | None] | None:
         """The session that the cookie's value proves, and its user, None if there is no such user
-        any more. None if there is no session, or if it has ended.
+        anymore. None if there is no session, or if it has ended.
         """
         found = await self._sessions.aggregate(with_user({"_id": hashed(value)}, "user"))
         if not found:

@@ -55,7 +55,7 @@ class Tokens:
         return text, token
 
     async def find(self, text: str) -> tuple[Token, User | None] | None:
-        """The token and its owner, None if it has none, or none any more. None if there is no such
+        """The token and its owner, None if it has none, or none anymore. None if there is no such
         token, or if it is revoked or expired.
         """
         if not is_token(text):

@@ -1,1 +1,1 @@
-"""The HTTP API, `/api/v1`: one file a resource, each with its rows of the route table."""
+"""The HTTP API, `/api/v1`: one file per resource, with its rows of the route table."""

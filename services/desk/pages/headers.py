@@ -41,7 +41,7 @@ def page_headers(nonce: str) -> Mapping[str, str]:
 
 def mail_headers(*, remote_images: bool) -> Mapping[str, str]:
     """Headers of a framed mail: an origin of its own, no scripts, no forms, and nothing from the
-    internet unless the reader asked for its images.
+    internet unless the reader requested its images.
     """
     policy = {
         "sandbox": "allow-popups allow-popups-to-escape-sandbox",

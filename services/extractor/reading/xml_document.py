@@ -105,7 +105,7 @@ def _mentions_invoice(data: bytes) -> bool:
     """Whether a file that was refused before its root element looks like an invoice. It is then
     flagged.
     """
-    if b"\0" in data[:_SNIFFED_BYTES]:  # two or four bytes a character
+    if b"\0" in data[:_SNIFFED_BYTES]:  # two or four bytes per character
         data = data[:_SEARCHED_BYTES].replace(b"\0", b"")
     elif data.startswith(_EBCDIC_DECLARATION):
         data = data[:_SEARCHED_BYTES].decode("cp037").encode("ascii", "replace")

@@ -29,7 +29,7 @@ class BrokenAnswerError(OSError):
 
 
 class Pop3Session:
-    """One connection. It may hold the maildrop's lock until `quit` or `hang_up`.
+    """One connection. It may have the maildrop's lock until `quit` or `hang_up`.
 
     Every method raises poplib.error_proto if the server refuses, and OSError if the connection
     ends.

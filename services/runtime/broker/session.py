@@ -80,7 +80,7 @@ async def _stopped_before(connected: asyncio.Event, stop: Stop) -> None:
 
 
 async def _unresponsive_at_stop(broker: Broker, stop: Stop) -> None:
-    """After `stop`, raise TransientError as soon as the broker does not respond any more.
+    """After `stop`, raise TransientError as soon as the broker does not respond anymore.
 
     A session may wait for a response without a limit of its own. The driver notices a silent broker
     only after three and a half heartbeats; what is unacknowledged is delivered again.

@@ -156,7 +156,7 @@ class MailHeaders:
         return _key(name) in self._fields
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the fields in lower case, each once."""
+        """The names of the fields in lower case, without duplicates."""
         return (name.decode("ascii") for name in self._fields)
 
     @property

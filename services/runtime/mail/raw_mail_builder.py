@@ -30,7 +30,7 @@ class RawMailBuilder:
 
     async def check_store_for(self, size: int) -> None:
         """Ping the database if a mail of `size` bytes must be stored there, so that it is not
-        fetched in vain.
+        fetched unnecessarily.
 
         Raises TransientError if the database is unavailable.
         """

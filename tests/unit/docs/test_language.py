@@ -69,6 +69,26 @@ RULES = (
     _rule(r"\bmeans? nothing\b", "a setting or a word has no effect, or no meaning"),
     _rule(r"\bshall\b", "must, may or will; nothing in these texts is a statute"),
     _rule(r"\bone behind the other\b", "one after the other; behind is a place"),
+    _rule(
+        r"\bblanks\b|\b(?:an?|the|one|no|by|its|trailing|leading) blank\b(?! (?:line|value|form|text))",
+        "the character is a space; lines and values can be blank",
+    ),
+    _rule(r"\bas (?:it|they) stands?\b", "unchanged, or as it is"),
+    _rule(r"\bgo(?:es)? on\b(?! to\b)", "work and lines continue"),
+    _rule(r"\blooked at\b", "examined, searched or seen; say what is done"),
+    _rule(r"\bany more\b(?= *[.,;:)]|$)", "no longer, before the verb; or anymore"),
+    _rule(r"\basked for\b", "requested; people ask questions"),
+    _rule(r"\bin vain\b", "say what has no effect"),
+    _rule(r"\bbeside\b", "next to, in addition to, or after"),
+    _rule(
+        r"\b(?:file|row|line|struct|document|event) an? "
+        r"(?:resource|section|table|collection|process|mail|row)\b",
+        "one file per resource: `per` for a ratio",
+    ),
+    _rule(
+        r"\b(?:colour|behaviour|neighbour|favour)\w*|\b(?:recognis|organis|normalis|initialis)\w*",
+        "American spelling",
+    ),
 )
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -172,6 +192,17 @@ def test_programs_are_documented_in_plain_english(folder: str) -> None:
         "The option means nothing for POP3.",
         "A service that shall not run.",
         "Documents, one behind the other.",
+        "The text without blanks at its ends.",
+        "A name without a blank.",
+        "The value as it stands.",
+        "The others go on.",
+        "Each file is looked at.",
+        "The link does not work any more.",
+        "The page that was asked for.",
+        "It is fetched in vain.",
+        "A timer beside the unit.",
+        "One file a resource.",
+        "The behaviour of a server.",
     ],
 )
 def test_the_rules_find_the_words_that_they_replace(text: str) -> None:
@@ -188,6 +219,7 @@ def test_the_rules_find_the_words_that_they_replace(text: str) -> None:
         "There is no date, the case is no longer open, and {text} stands for any words.",
         "The finding `told-another-case`; see the history, the chimney and this.",
         "```\nhe told\n```\n",
+        "A blank line; any more mails; it goes on to the next page; one file per resource.",
     ],
 )
 def test_the_rules_leave_plain_english_alone(text: str) -> None:

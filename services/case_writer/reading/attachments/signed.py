@@ -91,7 +91,7 @@ def _element(data: bytes, position: int) -> _Element:
         length = int.from_bytes(data[position : position + count])
         position += count
     if position + length > len(data):
-        raise ValueError("a value goes on beyond the end")
+        raise ValueError("a value continues beyond the end")
     return _Element(tag, position, position + length)
 
 

@@ -219,7 +219,7 @@ def _value(data: bytes, position: int, kind: int) -> tuple[bytes, int]:
         (length,) = struct.unpack_from("<I", data, position)
         position += 4
         if position + length > len(data):
-            raise struct.error("a value goes on beyond the end")
+            raise struct.error("a value continues beyond the end")
         first = data[position : position + length] if first is None else first
         position += _padded(length)
     return first or b"", position

@@ -191,8 +191,8 @@ def _escaped(text: str) -> str:
 
 
 def _attributes(html: str, position: int) -> tuple[str, int]:
-    """The first attributes of a tag, each once, quoted and escaped, and the offset after the
-    tag.
+    """The first attributes of a tag, without duplicates, quoted and escaped, and the offset after
+    the tag.
     """
     found: dict[str, str] = {}
     while (end := _TAG_END.match(html, position)) is None:

@@ -35,7 +35,7 @@ _MARKS |= {f"/{name}": mark for name, mark in _MARKS.items()} | {"/tr": _ROW_END
 _MARKS |= dict.fromkeys(("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th"))
 _QUOTE_MARKS = (' type="cite"', ' class="gmail_quote"')
 _REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&"))
-_ATTRIBUTION_TAGS = 24  # looked at before a `blockquote`
+_ATTRIBUTION_TAGS = 24  # examined before a `blockquote`
 _ATTRIBUTION_LINES = 2
 _MAX_ATTEMPTS = 300
 _MAX_LINE = 400

@@ -40,10 +40,10 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The selection of cases and their order. `assignee` is an address, `group:NAME`, `me`, or
     empty for nobody; `todo` stands for the caller, their groups and nobody together.
 
-    Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with
-    the latest. `total` asks for the number of all matches, which is counted up to `total_up_to`;
-    counting less is faster. `text` is part of the title, of the opener or of a participant; over
-    too many cases it is refused: the search finds words in any number of cases.
+    Sorted by `due`, a list contains only cases with a due date, soonest first; all others begin
+    with the latest. `total` asks for the number of all matches, which is counted up to
+    `total_up_to`; counting less is faster. `text` is part of the title, of the opener or of a
+    participant; over too many cases it is refused: the search finds words in any number of cases.
     """
 
     process: Word | None = None
@@ -61,8 +61,8 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class CaseList(msgspec.Struct, frozen=True, kw_only=True):
     """A page of cases. `next` is the cursor of the next page, None on the last. `total` is None
-    unless the request asked for it, and if counting takes too long;
-    `total_is_capped` is true if there are more.
+    unless the request has `total`, and if counting takes too long. `total_is_capped` is true if
+    there are more.
     """
 
     items: list[CaseSummary]

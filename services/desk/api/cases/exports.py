@@ -31,7 +31,7 @@ class ExportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ExportLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line: a case as it is now, or a tombstone for one that the caller may not see any more.
+    """A line: a case as it is now, or a tombstone for one that the caller may no longer see.
 
     `cursor` resumes after this line. A case that changes while the export runs appears again later.
     """
