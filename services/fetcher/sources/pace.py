@@ -6,7 +6,7 @@ would hold a session forever.
 
 import time
 from collections.abc import Callable
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 
 MIN_BYTES_PER_S = 1024
 _PIECE_BYTES = 64 * 1024
@@ -43,12 +43,10 @@ class PacedFile:
 
     def read(self, size: int) -> bytes:
         """`size` bytes, fewer at the end of the connection. Raises OSError."""
-        pieces = []
+        content = BytesIO()  # in contrast to joined pieces, needs the memory once
         while size > 0 and self._fill():
-            piece = self._take(min(size, len(self._buffer) - self._at))
-            size -= len(piece)
-            pieces.append(piece)
-        return b"".join(pieces)
+            size -= content.write(self._take(min(size, len(self._buffer) - self._at)))
+        return content.getvalue()
 
     def readline(self, size: int) -> bytes:
         """Up to the end of a line, at most `size` bytes. Raises OSError."""
