@@ -1,5 +1,7 @@
 """The wiring of the desk."""
 
+import sys
+
 from services.casework.publisher import ChangePublisher
 from services.desk.accounts.authenticator import AccountAuthenticator
 from services.desk.accounts.web.wiring import http_authenticator
@@ -20,6 +22,10 @@ from services.runtime.settings import Settings
 from services.runtime.store.configured import keep_pinging, store_url, wait_for_store
 from services.runtime.store.mongo import Store
 
+# Texts are indexed in a thread. With Python's 5 ms, each response of the database waits
+# that long for the thread to give up the interpreter; an action waits for eight responses.
+SWITCH_INTERVAL_S = 0.0005
+
 
 async def run(
     settings: Settings,
@@ -36,6 +42,7 @@ async def run(
     Without the broker, the desk still serves: the database records what people do, and it is
     published later. Raises PermanentError if it cannot listen there.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     address = listen or settings.desk.listen
     health = Health("store")
     with listening_socket(address) as listener:
