@@ -52,11 +52,13 @@ class Drafts:
         mine = {"_id": draft.id, "editor": {"$in": [draft.editor, replaces or None]}}
         change: dict[str, Any] = to_document(draft)
         del change["_id"]
-        try:
-            await self._drafts.update_returning(mine, {"$set": change}, upsert=True)
-        except TakenError:
-            return False
-        return True
+        for _ in range(2):  # the first may meet the same form, which saves at the same moment
+            try:
+                await self._drafts.update_returning(mine, {"$set": change}, upsert=True)
+            except TakenError:
+                continue
+            return True
+        return False
 
     async def remove(
         self, case: int, kind: str, owner: str, editors: Collection[str] | None = None

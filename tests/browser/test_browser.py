@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -10,6 +11,7 @@ from deploy.local import PrivateServers
 from schemas.stored.desk import Presence
 from tests.browser.hostile_mails import fill_hostile
 from tests.browser.office import PASSWORD, Office, customer_writes, running_office
+from tests.browser.races import run_races
 from tests.browser.scripts import require_programs, run_script
 
 ALL_COMBINATIONS = [
@@ -52,6 +54,20 @@ async def test_a_colleagues_note_appears_by_itself(office: Office) -> None:
 async def test_two_people_work_together(office: Office) -> None:
     """Presence, a conflict, files, undo, operations, language and theme, and the keyboard alone."""
     await drive(office, "together.mjs", CASES="6 7", COLLEAGUE=office.colleague)
+
+
+async def test_two_people_race_for_ten_cases(office: Office) -> None:
+    """One race of each kind; the slow test below has two hundred."""
+    await run_races(office, 501, 10, seed=1)
+
+
+@pytest.mark.slow
+async def test_two_people_race_for_two_hundred_cases(
+    office: Office, record_property: Callable[[str, object], None]
+) -> None:
+    figures = await run_races(office, 601, 200, seed=2)
+    record_property("figures", str(figures))
+    sys.stdout.write(f"{figures}\n")
 
 
 async def test_a_customers_reply_appears_by_itself(office: Office) -> None:

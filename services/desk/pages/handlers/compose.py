@@ -2,6 +2,7 @@
 as a draft.
 """
 
+import re
 from typing import Any
 
 from msgspec import structs
@@ -16,6 +17,7 @@ from services.desk.api.cases.views import ChangeView
 from services.desk.http.problems import ProblemError, problem_of
 from services.desk.pages.case_views import composer_view
 from services.desk.pages.handlers.drafts import (
+    MAX_ATTEMPTS,
     draft_of,
     form_names,
     remove_draft,
@@ -28,6 +30,7 @@ from services.desk.pages.visit import Visit
 from services.runtime.errors import CommandRefusedError
 
 # Changes that do not affect the meaning of an answer, because nothing was written to the case.
+_REVISION = re.compile(r"\d{1,15}", re.ASCII)
 _SILENT = frozenset(
     {
         "stage-moved",
@@ -69,6 +72,17 @@ async def answer(visit: Visit) -> Response:
         return visit.redirect(f"/cases/{number}/answer")
     if not draft.to:
         return await _composer(visit, draft, error=visit.t.compose.no_recipient, status=422)
+    try:
+        if not await _sent(visit, draft):
+            return await _composer(visit, draft, error=visit.t.case.stale, status=409)
+    except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
+        problem = problem_of(error).problem
+        return await _composer(visit, draft, error=visit.refusal(problem), status=problem.status)
+    return visit.redirect(f"/cases/{number}#out")
+
+
+async def _sent(visit: Visit, draft: DraftView) -> bool:
+    """Send the answer; False if something was written to the case that its writer did not see."""
     body = {
         "text": draft.text,
         "to": draft.to,
@@ -77,26 +91,27 @@ async def answer(visit: Visit) -> Response:
         "quote": draft.quote,
         "uploads": draft.uploads,
     }
-    try:
+    for _ in range(MAX_ATTEMPTS):
         expected = await _still_current(visit, draft.revision)
-        await visit.api("answer_case", body=body, expected=expected)
-    except StaleRevisionError:
-        return await _composer(visit, draft, error=visit.t.case.stale, status=409)
-    except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
-        problem = problem_of(error).problem
-        return await _composer(visit, draft, error=visit.refusal(problem), status=problem.status)
-    return visit.redirect(f"/cases/{number}#out")
+        if expected is None:
+            return False
+        try:
+            await visit.api("answer_case", body=body, expected=expected)
+        except StaleRevisionError:  # the case was changed at this moment, maybe only assigned
+            continue
+        return True
+    return False
 
 
-async def _still_current(visit: Visit, seen: int) -> int:
-    """The current revision of the case if nothing was written to it since the writer saw it.
-    Otherwise the revision that the writer saw, so that the answer is refused.
+async def _still_current(visit: Visit, seen: int) -> int | None:
+    """The current revision of the case if nothing was written to it since the writer saw it, else
+    None.
     """
     query = {"after": seen, "limit": MAX_CHANGES}
     history: History = (await visit.api("show_history", query=query)).body
     changes = history.items
     if len(changes) == MAX_CHANGES or not all(map(_is_silent, changes)):
-        return seen
+        return None
     return changes[-1].revision if changes else seen
 
 
@@ -169,12 +184,15 @@ async def upload(visit: Visit) -> Response:
 async def _composer(
     visit: Visit, draft: DraftView | None, *, error: str | None = None, status: int = 200
 ) -> Response:
-    """The form, and above it the entries that are newer than the draft."""
+    """The form, and above it the entries that are newer than the draft; without a draft, than the
+    page of the case that led here.
+    """
     number = int(visit.request.path_params["number"])
     suggestion: AnswerSuggestion = (await visit.api("suggest_answer")).body
     view = composer_view(number, suggestion, draft)
-    if draft is not None and draft.revision < suggestion.revision:
-        newer = await newer_entries(visit, number, draft.revision, suggestion.revision)
+    seen = draft.revision if draft is not None else _seen(visit)
+    if seen is not None and seen < suggestion.revision:
+        newer = await newer_entries(visit, number, seen, suggestion.revision)
         view = _with(view, newer=newer.entries, revision=newer.revision)
     view = _with(
         view,
@@ -185,6 +203,12 @@ async def _composer(
     title = f"{visit.desk.reference.write(number)} {visit.t.compose.title}"
     page = visit.page(title, "")
     return await visit.html("work/compose_page.html", page, status=status, view=view, kind="answer")
+
+
+def _seen(visit: Visit) -> int | None:
+    """The revision of the case that the page before showed; None if the URL has none."""
+    text = visit.request.query_params.get("seen", "")
+    return int(text) if _REVISION.fullmatch(text) else None
 
 
 async def _note(

@@ -146,6 +146,19 @@ async def test_a_mail_that_comes_while_an_answer_is_saved_is_shown_with_the_form
     assert revision_of(page) == "2"
 
 
+async def test_a_mail_that_comes_before_the_form_is_opened_is_shown_with_it(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    link = re.search(r'href="(/cases/1/answer[^"]*)"', await shown(anna, "/cases/1"))
+    assert link is not None
+    assert newer(await shown(anna, link[1])) == ""
+    await mails_come(desk, ["Do not pay this"])
+    assert "Do not pay this" in newer(await shown(anna, link[1]))
+    for seen in ("2", "9", "", "x", "-1", "9" * 30):
+        assert newer(await shown(anna, f"/cases/1/answer?seen={seen}")) == ""
+
+
 async def test_a_colleagues_answer_on_its_way_is_shown_with_the_form(
     desk: Desk, anna: Client, opened: OpenCase
 ) -> None:
