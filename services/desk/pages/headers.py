@@ -61,15 +61,5 @@ def mail_headers(*, remote_images: bool) -> Mapping[str, str]:
     }
 
 
-def file_headers() -> Mapping[str, str]:
-    """Headers of an attachment that the browser shows: it cannot run anything."""
-    return {
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-        "Cache-Control": "private, no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
-
-
 def _written(policy: Mapping[str, str]) -> str:
     return "; ".join(f"{name} {value}" for name, value in policy.items())

@@ -37,7 +37,6 @@ _QUOTE_MARKS = (' type="cite"', ' class="gmail_quote"')
 _REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&"))
 _ATTRIBUTION_TAGS = 24  # examined before a `blockquote`
 _ATTRIBUTION_LINES = 2
-_MAX_ATTEMPTS = 300
 _MAX_LINE = 400
 _MAX_QUOTE_DEPTH = 50
 _MAX_INDENT = 20
@@ -83,7 +82,6 @@ class _Layout:
             int | None
         ] = []  # the next number of each open list, None if it has bullets
         self._is_quote: list[bool] = []
-        self._attempts = 0
 
     def marked(self, safe: str) -> str:
         pieces = _TAG.split(safe)  # text, a tag's name, its attributes, text …
@@ -104,10 +102,6 @@ class _Layout:
         pieces[1::3] = cast("list[str]", marks)
         pieces[2::3] = [""] * len(names)
         return "".join(pieces)
-
-    def _may_look(self) -> bool:
-        self._attempts += 1
-        return self._attempts <= _MAX_ATTEMPTS
 
     def _mark(self, name: str, attributes: str, before: str) -> str:
         if name == "li":
