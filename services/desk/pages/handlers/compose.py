@@ -143,15 +143,24 @@ async def note(visit: Visit) -> Response:
     if submitted.is_joined:
         return await _note(visit, draft, error=visit.t.compose.draft_changed, status=409)
     try:
-        await visit.api(
-            "add_note",
-            body={"text": draft.text, "uploads": draft.uploads},
-            expected=await _current_revision(visit),
-        )
+        await _add_note(visit, draft)
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
         problem = problem_of(error).problem
         return await _note(visit, draft, error=visit.refusal(problem), status=problem.status)
     return visit.redirect(f"/cases/{number}")
+
+
+async def _add_note(visit: Visit, draft: DraftView) -> None:
+    """Add the note to the case as it is: a note depends on nothing that was said before it."""
+    body = {"text": draft.text, "uploads": draft.uploads}
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            await visit.api("add_note", body=body, expected=await _current_revision(visit))
+        except StaleRevisionError:
+            if attempt == MAX_ATTEMPTS:
+                raise
+        else:
+            return
 
 
 async def _changed(visit: Visit, draft: DraftView | None) -> Response:
