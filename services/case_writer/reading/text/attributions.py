@@ -45,10 +45,10 @@ class _Parts:
         self._is_behind_verb = self._is_behind_article = False
         words = self.text.split()
         first = words[0].strip(_EDGES).lower() if words else ""
-        if first in FIRST_WORDS and len(words) > 1 and words[1][0].isdigit():
+        if first in FIRST_WORDS and len(words) > 1 and words[1][0].isdecimal():
             del words[0]  # a day of the week
             first = words[0]
-        self.begins_with_date = first[:1].isdigit() or _is_calendar(first) or first in GLUE
+        self.begins_with_date = first[:1].isdecimal() or _is_calendar(first) or first in GLUE
         self.is_sentence = len(words) > _MAX_WORDS or not all(map(self._take, words))
         self.is_sentence |= self._is_behind_article or len(self.name) > _MAX_NAME_WORDS
 
@@ -60,7 +60,7 @@ class _Parts:
         is_behind_verb, self._is_behind_verb = self._is_behind_verb, False
         bare = word.strip(_EDGES)
         low = bare.lower()
-        if self._is_behind_article and not bare[:1].isdigit():
+        if self._is_behind_article and not bare[:1].isdecimal():
             return False  # `schrieb der Fahrer`
         self._is_behind_article = False
         if "@" in bare:
@@ -68,7 +68,7 @@ class _Parts:
         elif low in VERBS or f"{low})" in VERBS:
             self.has_verb = True
             self._is_behind_verb = True
-        elif bare[:1].isdigit() or (bare[:1] in ("+", "-") and bare[1:2].isdigit()):
+        elif bare[:1].isdecimal() or (bare[:1] in ("+", "-") and bare[1:2].isdecimal()):
             return self._take_number(bare)
         elif _is_calendar(low):
             self.has_date = True
@@ -113,7 +113,7 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
     quote, less is enough, and the verb may be in any language.
     """
     line = line.strip()
-    if len(line) > MAX_CHARS or not any(sign.isdigit() or sign == "@" for sign in line):
+    if len(line) > MAX_CHARS or not any(sign.isdecimal() or sign == "@" for sign in line):
         return above_quote and len(line) <= MAX_CHARS and _is_name_and_verb(line)
     if above_quote and names_reader(line):
         return True
@@ -174,7 +174,7 @@ def is_date(line: str) -> bool:
     """Whether the line contains only a date or time, as the first line of a wrapped attribution
     does.
     """
-    if len(line) > MAX_CHARS or not any(sign.isdigit() for sign in line):
+    if len(line) > MAX_CHARS or not any(sign.isdecimal() for sign in line):
         return False
     parts = _Parts(line)
     return (
@@ -240,7 +240,7 @@ def _number(word: str) -> str:
     """The kind of a word with digits: `d` a day or date, `y` a date with a year, `t` a time, `z` a
     time zone; "" for anything else.
     """
-    digits = "".join(sign if sign.isdigit() else " " for sign in word).split()
+    digits = "".join(sign if sign.isdecimal() else " " for sign in word).split()
     letters = "".join(sign for sign in word if sign.isalpha()).lower()
     if word[0] in "+-":
         return "z" if len(digits) <= 2 and len(digits[0]) in (1, 2, 4) else ""

@@ -95,6 +95,7 @@ LIKE_ATTRIBUTIONS = [
     "On Monday, May 3, 2026, at 14:00, you wrote:",
     "On Monday, May 3, 2026, at 14:00:12 you wrote to Anna:",
     "Вы писали 3 мая 2026 г.:",
+    "On 3 May 2026, at 14:00, Anna wrote of 5 m³ and ³ and +² <anna@x.example>:",
 ]
 
 LIKE_DEVICE_LINES = [
