@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from schemas.stored import Case, Mail, MailboxState, to_document
+from schemas.stored import Attachment, Case, Comment, Mail, MailboxState, to_document
 from services.desk.desk import Desk
 from services.runtime.broker.messages import Outgoing
 from tests.asgi import Client
+from tests.integration.casework.test_casework import mail_key
 from tests.integration.desk.conftest import PARKED, PARKED_MAIL, OpenCase
 
 Clients = Callable[[str], Client]
@@ -186,3 +187,44 @@ async def test_a_retried_mail_stays_as_long_as_the_archive_that_refers_to_it(
     assert file is not None
     kept_for = file["keep_until"] - datetime.now(UTC)
     assert kept_for > timedelta(days=desk.settings.archive.max_age_days)
+
+
+async def test_whoever_takes_a_file_or_reads_parked_mail_is_in_the_audit_log(
+    client: Clients, opened: OpenCase, parked: Mail, desk: Desk
+) -> None:
+    await opened(1)
+    blob = await desk.blobs.put(b"an invoice")
+    file = Attachment(
+        name="invoice.txt",
+        content_type="text/plain",
+        size=10,
+        sha256=blob.sha256,
+        inline=False,
+        content_id=None,
+        blob=blob.sha256,
+    )
+    mail = mail_key(1, "a")
+    await desk.store.collection(Comment.COLLECTION).update(
+        {"_id": mail}, {"$set": {"attachments": [to_document(file)], "original": blob.sha256}}
+    )
+    maria = client("maria")
+    for path in (
+        f"/cases/1/attachments/{blob.sha256}",
+        f"/cases/1/comments/{mail}/original",
+        f"/parked/{PARKED}",
+        f"/parked/{PARKED}/original",
+        "/exports/cases",
+    ):
+        assert (await maria.ask("GET", f"/api/v1{path}")).status == 200
+        assert (await client("eve").ask("GET", f"/api/v1{path}")).status in {200, 403, 404}
+    entries = (await client("ada").ask("GET", "/api/v1/audit")).json()["items"]
+    hers = [entry for entry in reversed(entries) if entry["actor"] == "maria@office.example"]
+    assert [(entry["what"], entry["object"]) for entry in hers] == [
+        ("attachment-downloaded", f"case 1 {blob.sha256}"),
+        ("original-downloaded", f"case 1 {mail}"),
+        ("parked-viewed", PARKED),
+        ("parked-viewed", f"{PARKED} original"),
+        ("exported", "cases"),
+    ]
+    assert all(entry["address"] for entry in hers)
+    assert {entry["what"] for entry in entries if entry not in hers} <= {"exported"}
