@@ -6,9 +6,9 @@ from datetime import datetime
 
 MAX_QUOTED_CHARS = 20_000
 _ATTRIBUTIONS: Mapping[str, str] = {
-    "en": "On {at:%d %B %Y at %H:%M} {name} wrote:",
-    "pl": "W dniu {at:%d.%m.%Y} o {at:%H:%M} {name} napisał(a):",
-    "de": "Am {at:%d.%m.%Y} um {at:%H:%M} schrieb {name}:",
+    "en": "On {at:%d %B %Y at %H:%M} UTC {name} wrote:",
+    "pl": "W dniu {at:%d.%m.%Y} o {at:%H:%M} UTC {name} napisał(a):",
+    "de": "Am {at:%d.%m.%Y} um {at:%H:%M} UTC schrieb {name}:",
 }
 
 

@@ -292,7 +292,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize(
         ("wanted", "quoted"),
-        [(True, "On 04 March 2026 at 05:06 Anna wrote:\n> Hello\n>\n> you"), (False, "")],
+        [(True, "On 04 March 2026 at 05:06 UTC Anna wrote:\n> Hello\n>\n> you"), (False, "")],
     )
     def test_the_mail_that_is_answered_is_quoted_when_wanted(
         self, made: OutgoingMailComposer, wanted: bool, quoted: str
