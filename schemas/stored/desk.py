@@ -231,7 +231,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     `id` is the case, the kind and the owner. The kind never changes: a draft of an answer cannot
     become a note. `revision` is that of the case when the writer last saw it. `uploads` are ids of
     files that go with it. `editor` is the form that saved it last, None before drafts had one.
-    `removed_until` is set on what is left of a removed draft: when that goes too.
+    `editors` are the latest forms that saved or removed it. `removed_until` is set on what is left
+    of a removed draft: when that goes too.
     """
 
     COLLECTION: ClassVar[str] = "drafts"
@@ -249,6 +250,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     quote: bool = True
     uploads: list[str] = []
     editor: str | None = None
+    editors: list[str] = []
     removed_until: datetime | None = None
 
 

@@ -3,7 +3,7 @@
 A form saves its draft every few seconds, and a request can arrive late: after the answer was sent,
 or after it was taken back. So a draft names its `editor`, the form that saved it last, and a save
 replaces only what its own form saved or began with. What is left of a removed draft holds no text;
-it refuses the late requests of its form for a day.
+for a day, it refuses the late requests of the forms that saved or removed the draft.
 """
 
 import secrets
@@ -17,6 +17,7 @@ from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
 
 REMOVED_FOR = timedelta(days=1)
+MAX_EDITORS = 100  # of a draft; the requests of earlier ones have long arrived
 
 
 class Drafts:
@@ -42,19 +43,26 @@ class Drafts:
 
     async def put(self, draft: Draft) -> None:
         """Keep a draft, in place of any with the same id."""
-        await self._drafts.put_each([to_document(draft)])
+        await self._keep({"_id": draft.id}, draft)
 
     async def save(self, draft: Draft, replaces: str = "") -> bool:
         """Keep a draft unless one is there that neither its editor nor the editor `replaces` saved;
-        False then.
+        False then. A removed draft is replaced by any new editor that names no other.
         """
         # None stands for a draft from before drafts had editors.
-        mine = {"_id": draft.id, "editor": {"$in": [draft.editor, replaces or None]}}
-        change: dict[str, Any] = to_document(draft)
-        del change["_id"]
+        free: list[dict[str, Any]] = [{"editor": {"$in": [draft.editor, replaces or None]}}]
+        if not replaces:
+            free.append({"removed_until": {"$ne": None}, "editors": {"$ne": draft.editor}})
+        return await self._keep({"_id": draft.id, "$or": free}, draft)
+
+    async def _keep(self, free: dict[str, Any], draft: Draft) -> bool:
+        """Keep a draft in place of the one that matches `free`; False if it is not free."""
+        change = {name: {"$literal": value} for name, value in to_document(draft).items()}
+        del change["_id"], change["editors"]
+        change["editors"] = _with_editors([draft.editor or ""])
         for _ in range(2):  # the first may meet the same form, which saves at the same moment
             try:
-                await self._drafts.update_returning(mine, {"$set": change}, upsert=True)
+                await self._drafts.update_returning(free, [{"$set": change}], upsert=True)
             except TakenError:
                 continue
             return True
@@ -69,7 +77,16 @@ class Drafts:
             wanted["editor"] = {"$in": [editor or None for editor in editors]}
         rest: dict[str, Any] = {"text": "", "to": [], "cc": [], "subject": None, "uploads": []}
         rest |= {"editor": new_editor(), "removed_until": datetime.now(UTC) + REMOVED_FOR}
-        return bool(await self._drafts.update(wanted, {"$set": rest}))
+        change = {name: {"$literal": value} for name, value in rest.items()}
+        change["editors"] = _with_editors([editor for editor in editors or () if editor])
+        return bool(await self._drafts.update(wanted, [{"$set": change}]))
+
+
+def _with_editors(added: list[str]) -> dict[str, Any]:
+    """The editors of a stored draft, with others at the end, as an expression of MongoDB."""
+    others = {"$not": {"$in": ["$$this", {"$literal": added}]}}
+    before = {"$filter": {"input": {"$ifNull": ["$editors", []]}, "cond": others}}
+    return {"$slice": [{"$concatArrays": [before, {"$literal": added}]}, -MAX_EDITORS]}
 
 
 def draft_id(case: int, kind: str, owner: str) -> str:

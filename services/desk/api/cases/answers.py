@@ -13,7 +13,7 @@ from schemas.stored.desk import Draft
 from services.casework.outgoing import MAX_HOLD_S, MAX_TEXT_CHARS
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
-from services.desk.api.cases.comments import UploadIds
+from services.desk.api.cases.comments import Editor, UploadIds
 from services.desk.api.cases.views import OutgoingView, outgoing_view
 from services.desk.drafts import draft_id, new_editor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
@@ -33,7 +33,8 @@ class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     the title is used.
 
     `quote` puts the participants' latest mail below the text. The mail waits `hold_s` seconds, in
-    which it can be taken back. `uploads` are ids of files uploaded before.
+    which it can be taken back. `uploads` are ids of files uploaded before. The caller's draft is
+    removed; with `editor`, only if that editor saved it last.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARS)]
@@ -43,6 +44,7 @@ class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     quote: bool = True
     hold_s: Annotated[float, Meta(ge=0, le=MAX_HOLD_S)] = HOLD_S
     uploads: UploadIds = []
+    editor: Editor | None = None
 
 
 class AnswerResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +75,7 @@ class DraftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     subject: Annotated[str, Meta(max_length=500)] | None = None
     quote: bool = True
     uploads: UploadIds = []
-    editor: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    editor: Editor | None = None
     replaces: Annotated[str, Meta(max_length=64)] = ""
 
 
@@ -131,7 +133,8 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     write = partial(desk.answers.write, mail, principal.acting.actor, expected=call.expected)
     changes = await retry_conflicts(write)
     desk.publish(changes, [mail.id])
-    await desk.drafts.remove(case.number, "answer", principal.id)
+    editors = [body.editor] if body.editor else None
+    await desk.drafts.remove(case.number, "answer", principal.id, editors)
     revision = changes[-1].revision
     return Reply(AnswerResult(answer=outgoing_view(mail), revision=revision), revision=revision)
 
@@ -195,6 +198,7 @@ async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
         await call.desk.drafts.put(draft)
     elif not await call.desk.drafts.save(draft, body.replaces):
         hint = "read it, then save again with its `editor` as `replaces`"
+        hint += "; if it was removed, save with a new `editor`"
         raise ProblemError(409, "draft-changed", f"the draft was changed elsewhere; {hint}")
     return Reply(draft_view(draft, case.revision))
 

@@ -15,6 +15,7 @@ from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import ProblemError, not_found
 from services.runtime.mail.file_names import safe_name
 
+Editor = Annotated[str, Meta(min_length=1, max_length=64)]
 UploadIds = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=50)]
 _MEDIA_TYPE = r"^[A-Za-z0-9!#$&^_.+-]{1,63}/[A-Za-z0-9!#$&^_.+-]{1,63}$"
 
@@ -36,10 +37,11 @@ class CommentList(msgspec.Struct, frozen=True, kw_only=True):
 
 class NoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A note for colleagues; it is never sent by mail. `uploads` are ids of files uploaded
-    before."""
+    before. The caller's draft is removed; with `editor`, only if that editor saved it last."""
 
     text: Annotated[str, Meta(min_length=1, max_length=1_000_000)]
     uploads: UploadIds = []
+    editor: Editor | None = None
 
 
 class NoteResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +110,8 @@ async def add_note(call: Call[NoQuery, NoteRequest]) -> Reply:
         files=files,
     )
     call.desk.publish(done.written)
-    await call.desk.drafts.remove(case.number, "note", call.principal.id)
+    editors = [call.body.editor] if call.body.editor else None
+    await call.desk.drafts.remove(case.number, "note", call.principal.id, editors)
     comment = await call.desk.reader.comment(case.number, done.comment or "")
     if comment is None:  # it was moved to another case in the meantime
         raise not_found("comment")

@@ -29,8 +29,8 @@ from services.desk.pages.views.case import ComposerView, FileView, NoteView
 from services.desk.pages.visit import Visit
 from services.runtime.errors import CommandRefusedError
 
-# Changes that do not affect the meaning of an answer, because nothing was written to the case.
 _REVISION = re.compile(r"\d{1,15}", re.ASCII)
+# Changes that do not affect the meaning of an answer, because nothing was written to the case.
 _SILENT = frozenset(
     {
         "stage-moved",
@@ -90,6 +90,7 @@ async def _sent(visit: Visit, draft: DraftView) -> bool:
         "subject": draft.subject or None,
         "quote": draft.quote,
         "uploads": draft.uploads,
+        "editor": draft.editor or None,
     }
     for _ in range(MAX_ATTEMPTS):
         expected = await _still_current(visit, draft.revision)
@@ -152,7 +153,7 @@ async def note(visit: Visit) -> Response:
 
 async def _add_note(visit: Visit, draft: DraftView) -> None:
     """Add the note to the case as it is: a note depends on nothing that was said before it."""
-    body = {"text": draft.text, "uploads": draft.uploads}
+    body = {"text": draft.text, "uploads": draft.uploads, "editor": draft.editor or None}
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             await visit.api("add_note", body=body, expected=await _current_revision(visit))
@@ -231,6 +232,7 @@ async def _note(
         draft_at=draft.at if draft else None,
         error=error,
         upload_ids=tuple(draft.uploads) if draft else (),
+        uploads=await _uploads(visit, tuple(draft.uploads) if draft else ()),
         **await form_names(visit, "note", draft),
     )
     page = visit.page(f"{visit.desk.reference.write(number)} {visit.t.case.note}", "")

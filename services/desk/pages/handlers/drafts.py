@@ -20,8 +20,8 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 
 @dataclass(frozen=True)
 class Submitted:
-    """A form as the draft that it became. If the draft was changed in another window meanwhile,
-    `is_joined` is set, and the text of that one follows below.
+    """A form as the draft that it became. `is_joined` is set if another window changed the draft
+    meanwhile: the text of that one follows below, and its files are added.
     """
 
     draft: DraftView
@@ -67,19 +67,24 @@ async def submit_form(visit: Visit, kind: str) -> Submitted:
         if other is None:
             continue
         joined = joined_text(body["text"], other.text)
-        is_joined = is_joined or joined != body["text"]
         uploads = list(dict.fromkeys([*body["uploads"], *other.uploads]))
-        body |= {"text": joined, "uploads": uploads, "replaces": other.editor}
+        is_joined = is_joined or (joined, uploads) != (body["text"], body["uploads"])
+        body |= {"text": joined, "uploads": uploads, "replaces": other.editor or ""}
     raise ProblemError(409, "draft-changed", "the draft was changed at the same time; try again")
 
 
 def joined_text(first: str, second: str) -> str:
-    """Both texts, or the one that begins with the other."""
-    if first.startswith(second.rstrip()):
+    """Both texts, or the one that begins with the other in whole lines."""
+    if _begins_with(first, second.rstrip()):
         return first
-    if second.startswith(first.rstrip()):
+    if _begins_with(second, first.rstrip()):
         return second
     return f"{first.rstrip()}\n\n{second}"
+
+
+def _begins_with(text: str, beginning: str) -> bool:
+    rest = text.removeprefix(beginning).lstrip(" \t")
+    return not beginning or (text.startswith(beginning) and rest[:1] in ("", "\n"))
 
 
 async def remove_draft(visit: Visit, kind: str) -> bool:

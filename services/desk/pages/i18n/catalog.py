@@ -225,6 +225,7 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
     draft_saved: str
     draft_unsaved: str
     draft_changed: str
+    draft_refused: str
     draft_delete: str
     snippet: str
     snippet_insert: str

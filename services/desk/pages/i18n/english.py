@@ -230,6 +230,7 @@ ENGLISH = c.Catalog(
         draft_saved="Draft saved {time}",
         draft_unsaved="Draft not saved. Check the connection.",
         draft_changed="This draft was changed in another window. Both texts are kept; delete what you do not need.",
+        draft_refused="Not saved: this draft was changed in another window. Press {button} to see both.",
         draft_delete="Delete draft",
         snippet="Ready-made text",
         snippet_insert="Insert",

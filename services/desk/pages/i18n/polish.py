@@ -237,6 +237,7 @@ POLISH = c.Catalog(
         draft_saved="Szkic zapisano o {time}",
         draft_unsaved="Szkicu nie zapisano. Sprawdź połączenie.",
         draft_changed="Ten szkic zmieniono w innym oknie. Oba teksty są zachowane; usuń to, czego nie potrzebujesz.",
+        draft_refused="Nie zapisano: ten szkic zmieniono w innym oknie. Naciśnij „{button}”, aby zobaczyć oba teksty.",
         draft_delete="Usuń szkic",
         snippet="Gotowy tekst",
         snippet_insert="Wstaw",

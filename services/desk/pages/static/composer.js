@@ -54,7 +54,7 @@
     try {
       const answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(data) });
       if (answer.status === 409) { // what another window saved stays; Send or Save draft shows both texts
-        state.textContent = state.dataset.changed;
+        state.textContent = state.dataset.refused;
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));

@@ -143,6 +143,7 @@ class NoteView(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     text: str = ""
     upload_ids: tuple[str, ...] = ()
+    uploads: tuple[FileView, ...] = ()
     draft_at: datetime | None = None
     error: str | None = None
     editor: str = ""

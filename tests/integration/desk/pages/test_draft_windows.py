@@ -148,6 +148,79 @@ async def test_programs_save_drafts_with_and_without_an_editor(
     assert (await anna.ask("PUT", API, body)).status == 200
 
 
+async def test_a_removed_draft_refuses_only_the_editors_that_it_had(
+    anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    first: dict[str, Any] = {"text": "One", "revision": 1, "editor": "first"}
+    second = first | {"editor": "second", "replaces": "first"}
+    assert [(await anna.ask("PUT", API, body)).status for body in (first, second)] == [200, 200]
+    assert (await anna.ask("DELETE", API)).status == 204
+    late = [await anna.ask("PUT", API, body) for body in (first, second, first)]
+    assert [answer.status for answer in late] == [409] * 3
+    assert "save with a new `editor`" in late[0].json()["detail"]
+    assert (await anna.ask("GET", "/api/v1/cases/1/drafts")).json()["items"] == []
+    new = first | {"text": "{$text} $text", "editor": "third"}
+    assert (await anna.ask("PUT", API, new)).json()["text"] == "{$text} $text"
+    [draft] = (await anna.ask("GET", "/api/v1/cases/1/drafts")).json()["items"]
+    assert (draft["text"], draft["editor"]) == ("{$text} $text", "third")
+    assert (await anna.ask("PUT", API, first)).status == 409
+    assert (await anna.ask("DELETE", API)).status == 204
+    assert (await anna.ask("PUT", API, first)).status == 409, "as late as before"
+
+
+@pytest.mark.parametrize("kind", ["answer", "note"])
+@pytest.mark.parametrize("text", ["", "Two"])
+async def test_files_of_another_window_are_seen_before_they_go_out(
+    desk: Desk, anna: Client, opened: OpenCase, kind: str, text: str
+) -> None:
+    await opened(1)
+    first, second = await window(anna, kind), await window(anna, kind)
+    file = await uploaded(desk, "one.txt")
+    keep = f"/cases/1/drafts/{kind}"
+    assert (await post(anna, keep, text=text, upload=file, **first)).status == 204
+    sends = {"text": "Two\nThree", "do": "send", "to": "jan@supplier.example"}
+    answer = await post(anna, f"/cases/1/{kind}s", **sends, **second)
+    page = answer.body.decode()
+    assert answer.status == 409
+    assert re.search(r"<textarea[^>]*>Two\nThree</textarea>", page)
+    assert '<ul class="files uploads" aria-live="polite"><li class="file">' in page
+    assert "<span>one.txt</span>" in page
+    assert (await post(anna, f"/cases/1/{kind}s", **sends, **fields_of(page))).status == 303
+
+
+@pytest.mark.parametrize("kind", ["answer", "note"])
+async def test_a_draft_that_another_window_saves_while_one_is_sent_is_kept(
+    desk: Desk, anna: Client, opened: OpenCase, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    await opened(1)
+    first, keep = await window(anna, kind), f"/cases/1/drafts/{kind}"
+    assert (await post(anna, keep, text="One", **first)).status == 204
+    second, remove = await window(anna, kind), desk.drafts.remove
+
+    async def removes(*arguments: Any) -> bool:
+        assert (await post(anna, keep, text="Mine", **second)).status == 204
+        return await remove(*arguments)
+
+    monkeypatch.setattr(desk.drafts, "remove", removes)
+    sends = {"text": "One", "do": "send", "to": "jan@supplier.example"}
+    assert (await post(anna, f"/cases/1/{kind}s", **sends, **first)).status == 303
+    draft = await draft_of(desk)
+    assert draft is not None
+    assert draft.text == "Mine"
+
+
+@pytest.mark.parametrize(("kind", "button"), [("answer", "Save draft"), ("note", "Save note")])
+async def test_a_refused_autosave_says_that_nothing_was_saved(
+    anna: Client, opened: OpenCase, kind: str, button: str
+) -> None:
+    await opened(1)
+    page = await shown(anna, f"/cases/1/{kind}")
+    assert f">{button}</button>" in page
+    refused = f"Not saved: this draft was changed in another window. Press {button} to see both."
+    assert f'data-refused="{refused}"' in page
+
+
 async def test_a_draft_from_before_there_were_editors_is_edited_on(
     desk: Desk, anna: Client, opened: OpenCase
 ) -> None:
@@ -156,6 +229,13 @@ async def test_a_draft_from_before_there_were_editors_is_edited_on(
     draft = await draft_of(desk)
     assert draft is not None
     old = structs.replace(draft, editor=None)
+    await desk.drafts.put(old)
+    await desk.store.collection(Draft.COLLECTION).update(
+        {"_id": old.id}, {"$unset": {"editor": 1, "removed_until": 1}}
+    )
+    sends = await window(anna) | {"replaces": "gone"}
+    answer = await post(anna, "/cases/1/answers", text="Two", do="draft", **sends)
+    assert answer.status == 409, "both texts are shown"
     await desk.drafts.put(old)
     await desk.store.collection(Draft.COLLECTION).update(
         {"_id": old.id}, {"$unset": {"editor": 1, "removed_until": 1}}
