@@ -241,7 +241,7 @@ def _decimal(text: str) -> str | None:
     else:
         decimal, group = "", ""
     whole, _, fraction = compact.partition(decimal) if decimal else (compact, "", "")
-    if not _grouped(whole, group) or (decimal and not fraction.isdigit()):
+    if not _grouped(whole, group) or (decimal and not re.fullmatch(r"[0-9]+", fraction)):
         return None
     digits = re.sub(r"[ .,]", "", whole)
     return f"{digits}.{fraction}" if fraction else digits

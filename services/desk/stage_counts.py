@@ -44,23 +44,40 @@ class StageCounts:
 
     async def get(self) -> Counts:
         """The counts. Raises TransientError if there are no recent ones."""
+        if self._is_cheap and self._changed and self._in_progress is not None:
+            await asyncio.wait([self._in_progress])  # it began before the change
         age_s = self._clock() - self._counted_s
-        is_cheap = self._took_s <= CHEAP_S
-        if age_s > MAX_AGE_S or (is_cheap and (self._changed or age_s > YOUNG_S)):
+        is_young = age_s <= YOUNG_S and not self._changed and self._in_progress is None
+        if age_s > MAX_AGE_S or (self._is_cheap and not is_young):
             await asyncio.shield(self._renewal())
-        elif not is_cheap and age_s > self._took_s * PART_OF_TIME:
+        elif not self._is_cheap and age_s > self._took_s * PART_OF_TIME:
             self._renewal().add_done_callback(_report)
         return self._counts
 
+    @property
+    def _is_cheap(self) -> bool:
+        return self._took_s <= CHEAP_S
+
+    @property
+    def _in_progress(self) -> "asyncio.Task[None] | None":
+        is_counting = self._counting is not None and not self._counting.done()
+        return self._counting if is_counting else None
+
     def _renewal(self) -> "asyncio.Task[None]":
         """The count in progress, or else a new one."""
-        if self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self._renew())
-        return self._counting
+        renewal = self._in_progress
+        if renewal is None:
+            renewal = self._counting = asyncio.create_task(self._renew(changed=self._changed))
+            self._changed = False
+        return renewal
 
-    async def _renew(self) -> None:
-        started_s, self._changed = self._clock(), False
-        self._counts = await self._count()
+    async def _renew(self, *, changed: bool) -> None:
+        started_s = self._clock()
+        try:
+            self._counts = await self._count()
+        except BaseException:
+            self._changed = self._changed or changed
+            raise
         self._counted_s = self._clock()
         self._took_s = self._counted_s - started_s
 

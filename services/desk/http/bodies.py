@@ -20,7 +20,7 @@ async def read_body(request: Request, most: int) -> bytes:
     408 for a body that arrives too slowly.
     """
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared[:20]) > most:
+    if not (declared.isascii() and declared.isdigit()) or int(declared[:20]) > most:
         raise _too_large(most)
     body = bytearray()
     chunks = aiter(request.stream())

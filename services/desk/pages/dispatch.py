@@ -100,7 +100,7 @@ class PageDispatcher:
         reference = ""
         if problem.status == 500:
             reference = uuid.uuid4().hex[:12]
-            log.error("page_failed", reference=reference, error=error, exc=error)
+            _log_failure(reference, error)
         title = visit.t.errors.titles.get(problem.status, visit.t.errors.titles[500])
         number = visit.request.path_params.get("number", "")
         back = (
@@ -117,8 +117,14 @@ class PageDispatcher:
         page, status = visit.page(title), problem.status
         try:
             return await visit.html("error.html", page, status=status, view=view)
-        except (TransientError, ProblemError):  # the navigation cannot be read either
+        except Exception as unread:  # noqa: BLE001 - the navigation cannot be read either
+            if unread is not error and not isinstance(unread, (TransientError, ProblemError)):
+                _log_failure(reference, unread)
             return visit.html_alone("error.html", page, status=status, view=view)
+
+
+def _log_failure(reference: str, error: Exception) -> None:
+    log.error("page_failed", reference=reference, error=error, exc=error)
 
 
 def reading_beside(visit: Visit) -> "asyncio.Task[Navigation]":

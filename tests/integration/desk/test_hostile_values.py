@@ -19,7 +19,7 @@ PATIENCE_S = 10.0
 Browser = Callable[[str], Client]
 SLOW_PATTERNS = ("(a+)+$", "(.*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$", "a{1,99999}", "[", "(?P<", "\\")
 OPERATORS = ("$ne", '{"$gt":""}', "$where:sleep(9000)", "assignee[$ne]=x", "$text", "__proto__")
-BYTES = ("%00", "a%00b", "%ed%a0%80", "%ff%fe", "%c0%ae", "%f4%90%80%80")
+BYTES = ("%00", "a%00b", "%ed%a0%80", "%ff%fe", "%c0%ae", "%f4%90%80%80", "%c2%b2")
 LONG = "x" * 100_000
 
 
@@ -131,6 +131,7 @@ async def test_forms_with_hostile_bytes_are_refused_or_inert(
             ("/cases/1/edit", "title"),
             ("/cases/1/drafts/answer", "added"),
             ("/cases/1/merges", "target"),
+            ("/parked/1/placements", "number"),
             ("/cases/bulk", "case"),
             ("/cases/undo", "steps"),
             ("/views", "name"),
@@ -138,4 +139,5 @@ async def test_forms_with_hostile_bytes_are_refused_or_inert(
         ):
             content = f"revision=1&do=assign&{field}={value}".encode()
             await answered(anna, "POST", path, content=content, headers=form)
+    await answered(anna, "POST", f"{PREFIX}/cases/1/notes", headers={"content-length": "²"})
     assert (await answered(anna, "GET", "/cases/1")).status == 200

@@ -76,6 +76,31 @@ async def test_old_counts_are_not_shown() -> None:
     assert (await counts.get())[STAGE] == 2
 
 
+async def test_a_change_during_a_count_is_in_the_next_one() -> None:
+    database = Database(0.001)
+    counts = database.counts()
+    before = asyncio.create_task(counts.get())
+    await asyncio.sleep(0)
+    counts.changed()
+    after = await asyncio.gather(*(counts.get() for _ in range(3)))
+    assert ((await before)[STAGE], [each[STAGE] for each in after]) == (1, [2] * 3)
+    counts.changed()
+    both = await asyncio.gather(counts.get(), counts.get())
+    assert [each[STAGE] for each in both] == [3, 3]
+
+
+async def test_a_change_survives_a_failed_count() -> None:
+    database = Database(0.001)
+    counts = database.counts()
+    await counts.get()
+    counts.changed()
+    database.is_away = True
+    with pytest.raises(TransientError):
+        await counts.get()
+    database.is_away = False
+    assert (await counts.get())[STAGE] == 2
+
+
 async def test_an_outage_leaves_the_counts_of_before() -> None:
     database = Database(0.2)
     counts = database.counts()

@@ -1,6 +1,7 @@
 """The page of a case, and the actions on it."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -185,10 +186,7 @@ async def reopen(visit: Visit) -> Response:
 
 async def merge(visit: Visit) -> Response:
     """Merges the case into the one with the typed number, which may have a prefix."""
-    number = "".join(sign for sign in visit.text("target") if sign.isdigit())
-    if not number:
-        raise no_case_number()
-    return await _done(visit, "merge_case", {"into": int(number[:15])})
+    return await _done(visit, "merge_case", {"into": typed_number(visit.text("target"))})
 
 
 async def unmerge(visit: Visit) -> Response:
@@ -217,9 +215,12 @@ async def edit(visit: Visit) -> Response:
     return await _done(visit, "patch_case", body)
 
 
-def no_case_number() -> ProblemError:
-    """The error for a number of a case that has no digit."""
-    return ProblemError(422, "no-case-number", "give the number of a case, such as 235")
+def typed_number(text: str) -> int:
+    """The number of a case as people type it, with or without a prefix. Raises ProblemError."""
+    digits = re.sub(r"[^0-9]", "", text)
+    if not digits:
+        raise ProblemError(422, "no-case-number", "give the number of a case, such as 235")
+    return int(digits[:15])
 
 
 def due_time(text: str, zone: str) -> datetime | None:

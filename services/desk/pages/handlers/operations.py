@@ -7,7 +7,7 @@ from services.desk.api.operations.mailboxes import LoginTestView, MailboxList, M
 from services.desk.api.operations.parked import ParkedList, ParkedResults
 from services.desk.api.operations.parked_views import ParkedView
 from services.desk.pages.case_views import with_query
-from services.desk.pages.handlers.cases import no_case_number
+from services.desk.pages.handlers.cases import typed_number
 from services.desk.pages.views.lists import Option
 from services.desk.pages.views.operations import (
     FlowNode,
@@ -112,10 +112,7 @@ async def discard(visit: Visit) -> Response:
 
 async def place(visit: Visit) -> Response:
     """Adds the mail to the case with the typed number."""
-    number = "".join(sign for sign in visit.text("number") if sign.isdigit())
-    if not number:
-        raise no_case_number()
-    await visit.api("add_parked", body={"case": int(number[:15])})
+    await visit.api("add_parked", body={"case": typed_number(visit.text("number"))})
     return visit.redirect("/parked", visit.t.parked.requested)
 
 

@@ -9,7 +9,10 @@ import pytest
 from schemas.stored import Comment
 from services.desk.app import build_app
 from services.desk.desk import Desk
+from services.desk.pages import dispatch
 from services.desk.pages.routes import page_routes
+from services.desk.pages.views.page import Navigation
+from services.desk.pages.visit import Visit
 from services.desk.search.index import SearchIndex
 from tests.asgi import Answer, Client
 from tests.integration.desk.conftest import KnownPeople, OpenCase
@@ -363,3 +366,18 @@ async def test_a_saved_view_is_in_its_owners_navigation_until_they_remove_it(
     assert (await post(browser("maria"), f"/views/{first}", next="/todo")).status == 404
     await post(anna, f"/views/{first}", next="/todo")
     assert "Invoices &lt;b&gt;" not in await shown(anna, "/todo")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/cases/1", 500), ("/cases/2", 404)])
+async def test_an_error_of_the_navigation_becomes_a_page_without_it(
+    browser: Browser, opened: OpenCase, monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    await opened(1)
+
+    async def fails(visit: Visit) -> Navigation:
+        raise ValueError(visit.language)
+
+    monkeypatch.setattr(dispatch, "read_navigation", fails)
+    answer = await browser("anna").ask("GET", path)
+    assert answer.status == status
+    assert b"</html>" in answer.body
