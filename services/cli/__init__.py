@@ -137,8 +137,14 @@ def _is_not_raised(record: logging.LogRecord) -> bool:
 
 
 def _print_error(text: str) -> None:
-    """One line for each line of `text`: what failed and how to fix it."""
+    """One line for each line of `text`: what failed and how to fix it. Only a terminal wraps it:
+    programs read whole lines, whatever COLUMNS they export.
+    """
     from services.cli.terminal.lines import print_line  # noqa: PLC0415 - most runs have no error
 
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
     for line in text.splitlines():
-        print_line(f"mailcase: {line}", stream=sys.stderr)
+        if is_terminal:
+            print_line(f"mailcase: {line}", stream=sys.stderr)
+        else:
+            print(f"mailcase: {line}", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from services.cli.backup.archives import restore_archives
 from services.cli.backup.dump import batches
 from services.cli.backup.manifest import Manifest, read_manifest, verify
 from services.cli.backup.settings_files import EXTERNAL, write_private
-from services.cli.terminal.lines import print_line, shell_path
+from services.cli.terminal.lines import print_line, shell_path, wrapped_command
 from services.cli.terminal.progress import Count
 from services.cli.up.command import local_failures, server_urls
 from services.cli.up.running import data_folder
@@ -109,7 +109,7 @@ def restore(
             f"the settings name {path}; its copy is {copy}: move it there, or change the settings"
         )
     elsewhere = "" if data == data_folder(config) else f" --data {shell_path(data)}"
-    print_line(f"next: mailcase up --config {shell_path(config)}{elsewhere}")
+    print(wrapped_command(f"next: mailcase up --config {shell_path(config)}{elsewhere}"))
 
 
 def _reject_existing(taken: Sequence[tuple[Path, str]]) -> None:

@@ -96,6 +96,6 @@ def _write(setup: Setup, draft: Draft, *, deletes: bool) -> None:
         (f"mailcase case list{config}", "in another terminal"),
     )
     for line in command_lines(commands):
-        dialog.say(line)
+        dialog.say_whole(line)
     kept = "are deleted there" if deletes else "stay there"
     dialog.say(f"Every mail in the mailbox becomes a case. Recorded mails {kept}.")

@@ -38,6 +38,10 @@ class Dialog:
         line = wrapped(printable(text), HANG, self._console.width)
         self._console.print(Text(line, style=style), soft_wrap=True)
 
+    def say_whole(self, text: str) -> None:
+        """Print lines to copy as they are, such as those of `command_lines`."""
+        self._console.print(Text(printable(text)), soft_wrap=True)
+
     def text(
         self, question: str, option: str, given: str | None, default: str | None = None
     ) -> str:

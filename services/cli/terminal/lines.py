@@ -13,7 +13,10 @@ from services.cli.terminal.tables import terminal_width
 HANG = 2
 # What belongs together: a command in backticks, a number and its unit, `2 in router.mail.dead`.
 _TOGETHER = re.compile(r"`[^`\n]{1,70}`|\b[\d.]+ (?:B|kB|MB|GB|s|min|h)\b|\b\d+ in [\w.]+")
-_QUOTED = re.compile(r"(?:--[\w-]+ )?'[^'\n]*'|--[\w-]+ [^\s'-]\S*")  # or an option and its value
+# A word as a shell reads it, with all its quotes: 'it'"'"'s here' is one.
+_SHELL_WORD = r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*"|['"\\])+"""
+# A word, or an option and its value, unless that is another option.
+_ARGUMENT = re.compile(rf"--[\w-]+ +(?!-){_SHELL_WORD}|{_SHELL_WORD}", re.DOTALL)
 _GLUE = "\ue000"  # of the private use area, which `printable` lets through nowhere
 
 
@@ -51,12 +54,26 @@ def command_lines(commands: Sequence[tuple[str, str]], width: int | None = None)
 
 
 def wrapped_command(command: str, width: int | None = None) -> str:
-    """A command line to copy. If it is too long, it continues after a backslash, as in a shell."""
+    """A command line to copy, for a POSIX shell. If it is too long, it continues after a backslash
+    between two arguments. Quoted arguments stay whole.
+    """
     width = width or terminal_width()
-    if width is None:
+    if width is None or len(command) <= width:
         return command
-    lines = wrapped(_QUOTED.sub(_glued, command), 4, width - 2).replace(_GLUE, " ")
-    return " \\\n".join(lines.split("\n"))
+    indent = command[: len(command) - len(command.lstrip(" "))]
+    first, *others = _ARGUMENT.findall(command)
+    lines = [indent + first]
+    for argument in others:
+        if len(f"{lines[-1]} {argument}") <= width - len(" \\"):
+            lines[-1] += f" {argument}"
+        else:
+            lines.append(_hanging(argument, indent + " " * 4, width - len(" \\")))
+    return " \\\n".join(lines)
+
+
+def _hanging(part: str, indent: str, width: int) -> str:
+    """A long path or link gets all the width there is, so that it need not be broken at all."""
+    return f"{indent}{part}" if len(indent) + len(part) <= width else part
 
 
 def _glued(found: re.Match[str]) -> str:
@@ -83,6 +100,5 @@ def _wrapped(line: str, hang: int, width: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    # A long path or link gets all the width there is, so that it need not be broken at all.
-    fitting = [part if len(part) <= width else part.lstrip(" ") for part in lines[1:]]
+    fitting = [_hanging(part.lstrip(" "), indent + " " * hang, width) for part in lines[1:]]
     return "\n".join([*lines[:1], *fitting]).replace(_GLUE, " ")

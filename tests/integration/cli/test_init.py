@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import ssl
 import stat
 from collections.abc import Iterator
@@ -88,6 +89,21 @@ def test_servers_are_found_by_the_autoconfig_file_and_the_settings_work(office: 
     [mail] = office.smtp.mails
     assert (mail.sender, mail.recipients) == (ADDRESS, ("nadia@example.test",))
     assert b"Auto-Submitted: auto-generated" in mail.raw
+
+
+def test_the_commands_at_the_end_name_the_settings_on_a_narrow_terminal_too(
+    office: Office,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    office.config = tmp_path / "it's here, in the office's mail" / "mailcase.toml"
+    office.config.parent.mkdir()
+    assert run(office.setup(office.answers())) == 0
+    printed = capsys.readouterr().out.replace(" \\\n", " ")
+    commands = [line for line in printed.splitlines() if line.startswith("  mailcase ")]
+    assert [shlex.split(command)[-1] for command in commands] == [str(office.config)] * 2
 
 
 def test_a_typed_password_becomes_a_file_that_only_its_owner_reads(

@@ -123,11 +123,21 @@ class TestExitStatus:
             ["up", "--replicas", "1000000000000000000000"],
         ],
     )
-    def test_arguments_of_no_use_are_told_on_one_line(
+    def test_invalid_arguments_are_reported_on_one_line(
         self, arguments: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert status(*arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+    def test_an_error_in_a_pipe_is_one_line_although_the_terminal_exports_its_width(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.cli", "no-such-command"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"COLUMNS": "20"},
+        )
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
     def test_an_unknown_command_leads_to_all_of_them(
         self, capsys: pytest.CaptureFixture[str]

@@ -1,10 +1,11 @@
 """Long lines end between words; ids, addresses and what a pipe reads stay whole."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from services.cli.terminal.lines import command_lines, shell_path, wrapped
+from services.cli.terminal.lines import command_lines, shell_path, wrapped, wrapped_command
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,22 @@ def test_commands_to_copy_stay_whole_and_what_they_do_goes_below() -> None:
     assert command == f"  {long}".replace(" --config", " \\\n--config")
     assert what == "      start"
     assert "'/srv/our mail/" in long  # as a shell takes it
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/srv/it's here, in the office's mail/mailcase.toml",
+        '/srv/our "own" mail/a  b\tc\nd/mailcase.toml',
+        "/srv/mail\\'/office $HOME `pwd`/mailcase.toml",
+    ],
+)
+def test_a_wrapped_command_names_the_same_path(width: int, path: str) -> None:
+    quoted = shell_path(Path(path))
+    command = f"  echo Thanks | mailcase reply 2 --text-file - --config {quoted} --data {quoted}"
+    printed = wrapped_command(command, width)
+    assert shlex.split(printed.replace(" \\\n", " ")) == shlex.split(command)
+    assert printed.count(quoted) == 2
+    bare = [line for line in printed.replace(quoted, "").splitlines() if len(line) > width]
+    assert bare == []
