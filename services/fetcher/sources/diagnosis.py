@@ -15,6 +15,8 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 # What the drivers raise for an invalid response, which must stop one mailbox only.
 INVALID_RESPONSE_ERRORS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
+# The resolver got no answer from a name server, or none is configured (getaddrinfo(3)).
+_NO_NAME_SERVER = (socket.EAI_AGAIN, socket.EAI_FAIL)
 
 
 class RefusedError(Exception):
@@ -119,14 +121,16 @@ def as_mailbox_error(
     try:
         yield
     except caught as error:
-        failure_kind, hint = _diagnosis(error, mailbox)
+        failure_kind, hint = _diagnosis(error, mailbox, server)
         text = f"cannot {attempt} at {server.host}:{server.port}: {_short(error)}"
         raise MailboxError(
             text, mailbox=mailbox.name, failure_kind=failure_kind, hint=hint
         ) from error
 
 
-def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
+def _diagnosis(
+    error: Exception, mailbox: Mailbox, server: IncomingServer
+) -> tuple[FailureKind, str]:
     where = f"server.{mailbox.server}"
     match error:
         case RefusedError():
@@ -140,15 +144,14 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
         case ssl.SSLCertVerificationError():
             return FailureKind.CERTIFICATE, _certificate_hint(error, where)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return FailureKind.CONNECTION, _encryption_hint(where)
+            return FailureKind.CONNECTION, _encryption_hint(where, server)
         case ssl.SSLError():
-            return FailureKind.CERTIFICATE, _encryption_hint(where)
+            return FailureKind.CERTIFICATE, _encryption_hint(where, server)
         case TooSlowError():
             hint = f"check the server and the network, or raise {where}.timeout_s; other mailboxes are not affected"
             return FailureKind.CONNECTION, hint
         case socket.gaierror():
-            hint = f"correct {where}.host: this machine finds no server of that name"
-            return FailureKind.CONNECTION, hint
+            return FailureKind.CONNECTION, _name_hint(error, where)
         case OSError() | EOFError():
             hint = f"check that {where}.host and {where}.port are correct and reachable from here"
             return FailureKind.CONNECTION, hint
@@ -159,7 +162,21 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
             )
 
 
-def _encryption_hint(where: str) -> str:
+def _name_hint(error: socket.gaierror, where: str) -> str:
+    if error.errno in _NO_NAME_SERVER:
+        return (
+            "check the network and the name servers of this machine (/etc/resolv.conf): "
+            f"none of them answers about {where}.host"
+        )
+    return f"correct {where}.host: this machine finds no server of that name"
+
+
+def _encryption_hint(where: str, server: IncomingServer) -> str:
+    if server.security == "starttls":
+        return (
+            "check which versions of TLS the mail server accepts; "
+            f'set {where}.security = "tls" if the port is 993 or 995'
+        )
     return (
         f'set {where}.security = "starttls" if the port is 143 or 110; '
         f"for TLS from the start, {where}.port is usually 993 or 995"
