@@ -1,5 +1,6 @@
 """A terminal with a shell in it: types lines, and waits for what appears."""
 
+import codecs
 import os
 import pty
 import re
@@ -20,6 +21,8 @@ class Terminal:
 
     def __init__(self, command: Sequence[str]) -> None:
         self.screen = ""
+        self._shown = ""  # with control sequences
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._mark = 0
         self._pid, self._master = pty.fork()
         if self._pid == 0:
@@ -81,4 +84,6 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError as error:
             raise AssertionError(f"the terminal ended:\n{self.screen}") from error
-        self.screen += _CONTROL.sub("", data.decode(errors="replace"))
+        # A read may end within a character or a control sequence.
+        self._shown += self._decoder.decode(data)
+        self.screen = _CONTROL.sub("", self._shown)

@@ -1,7 +1,9 @@
 """What is printed on a real terminal of 80 columns: whole words, and paths that can be copied."""
 
+import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from tests.newcomer.terminal import WIDTH, Terminal
 from tests.unit.cli.test_typical_mistakes import SETTINGS
 
 MAILCASE = f"{shlex.quote(sys.executable)} -m services.cli"
+FRAME = re.compile("[\u2500-\u257f]+")
 ROOT = Path(__file__).parents[3]
 
 
@@ -42,10 +45,22 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     ],
 )
 def test_no_line_is_broken_within_a_word(terminal: Terminal, command: str) -> None:
-    printed = terminal.run(f"{command} || true", 60)
-    lines = printed.splitlines()[1:]  # the first one is the command
-    assert lines
+    lines = printed_by(terminal, f"{command} || true")
     assert [line for line in lines if len(line) > WIDTH and " " in line.strip()] == []
+    unbroken = printed_by(terminal, f"COLUMNS=2000 {command} 2>&1 | cat")
+    assert words(lines) == words(unbroken)
+
+
+def words(lines: list[str]) -> Counter[str]:
+    """The words of the lines, without the frames of the help; columns may change their order."""
+    return Counter(FRAME.sub(" ", " ".join(lines)).split())
+
+
+def printed_by(terminal: Terminal, command: str) -> list[str]:
+    """The lines that a command prints, on the terminal."""
+    lines = terminal.run(command, 60).splitlines()[1:]  # the first is the command
+    assert lines
+    return lines
 
 
 def test_a_path_stays_whole(terminal: Terminal) -> None:

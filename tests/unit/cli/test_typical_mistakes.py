@@ -100,7 +100,7 @@ MISTAKES: list[tuple[Prepare, list[str], str, str]] = [
     ),
     (nothing, ["case", "show", "eight"], "is not a case number", "give it as 235"),
     (nothing, ["case", "show", "1"], "store.url: missing", "start `mailcase up`"),
-    (nothing, ["cases"], "cases", "see `mailcase --help`"),
+    (nothing, ["cases"], "cases", "See `mailcase --help`"),
     (nothing, ["status"], "nothing runs for mailcase.toml", "start it with `mailcase up`"),
     (nothing, ["init"], "there is no terminal to ask on", "--yes with the options"),
     (nothing, ["init", "--yes"], "--address: needed without a terminal", "mail address to read"),
