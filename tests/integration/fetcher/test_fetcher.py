@@ -255,7 +255,7 @@ async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(
     ):
         await until(lambda: len(recorder.mails) == 1, lambda: "the small one came")
         await until(lambda: account.left() == 1, lambda: "the small one is gone")
-    assert account.system_flags() == [{r"\Flagged"}]
+        await until(lambda: account.system_flags() == [{r"\Flagged"}], lambda: "flagged")
     assert sample("mailcase_mailbox_mails_too_large_total", mailbox="a") == before + 1
 
 
