@@ -1,6 +1,8 @@
 """The wiring of the desk."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from services.casework.publisher import ChangePublisher
 from services.desk.accounts.authenticator import AccountAuthenticator
@@ -42,10 +44,9 @@ async def run(
     Without the broker, the desk still serves: the database records what people do, and it is
     published later. Raises PermanentError if it cannot listen there.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     address = listen or settings.desk.listen
     health = Health("store")
-    with listening_socket(address) as listener:
+    with listening_socket(address) as listener, _switching_often():
         public_url = (settings.desk.public_url or f"http://{address}").rstrip("/")
         async with (
             Store.opened(store_url(settings), settings.store.database) as store,
@@ -69,6 +70,17 @@ async def run(
                     keep_pinging(store.prove_majority, health, stop),
                 ]
             )
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    """Set Python's switch interval, and restore it at the end."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 async def _follow_events(desk: Desk, work: BackgroundWork, settings: Settings, stop: Stop) -> None:

@@ -72,9 +72,10 @@ class Uploads:
         }
         missing = [upload_id for upload_id in ids if upload_id not in found]
         if missing:
-            raise CommandRefusedError(
-                f"no-such-upload: {len(missing)} of the files no longer exist; upload them again"
-            )
+            count = "1 of the files no longer exists; upload it again"
+            if len(missing) > 1:
+                count = f"{len(missing)} of the files no longer exist; upload them again"
+            raise CommandRefusedError(f"no-such-upload: {count}")
         taken: set[str] = set()
         return [_attachment(found[upload_id], taken) for upload_id in dict.fromkeys(ids)]
 

@@ -84,16 +84,16 @@ def _require_transition(
     current: Stage, target: Stage, situation: Situation, process: Process
 ) -> None:
     if target.name not in current.next:
-        names = ", ".join(current.next) or "none"
+        names = ", ".join(current.next)
         problem = f"stage {current.name} does not lead to {target.name}"
         titles = [stage.title for stage in process.stages if stage.name in current.next]
         raise ActionRefusedError(
             "no-transition",
             problem,
-            f"the next stages are: {names}",
+            f"the next stages are: {names}" if names else "no stage follows it",
             stage=current.title,
             to=target.title,
-            names=", ".join(titles) or "-",
+            names=", ".join(titles),
         )
     roles = situation.acting.roles_in(process)
     if current.roles and MANAGER not in roles and roles.isdisjoint(current.roles):

@@ -1,7 +1,9 @@
 """The entries of the search index that have every word, page by page."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -25,9 +27,22 @@ class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     seen: Annotated[list[str], msgspec.Meta(max_length=1_000)]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What one search looks for: `parts`, the rarest first, which the database looks up first;
+    empty if one of them never occurs. `is_rare`: the first has fewer than COUNTED_UP_TO entries.
+    All reading ends at `until_s`.
+    """
+
+    parts: Sequence[Part]
+    processes: Sequence[str]
+    is_rare: bool
+    until_s: float
+
+
 class MatchingEntries:
-    """Reads the collection `search`. Methods raise TransientError, and QueryTimeoutError after
-    MAX_QUERY_MS.
+    """Reads the collection `search`. Methods raise TransientError, and QueryTimeoutError if all
+    that one search reads takes longer than MAX_QUERY_MS.
 
     MongoDB looks up one word in the index, and reads each of its entries to see whether it has the
     other words, until the page is full. That is fast if one word is rare, or if most entries of one
@@ -35,31 +50,56 @@ class MatchingEntries:
     compared here, and only the entries of the page are read.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._entries = store.collection(SearchEntry.COLLECTION)
+        self._clock = clock
+
+    async def wanted(self, parts: Sequence[Part], processes: Sequence[str]) -> Wanted:
+        """What a search for all of `parts` looks for. Its time begins here."""
+        until_s = self._clock() + MAX_QUERY_MS / 1000
+        if len(parts) == 1:
+            return Wanted(parts, processes, is_rare=False, until_s=until_s)
+        counts = await asyncio.gather(
+            *(
+                self._entries.count(
+                    _query([part], processes, None), most=COUNTED_UP_TO, max_time_ms=MAX_QUERY_MS
+                )
+                for part in parts
+            )
+        )
+        by_count = sorted(zip(counts, range(len(parts)), parts, strict=True), key=lambda c: c[:2])
+        ordered = [part for *_, part in by_count] if all(counts) else []
+        return Wanted(ordered, processes, is_rare=min(counts) < COUNTED_UP_TO, until_s=until_s)
 
     async def page(
-        self, parts: Sequence[Part], processes: Sequence[str], limit: int, after: Place | None
+        self, wanted: Wanted, limit: int, after: Place | None
     ) -> tuple[list[Document], Place | None]:
         """Up to `limit` entries after a place, the highest rank first, and the place of the next
         page; None on the last.
         """
-        ordered, is_rare = await self._rarest_first(parts, processes)
-        if not ordered:
+        if not wanted.parts:
             return [], None
-        query = _query(ordered, processes, after)
-        is_quick = is_rare or len(parts) == 1
+        query = _query(wanted.parts, wanted.processes, after)
+        is_quick = wanted.is_rare or len(wanted.parts) == 1
+        left_ms = self._left_ms(wanted)
         try:
-            found = await self._read(query, limit, MAX_QUERY_MS if is_quick else QUICK_MS)
+            found = await self._read(query, limit, left_ms if is_quick else min(QUICK_MS, left_ms))
         except QueryTimeoutError:
             if is_quick:
                 raise
-            ranks = await self._common_ranks(parts, processes, after)
+            ranks = await self._common_ranks(wanted, after)
             if ranks is None:
-                found = await self._read(query, limit, MAX_QUERY_MS)
+                found = await self._read(query, limit, self._left_ms(wanted))
             else:
-                found = await self._read_at(ranks, query, limit)
+                found = await self._read_at(wanted, ranks, query, limit)
         return found[:limit], _after(found[:limit], after) if len(found) > limit else None
+
+    def _left_ms(self, wanted: Wanted) -> int:
+        """The time left, at least 1. Raises QueryTimeoutError after the end."""
+        left = round((wanted.until_s - self._clock()) * 1000)
+        if left <= 0:
+            raise QueryTimeoutError(f"the search takes longer than {MAX_QUERY_MS} ms")
+        return left
 
     async def _read(self, query: Mapping[str, Any], limit: int, max_time_ms: int) -> list[Document]:
         return await self._entries.find(
@@ -71,7 +111,7 @@ class MatchingEntries:
         )
 
     async def _read_at(
-        self, ranks: Sequence[int], query: Mapping[str, Any], limit: int
+        self, wanted: Wanted, ranks: Sequence[int], query: Mapping[str, Any], limit: int
     ) -> list[Document]:
         """The entries at some of `ranks`, the highest first. Several entries may have one rank, so
         that more ranks may be needed than entries.
@@ -79,51 +119,33 @@ class MatchingEntries:
         count = limit + 1
         while True:
             at_ranks = {"$and": [*query["$and"], {"rank": {"$in": ranks[:count]}}]}
-            found = await self._read(at_ranks, limit, MAX_QUERY_MS)
+            found = await self._read(at_ranks, limit, self._left_ms(wanted))
             if len(found) > limit or count >= len(ranks):
                 return found
             count *= 4
 
-    async def _rarest_first(
-        self, parts: Sequence[Part], processes: Sequence[str]
-    ) -> tuple[list[Part], bool]:
-        """The parts, with the rarest first, which the database looks up first; empty if one of them
-        never occurs. And whether the first has fewer than COUNTED_UP_TO entries.
-        """
-        if len(parts) == 1:
-            return list(parts), False
-        counts = await asyncio.gather(
-            *(
-                self._entries.count(_query([part], processes, None), most=COUNTED_UP_TO)
-                for part in parts
-            )
-        )
-        if not all(counts):
-            return [], True
-        ordered = sorted(zip(counts, range(len(parts)), parts, strict=True), key=lambda c: c[:2])
-        return [part for *_, part in ordered], min(counts) < COUNTED_UP_TO
-
-    async def _common_ranks(
-        self, parts: Sequence[Part], processes: Sequence[str], after: Place | None
-    ) -> list[int] | None:
+    async def _common_ranks(self, wanted: Wanted, after: Place | None) -> list[int] | None:
         """The ranks of the entries that have every part, the highest first; None if a part has too
-        many entries to compare.
+        many entries to compare, or if that takes more than half of the time left.
         """
         below = Place(after.rank, []) if after else None
-        found = await asyncio.gather(
-            *(self._ranks(_query([part], processes, below)) for part in parts)
-        )
+        queries = [_query([part], wanted.processes, below) for part in wanted.parts]
+        most_ms = max(1, self._left_ms(wanted) // 2)
+        try:
+            found = await asyncio.gather(*(self._ranks(query, most_ms) for query in queries))
+        except QueryTimeoutError:
+            return None
         if any(len(ranks) > MAX_COMPARED for ranks in found):
             return None
         return sorted(set.intersection(*map(set, found)), reverse=True)
 
-    async def _ranks(self, query: Mapping[str, Any]) -> list[int]:
+    async def _ranks(self, query: Mapping[str, Any], max_time_ms: int) -> list[int]:
         pipeline: list[Document] = [
             {"$match": query},
             {"$limit": MAX_COMPARED + 1},
             {"$group": {"_id": None, "ranks": {"$push": "$rank"}}},
         ]
-        found = await self._entries.aggregate(pipeline, max_time_ms=MAX_QUERY_MS)
+        found = await self._entries.aggregate(pipeline, max_time_ms=max_time_ms)
         return [rank for row in found for rank in row["ranks"]]
 
 

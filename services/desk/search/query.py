@@ -132,8 +132,9 @@ class CaseSearch:
         self, parts: Sequence[Part], processes: Sequence[str], limit: int, after: Place | None
     ) -> tuple[tuple[Hit, ...], Place | None]:
         hits: tuple[Hit, ...] = ()
+        wanted = await self._matching.wanted(parts, processes)
         for _ in range(MAX_ROUNDS):
-            entries, after = await self._matching.page(parts, processes, limit, after)
+            entries, after = await self._matching.page(wanted, limit, after)
             hits = await self._hits(entries, processes, parts)
             if hits or after is None:
                 break

@@ -218,6 +218,7 @@ async def test_an_uploaded_file_belongs_to_its_uploader_alone(
     headers = {"if-match": '"r1"'}
     stolen = await maria.ask("POST", "/api/v1/cases/235/notes", note, headers=headers)
     assert stolen.json()["reason"] == "no-such-upload"
+    assert "1 of the files no longer exists; upload it again" in stolen.json()["detail"]
     noted = await anna.ask("POST", "/api/v1/cases/235/notes", note, headers=headers)
     assert noted.status == 201
     file = noted.json()["comment"]["attachments"][0]

@@ -163,6 +163,12 @@ class TestMoving:
     ) -> None:
         assert refusal(Move(stage=stage), subject, acting).reason == reason
 
+    def test_a_refused_move_out_of_a_last_stage_says_so(self) -> None:
+        done = case(process="help", stage="done", status="closed")
+        refused = refusal(Move(stage="new"), done)
+        assert (refused.reason, refused.hint) == ("no-transition", "no stage follows it")
+        assert refused.facts["names"] == ""
+
     @pytest.mark.parametrize("acting", [APPROVER, MANAGER, OPERATOR])
     def test_the_roles_of_a_stage_and_managers_move_cases_out_of_it(self, acting: ActingAs) -> None:
         assert decide(Move(stage="paid"), situation(AT_APPROVAL, acting)).changes

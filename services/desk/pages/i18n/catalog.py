@@ -431,10 +431,13 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
 
     def refusal(self, reason: str | None, facts: Mapping[str, str], detail: str | None) -> str:
         """Why an action was refused: the text for its reason, filled with its facts, else
-        `detail`.
+        `detail`. A reason whose `names` may be empty has a text of its own for that.
         """
+        key = reason or ""
+        if facts.get("names") == "" and f"{key}-without-names" in self.refusals:
+            key = f"{key}-without-names"
         try:
-            return self.refusals[reason or ""].format_map(facts)
+            return self.refusals[key].format_map(facts)
         except KeyError:
             return detail or ""
 

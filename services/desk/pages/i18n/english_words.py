@@ -135,6 +135,7 @@ WORDS = Words(
         "already-there": "The case is already at {to}.",
         "missing-field": "{to} needs more fields first: {names}.",
         "no-transition": "{stage} does not lead to {to}. The next stages are: {names}.",
+        "no-transition-without-names": "{stage} does not lead to {to}. No stage follows it.",
         "not-allowed": "Only some roles may move a case out of {stage}: {names}.",
         "stale-revision": "It was changed in the meantime.",
     },

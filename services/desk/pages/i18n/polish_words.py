@@ -135,6 +135,7 @@ WORDS = Words(
         "already-there": "Sprawa jest już na etapie {to}.",
         "missing-field": "Etap {to} wymaga najpierw uzupełnienia pól: {names}.",
         "no-transition": "Z etapu {stage} nie można przejść do {to}. Następne etapy: {names}.",
+        "no-transition-without-names": "Z etapu {stage} nie można przejść do {to}. Żaden etap po nim nie następuje.",
         "not-allowed": "Z etapu {stage} sprawę mogą przenieść tylko role: {names}.",
         "stale-revision": "Zmieniono ją w międzyczasie.",
     },

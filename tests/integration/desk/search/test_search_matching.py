@@ -57,12 +57,36 @@ class TooSlowByEntry(MatchingEntries):
         return await super()._read(query, limit, max_time_ms)
 
 
+class TooSlowToCompare(TooSlowByEntry):
+    """Reading the ranks takes longer than it may, too."""
+
+    async def _ranks(self, query: Mapping[str, Any], max_time_ms: int) -> list[int]:
+        assert max_time_ms <= matching.MAX_QUERY_MS // 2
+        raise QueryTimeoutError("too slow")
+
+
+class RecordsTimes(TooSlowByEntry):
+    """Records how long each reading may take. Each takes a second on the clock."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, lambda: self.now_s)
+        self.now_s = 1_000.0
+        self.allowed_ms: list[int] = []
+
+    async def _read(self, query: Mapping[str, Any], limit: int, max_time_ms: int) -> list[Document]:
+        found = await super()._read(query, limit, max_time_ms)
+        self.allowed_ms.append(max_time_ms)
+        self.now_s += 1
+        return found
+
+
 async def all_pages(entries: MatchingEntries, text: str, limit: int) -> list[str]:
     """The ids of all pages; fails if a page is empty."""
     found: list[str] = []
     after: Place | None = None
     while True:
-        page, after = await entries.page(parse_query(text), ["help", "invoices"], limit, after)
+        wanted = await entries.wanted(parse_query(text), ["help", "invoices"])
+        page, after = await entries.page(wanted, limit, after)
         assert page or not found
         found += [each["_id"] for each in page]
         if after is None:
@@ -94,6 +118,31 @@ async def test_a_word_with_too_many_entries_is_not_compared(
     expected = await all_pages(MatchingEntries(store), "kwitanie jabłoń", 3)
     monkeypatch.setattr(matching, "MAX_COMPARED", 50)  # kwitanie has 60
     assert await all_pages(TooSlowByEntry(store), "kwitanie jabłoń", 3) == expected
+
+
+async def test_entries_are_read_one_by_one_if_comparing_takes_too_long(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "COUNTED_UP_TO", 5)
+    expected = await all_pages(MatchingEntries(store), "kwitanie jabłoń", 3)
+    assert await all_pages(TooSlowToCompare(store), "kwitanie jabłoń", 3) == expected
+
+
+async def test_all_rounds_of_a_search_share_one_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "COUNTED_UP_TO", 5)
+    entries = RecordsTimes(store)
+    wanted = await entries.wanted(parse_query("kwitanie jabłoń"), ["help", "invoices"])
+
+    async def read_rounds() -> None:
+        after: Place | None = None
+        for _ in range(5):
+            _, after = await entries.page(wanted, 1, after)
+
+    with pytest.raises(QueryTimeoutError):
+        await read_rounds()
+    assert entries.allowed_ms == [3_000, 2_000, 1_000]
 
 
 async def test_ranks_are_read_from_the_index_alone(store: Store) -> None:

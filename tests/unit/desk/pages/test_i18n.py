@@ -48,6 +48,21 @@ def test_every_language_has_every_key_with_the_same_places() -> None:
             assert places(text) == places(english[key]), (code, key)
 
 
+@pytest.mark.parametrize(
+    ("code", "names", "text"),
+    [
+        ("en", "New, Old", "Done does not lead to Paid. The next stages are: New, Old."),
+        ("en", "", "Done does not lead to Paid. No stage follows it."),
+        ("pl", "", "Z etapu Done nie można przejść do Paid. Żaden etap po nim nie następuje."),
+    ],
+)
+def test_a_refused_move_names_the_next_stages_if_there_are_any(
+    code: str, names: str, text: str
+) -> None:
+    facts = {"stage": "Done", "to": "Paid", "names": names}
+    assert CATALOGS[code].words.refusal("no-transition", facts, None) == text
+
+
 def test_polish_has_three_forms_wherever_something_is_counted() -> None:
     def plurals(value: object) -> list[Plural]:
         if isinstance(value, Plural):
