@@ -2,6 +2,7 @@
 as a draft.
 """
 
+import asyncio
 import re
 from typing import Any
 
@@ -29,6 +30,8 @@ from services.desk.pages.views.case import ComposerView, FileView, NoteView
 from services.desk.pages.visit import Visit
 from services.runtime.errors import CommandRefusedError
 
+# A transaction meets a change a moment before reads by majority return it.
+PAUSE_S = 0.05
 _REVISION = re.compile(r"\d{1,15}", re.ASCII)
 # Changes that do not affect the meaning of an answer, because nothing was written to the case.
 _SILENT = frozenset(
@@ -92,15 +95,16 @@ async def _sent(visit: Visit, draft: DraftView) -> bool:
         "uploads": draft.uploads,
         "editor": draft.editor or None,
     }
-    for _ in range(MAX_ATTEMPTS):
+    for attempt in range(MAX_ATTEMPTS):
         expected = await _still_current(visit, draft.revision)
         if expected is None:
             return False
         try:
             await visit.api("answer_case", body=body, expected=expected)
         except StaleRevisionError:  # the case was changed at this moment, maybe only assigned
-            continue
-        return True
+            await asyncio.sleep(attempt * PAUSE_S)
+        else:
+            return True
     return False
 
 
@@ -160,6 +164,7 @@ async def _add_note(visit: Visit, draft: DraftView) -> None:
         except StaleRevisionError:
             if attempt == MAX_ATTEMPTS:
                 raise
+            await asyncio.sleep(attempt * PAUSE_S)
         else:
             return
 
