@@ -74,8 +74,9 @@ def test_make_install_takes_the_tool_that_is_there(tool: str, tmp_path: Path) ->
     run(tmp_path, "git", "clone", "--quiet", ROOT, tmp_path / "mailcase")
     install = ("env", f"PATH={':'.join(path)}", "make", "-C", tmp_path / "mailcase", "install")
     assert "ready; next: mailcase init, then mailcase up" in run(tmp_path, *install)
-    tools = tmp_path / ".local" / "share" / ("uv/tools" if tool == "uv" else "pipx/venvs")
-    assert (tools / "mailcase").is_dir()
+    where = "tool dir" if tool == "uv" else "environment --value PIPX_LOCAL_VENVS"
+    folder = Path(run(tmp_path, tool, *where.split()).strip())
+    assert (folder / "mailcase").is_dir()
     check_installed(tmp_path)
 
 
