@@ -52,12 +52,7 @@ def _table(title: str, rows: list[Result]) -> str:
 
 
 def _tests(name: str) -> str:
-    files = TESTS[name]
-    return (
-        f"`{files[0]}`"
-        if len(files) == 1
-        else f"{name}: " + ", ".join(f"`{Path(file).stem}`" for file in files)
-    )
+    return ", ".join(f"`{file}`" for file in TESTS[name])
 
 
 def _figures(result: Result) -> str:
