@@ -31,6 +31,15 @@ export async function watched(browser, options = {}) {
   return { context, surprises };
 }
 
+// Sign in, and wait for the first page.
+export async function signIn(page, address = "ada@office.example") {
+  await page.goto("/sign-in");
+  await page.getByLabel("E-mail address").fill(address);
+  await page.getByLabel("Password").fill(process.env.DESK_PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/todo");
+}
+
 export function check(condition, text) {
   if (!condition) throw new Error(text);
 }

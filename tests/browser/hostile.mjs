@@ -1,5 +1,5 @@
 // Hostile mails as list, case page and framed mail: nothing of them runs, is fetched, or leaves its frame.
-import { check, run, watched } from "./browser.mjs";
+import { check, run, signIn, watched } from "./browser.mjs";
 
 const [from, to] = process.env.CASES.split(" ").map(Number);
 
@@ -15,11 +15,7 @@ await run(async (browser) => {
   const { context, surprises } = await watched(browser);
   await context.addInitScript(() => { window.alert = () => { document.title = "owned"; }; });
   const page = await context.newPage();
-  await page.goto("/sign-in");
-  await page.getByLabel("E-mail address").fill("ada@office.example");
-  await page.getByLabel("Password").fill(process.env.DESK_PASSWORD);
-  await page.keyboard.press("Enter");
-  await page.waitForURL("**/todo");
+  await signIn(page);
   let frames = 0;
   const look = async (path) => {
     await page.goto(path);

@@ -1,16 +1,12 @@
 // What a colleague does appears in an open list and an open case by itself.
-import { check, run, watched } from "./browser.mjs";
+import { check, run, signIn, watched } from "./browser.mjs";
 
 const number = process.env.CASE;
 
 await run(async (browser) => {
   const { context, surprises } = await watched(browser);
   const page = await context.newPage();
-  await page.goto("/sign-in");
-  await page.getByLabel("E-mail address").fill("ada@office.example");
-  await page.getByLabel("Password").fill(process.env.DESK_PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL("**/todo");
+  await signIn(page);
   const list = await context.newPage();
   const shown = await context.newPage();
   const typing = await context.newPage();

@@ -1,5 +1,6 @@
 // The pages and forms of pages.json, which tests/unit/desk/test_looked_at.py compares with the routes.
 import { readFileSync } from "node:fs";
+import { signIn } from "./browser.mjs";
 
 const listed = JSON.parse(readFileSync(new URL("pages.json", import.meta.url)));
 export const SIGNED_OUT = listed.signed_out;
@@ -9,11 +10,7 @@ export const POSTED = listed.posted;
 export async function signedIn(browser, watched) {
   const { context } = await watched(browser);
   const page = await context.newPage();
-  await page.goto("/sign-in");
-  await page.getByLabel("E-mail address").fill("ada@office.example");
-  await page.getByLabel("Password").fill(process.env.DESK_PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL("**/todo");
+  await signIn(page);
   const state = await context.storageState();
   await context.close();
   return state;

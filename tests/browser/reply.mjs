@@ -1,14 +1,10 @@
 // A customer's mail appears by itself in a case that somebody has open, and what they write stays.
-import { check, run, watched } from "./browser.mjs";
+import { check, run, signIn, watched } from "./browser.mjs";
 
 await run(async (browser) => {
   const { context, surprises } = await watched(browser);
   const page = await context.newPage();
-  await page.goto("/sign-in");
-  await page.getByLabel("E-mail address").fill("ada@office.example");
-  await page.getByLabel("Password").fill(process.env.DESK_PASSWORD);
-  await page.keyboard.press("Enter");
-  await page.waitForURL("**/todo");
+  await signIn(page);
   const streaming = page.waitForResponse((response) => response.url().endsWith("/api/v1/events"));
   await page.goto(`/cases/${process.env.CASE}`);
   await streaming;

@@ -1,6 +1,6 @@
 // Two people at work: presence, a conflict, files, undo, operations, language and theme, and the keyboard alone.
 import { readFileSync } from "node:fs";
-import { check, run, watched } from "./browser.mjs";
+import { check, run, signIn, watched } from "./browser.mjs";
 
 const password = process.env.DESK_PASSWORD;
 const [first, second] = process.env.CASES.split(" ");
@@ -13,13 +13,10 @@ async function person(browser, address) {
     await page.getByLabel("New password").fill(password);
     await page.getByLabel("Repeat the password").fill(password);
     await page.getByRole("button", { name: "Set password" }).click();
+    await page.waitForURL("**/todo");
   } else {
-    await page.goto("/sign-in");
-    await page.getByLabel("E-mail address").fill(address);
-    await page.getByLabel("Password").fill(password);
-    await page.keyboard.press("Enter");
+    await signIn(page, address);
   }
-  await page.waitForURL("**/todo");
   return { context, page, surprises };
 }
 
