@@ -5,7 +5,6 @@ from deploy.grafana.promql import each_once, increase, percentiles, quantile, ra
 
 PROCESS = 'process=~"$process"'
 RECORDED = "mailcase_mails_recorded_total"
-ON_TIME = 'le="60.0"'
 AGE = "mailcase_mail_arrival_to_recorded_seconds"
 OLDEST_UNFETCHED = "mailcase_mailbox_oldest_unfetched_age_seconds"
 OLDEST_IN_FLIGHT = "mailcase_mailbox_oldest_in_flight_age_seconds"
@@ -43,8 +42,8 @@ FLOWING = Row(
             "On time",
             [
                 Query(
-                    f"sum(increase({series(f'{AGE}_bucket', ON_TIME, PROCESS)}[$__range]))"
-                    f" / sum(increase({series(f'{AGE}_count', PROCESS)}[$__range]))"
+                    f"sum(sum_over_time({series('mailcase:mails_on_time:rate5m', PROCESS)}[$__range]))"
+                    f" / sum(sum_over_time({series('mailcase:mails_recorded:rate5m', PROCESS)}[$__range]))"
                 )
             ],
             "percentunit",

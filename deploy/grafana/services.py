@@ -15,7 +15,6 @@ from deploy.grafana.promql import (
 WORK = 'queue!~".*archive|fetcher\\\\..*"'
 
 CPU = f"rate({series('process_cpu_seconds_total')}{RATE})"
-LAG = f"rate({series('mailcase_event_loop_lag_seconds_bucket')}{RATE})"
 
 FLEET = Row(
     "The fleet at a glance",
@@ -100,12 +99,7 @@ OVERVIEW = Row(
         ),
         Panel(
             "Event loop lag (p99)",
-            [
-                Query(
-                    f"histogram_quantile(0.99, sum by (le, service) ({with_service(LAG)}))",
-                    "{{service}}",
-                )
-            ],
+            [Query(quantile(0.99, "mailcase_event_loop_lag_seconds", "service"), "{{service}}")],
             "s",
             "How late the event loop of a process runs its timers. If it exceeds a second, something"
             " blocks the loop: check the CPU of the process and the mails that it reads.",

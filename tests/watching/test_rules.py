@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.grafana.promql import RECORDED
 from deploy.local.programs import find_programs
-from tests.watching.manifests import ROOT, rule_groups, rules
+from tests.watching.manifests import ROOT, panels, rule_groups, rules, selectors
 
 CASES = [Path(__file__).parent / "alerts.yaml", Path(__file__).parent / "alerts_over_days.yaml"]
 ALERTS = [rule for rule in rules() if "alert" in rule]
@@ -43,12 +44,30 @@ def test_alerts_fire_and_stay_quiet_as_they_should(prometheus_programs: None, fo
     promtool(folder, "test", "rules", *(cases.name for cases in CASES))
 
 
+def test_every_recorded_series_is_read_by_an_alert_or_a_panel() -> None:
+    """Two installations under one Prometheus stay apart in it."""
+    recorded = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
+    read = [query.text for query in panels()] + [rule["expr"] for rule in rules()]
+    names = {selector.partition("{")[0] for text in read for selector in selectors(text)}
+    assert set(recorded) <= names
+    assert [name for name, text in recorded.items() if "by (namespace" not in text] == []
+    page = (ROOT / "docs/metrics.md").read_text()
+    assert [name for name in recorded if name.rpartition(":")[2] not in page] == []
+    assert set(re.findall(r"`(mailcase:[\w:]+)`", page)) <= set(recorded)
+
+
+def test_the_dashboards_read_a_histogram_from_its_recording_rule() -> None:
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    names = {f"{name.replace('_', ':', 1)}_bucket:rate5m" for name in RECORDED}
+    assert names == {name for name in recorded if name.endswith("_bucket:rate5m")}
+
+
 def test_every_alert_is_tested_both_firing_and_quiet() -> None:
     checks = [
         check
         for cases in CASES
         for test in yaml.safe_load(cases.read_text())["tests"]
-        for check in test["alert_rule_test"]
+        for check in test.get("alert_rule_test", ())
     ]
     names = {rule["alert"] for rule in ALERTS}
     assert {check["alertname"] for check in checks if check["exp_alerts"]} == names
