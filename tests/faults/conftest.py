@@ -1,4 +1,4 @@
-"""Servers that may be ruined, and a seed that is printed."""
+"""Servers that the tests may damage, and a random generator whose seed is printed."""
 
 import os
 import random
@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from deploy.local.servers.private import PrivateServers
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.versions import note_versions
 
 
 @pytest.fixture(scope="session")
 def doomed(server_programs: None) -> Iterator[PrivateServers]:
-    """Servers of their own: what is done to them must not reach the other tests."""
+    """Separate servers, so that damage to them does not reach other tests."""
     folder = Path(tempfile.mkdtemp(prefix="mailcase-faults-"))
     folder.chmod(0o711)
     private = PrivateServers(folder, mail=True)
@@ -35,8 +35,8 @@ def doomed(server_programs: None) -> Iterator[PrivateServers]:
 def open_folder() -> Iterator[Path]:
     """An empty folder that every user may enter.
 
-    pytest's own folders are closed to others again by the next session that starts on the machine:
-    then the servers of another user lose their files in the middle of a test.
+    It is not a folder of pytest: the next session of pytest on the machine would close that to
+    other users, and the servers of such a user would lose their files in the middle of a test.
     """
     folder = Path(tempfile.mkdtemp(prefix="mailcase-office-"))
     folder.chmod(0o755)
@@ -48,7 +48,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def pipeline(doomed: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
-    doomed.broker.start()  # where the test before ended early
+    doomed.broker.start()  # if the previous test ended early
     doomed.store.start()
     made = Pipeline(
         doomed, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"}, fresh=True
@@ -64,7 +64,7 @@ def ledger(pipeline: Pipeline) -> Ledger:
 
 @pytest.fixture
 def chance() -> random.Random:
-    """A failure shows the seed; MAILCASE_FAULTS_SEED repeats it."""
+    """A failed test shows the seed; set MAILCASE_FAULTS_SEED to it to repeat the run."""
     seed = int(os.environ.get("MAILCASE_FAULTS_SEED") or secrets.randbelow(1_000_000))
     print(f"MAILCASE_FAULTS_SEED={seed}")
     return random.Random(seed)

@@ -1,5 +1,5 @@
-"""Cases are worked while mail arrives and services are killed: no update is lost, every history is
-whole.
+"""People work on cases while mail arrives and services are killed: no update is lost, and every
+history is complete.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from services.cli.replay.archive_reader import archived, begin_at
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import last_offset
 from services.runtime.broker.topology import EVENT_ARCHIVE
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails, replies
 
@@ -35,7 +35,7 @@ REPLICAS = {"fetcher": 1, "router": 2, "case_writer": 2}
     ("cases", "actions", "mails", "kills"),
     [(8, 120, 60, 2), pytest.param(50, 5000, 2000, 20, marks=pytest.mark.slow)],
 )
-def test_workers_mail_and_kills_leave_every_history_whole(
+def test_actions_mail_and_kills_leave_every_history_complete(
     pipeline: Pipeline,
     ledger: Ledger,
     chance: random.Random,
@@ -64,7 +64,7 @@ def test_workers_mail_and_kills_leave_every_history_whole(
         audited = audit(pipeline)
         events = asyncio.run(published(pipeline))
     assert_no_mail_is_lost(ledger)
-    assert_histories_are_whole(pipeline)
+    assert_histories_are_complete(pipeline)
     assert_each_action_once(pipeline, accepted)
     assert_events_in_order(pipeline, events)
     assert audited.returncode == 0, audited.stdout.decode()[-3000:]
@@ -82,7 +82,7 @@ def start_workers(
     command = [
         sys.executable,
         "-m",
-        "tests.faults.case_workers",
+        "tests.faults.support.case_workers",
         pipeline.servers.store.url,
         name,
         *numbers,
@@ -116,7 +116,7 @@ def audit(pipeline: Pipeline) -> subprocess.CompletedProcess[bytes]:
 
 
 async def published(pipeline: Pipeline) -> list[CloudEvent]:
-    """The events of cases in the archive, in its order."""
+    """The archived events of cases, in the order of the archive."""
     found: list[CloudEvent] = []
     async with Broker.connected(pipeline.env["MAILCASE_BROKER_URL"], "events") as broker:
         end = await last_offset(broker, EVENT_ARCHIVE)
@@ -134,13 +134,15 @@ def histories(pipeline: Pipeline) -> dict[int, list[Change]]:
 
 
 def assert_no_mail_is_lost(ledger: Ledger) -> None:
-    """As ever, except that notes are comments too, and that merges lead replies to another case."""
+    """Like `assert_no_faults`, but notes are comments too, and a merge moves replies to another
+    case.
+    """
     faults = ledger.faults() | {"wrong case": []}
-    faults["doubled"] = [name for name in faults["doubled"] if not name.startswith("note-")]
+    faults["duplicated"] = [name for name in faults["duplicated"] if not name.startswith("note-")]
     assert {kind: wrong for kind, wrong in faults.items() if wrong} == {}
 
 
-def assert_histories_are_whole(pipeline: Pipeline) -> None:
+def assert_histories_are_complete(pipeline: Pipeline) -> None:
     changes = histories(pipeline)
     for document in pipeline.database["cases"].find():
         case = from_document(document, Case)
@@ -152,7 +154,7 @@ def assert_histories_are_whole(pipeline: Pipeline) -> None:
 
 
 def assert_each_action_once(pipeline: Pipeline, accepted: Sequence[dict[str, Any]]) -> None:
-    """An accepted action stands once in the history of its case, at the revision that the command
+    """Each accepted action is in the history of its case once, at the revision that the command
     returned.
     """
     by_actor = {
@@ -174,7 +176,7 @@ def assert_each_action_once(pipeline: Pipeline, accepted: Sequence[dict[str, Any
 
 
 def assert_events_in_order(pipeline: Pipeline, events: Iterable[CloudEvent]) -> None:
-    """Every change is published at least once, and the first copies in the order of the
+    """Every change is published at least once, and the first copies are in the order of the
     revisions.
     """
     first: dict[str, list[str]] = defaultdict(list)
@@ -188,5 +190,5 @@ def assert_events_in_order(pipeline: Pipeline, events: Iterable[CloudEvent]) -> 
 
 
 def _pause(seconds: float) -> None:
-    """The fault strikes at a moment that no event announces."""
+    """No event announces the moment of the fault."""
     time.sleep(seconds)

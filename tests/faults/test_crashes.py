@@ -1,4 +1,4 @@
-"""A stage dies by kill -9 at a boundary of its work: nothing is lost, nothing is doubled."""
+"""A service is killed with SIGKILL between two steps: no mail is lost or duplicated."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 from deploy.local.servers.private import PrivateServers
 from deploy.local.services import ServiceProcess
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails, replies
 
-CRASH_AT = str(Path(__file__).with_name("crash_at.py"))
+CRASH_AT = str(Path(__file__).parent / "support" / "crash_at.py")
 BOUNDARIES = [
     ("case-writer", "before-transaction"),
     ("case-writer", "during-transaction"),
@@ -37,34 +37,36 @@ SHARE = 5  # mails that come after each crash
 
 @pytest.fixture
 def pipeline(servers: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
-    """Nothing is done to the servers here, so the shared ones will do."""
+    """On the shared servers, since these tests do not harm servers."""
     made = Pipeline(servers, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"})
     yield made
     made.close()
 
 
 @pytest.mark.parametrize(
-    ("stage", "point", "times"),
+    ("service", "point", "times"),
     [(*boundary, 1) for boundary in BOUNDARIES if "during" not in boundary[1]]
     + [pytest.param(*boundary, 10, marks=pytest.mark.slow) for boundary in BOUNDARIES],
 )
-def test_a_stage_killed_at_a_boundary_loses_and_doubles_nothing(
-    pipeline: Pipeline, ledger: Ledger, stage: str, point: str, times: int
+def test_a_service_killed_at_a_boundary_loses_and_duplicates_nothing(
+    pipeline: Pipeline, ledger: Ledger, service: str, point: str, times: int
 ) -> None:
     opening, mark = new_mails((times + 5) * SHARE), pipeline.folder / "crashed"
     ledger.send(opening[: 5 * SHARE])
     doomed = ServiceProcess(
-        stage,
-        f"{stage}-doomed",
+        service,
+        f"{service}-doomed",
         pipeline.config,
         pipeline.folder,
         env={**pipeline.env, "MAILCASE_CRASH_MARK": str(mark), "MAILCASE_CRASH_TIMES": str(times)},
         program=(CRASH_AT, point),
     )
     others = {
-        name: 1 for name in ("fetcher", "router", "case_writer") if name.replace("_", "-") != stage
+        name: 1
+        for name in ("fetcher", "router", "case_writer")
+        if name.replace("_", "-") != service
     }
-    with pipeline.services(**others) as stages:
+    with pipeline.services(**others) as services:
         doomed.start()
         try:
             for number in range(times):
@@ -82,5 +84,5 @@ def test_a_stage_killed_at_a_boundary_loses_and_doubles_nothing(
             pipeline.until_queues_empty(patience_s=60)
         finally:
             doomed.stop()
-        assert all(process.running for process in stages.all)
-    ledger.assert_all_is_well()
+        assert all(process.running for process in services.all)
+    ledger.assert_no_faults()

@@ -1,4 +1,4 @@
-"""One of two desks is killed while a hundred people have lists open: nobody misses a change."""
+"""One of two desks is killed while a hundred people have lists open: no reader misses a change."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ from tests.integration.casework.test_casework import open_case
 from tests.pipeline import Pipeline
 
 CASES, CLIENTS, OWNERS, CHANGES = 20, 100, 5, 200
-RETRY_S = 2.0  # what the stream asks of browsers
+RETRY_S = 2.0  # the stream asks browsers to wait this long
 BACK_WITHIN_S = 5.0
 
 
 @dataclass
 class Reader:
-    """A page with a live list: after a lost connection it opens the stream anew and fetches its
-    list again. A load balancer leads each new connection to a desk that answers.
+    """A page with a live list. After a lost connection it opens the stream and fetches its list
+    again; as through a load balancer, each new connection goes to the other desk.
     """
 
     token: str
@@ -71,7 +71,7 @@ class Reader:
 
 
 @pytest.mark.slow
-async def test_a_desk_killed_under_open_streams_costs_nobody_a_change(
+async def test_no_reader_misses_a_change_when_a_desk_with_open_streams_is_killed(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     tokens = await _prepare(pipeline)
@@ -112,7 +112,7 @@ async def test_a_desk_killed_under_open_streams_costs_nobody_a_change(
 
 
 async def _prepare(pipeline: Pipeline) -> list[str]:
-    """Cases, and a token for each of the people."""
+    """Open the cases, and create a token for each person."""
     settings = load_settings(pipeline.config, pipeline.env)
     async with Store.opened(pipeline.servers.store.url, pipeline.database_name) as store:
         for number in range(1, CASES + 1):

@@ -1,6 +1,4 @@
-"""Stages killed at random, and stages asked to end, while mail flows: nothing is lost, nothing is
-doubled.
-"""
+"""Services are killed at random, or stopped, while mail flows: no mail is lost or duplicated."""
 
 import random
 import time
@@ -8,7 +6,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails, replies
 
@@ -24,7 +22,7 @@ TERM_WITHIN_S = 30.0
         pytest.param(5000, 100, (2, 5), marks=pytest.mark.slow),
     ],
 )
-def test_random_kills_lose_and_double_nothing(
+def test_random_kills_lose_and_duplicate_nothing(
     pipeline: Pipeline,
     ledger: Ledger,
     chance: random.Random,
@@ -33,7 +31,7 @@ def test_random_kills_lose_and_double_nothing(
     pause_s: tuple[float, float],
 ) -> None:
     opening, share = new_mails(mails // 2), mails // 2 // kills
-    with pipeline.services(**REPLICAS) as stages:
+    with pipeline.services(**REPLICAS) as services:
         for number in range(kills):
             ledger.send(opening[number * share : (number + 1) * share])
             pipeline.until(
@@ -42,25 +40,25 @@ def test_random_kills_lose_and_double_nothing(
             known = [case["_id"] for case in pipeline.database["cases"].find({}, ["_id"])]
             ledger.send(replies(known, share, seed=1000 + number), known)
             _pause(chance.uniform(*pause_s))
-            victim = chance.choice(stages.all)
+            victim = chance.choice(services.all)
             victim.kill()
             victim.start()
         ledger.settle(patience_s=max(180.0, mails / 10))
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
 @pytest.mark.parametrize(
     ("mails", "rounds"), [(150, 1), pytest.param(2000, 20, marks=pytest.mark.slow)]
 )
-def test_stages_that_are_asked_to_end_do_so_in_time_and_leave_nothing_undone(
+def test_stopped_services_end_in_time_and_leave_nothing_undone(
     pipeline: Pipeline, ledger: Ledger, mails: int, rounds: int
 ) -> None:
     took_s: list[float] = []
     opening, turns = new_mails(mails), rounds * len(REPLICAS)
     share = mails // turns
-    with pipeline.services(**REPLICAS) as stages:
-        stages.wait_until_ready()
-        for number, process in enumerate(islice(cycle(stages.all[::2]), turns)):
+    with pipeline.services(**REPLICAS) as services:
+        services.wait_until_ready()
+        for number, process in enumerate(islice(cycle(services.all[::2]), turns)):
             ledger.send(opening[number * share : (number + 1) * share])
             pipeline.until_recorded(number * share // 2)
             started_s = time.monotonic()
@@ -68,11 +66,11 @@ def test_stages_that_are_asked_to_end_do_so_in_time_and_leave_nothing_undone(
             took_s.append(time.monotonic() - started_s)
             process.start()
         ledger.settle(patience_s=180)
-    print(f"longest drain {max(took_s):.1f} s of {len(took_s)}")
+    print(f"longest of {len(took_s)} drains: {max(took_s):.1f} s")
     assert max(took_s) < TERM_WITHIN_S
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
 def _pause(seconds: float) -> None:
-    """The fault strikes at a moment that no event announces."""
+    """No event announces the moment of the fault."""
     time.sleep(seconds)

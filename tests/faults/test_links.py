@@ -1,5 +1,5 @@
-"""A link falls silent while mail flows: the work goes on soon after it heals, and nothing is lost
-or doubled.
+"""A network link falls silent while mail flows. Soon after it is restored, mail flows again, and
+none is lost or duplicated.
 """
 
 import time
@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.servers.private import PrivateServers
 from deploy.local.services import Services
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.link import Link
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails
@@ -21,7 +21,7 @@ WORKS_AGAIN_WITHIN_S = 60.0
 
 
 class Linked(Pipeline):
-    """Its stages reach each server through a link of its own."""
+    """A pipeline whose services reach each server through a separate link."""
 
     def __init__(self, servers: PrivateServers, folder: Path, links: dict[str, Link]) -> None:
         self.links = links
@@ -70,11 +70,11 @@ def test_a_link_that_falls_silent_works_again_soon_after_it_heals(
 ) -> None:
     ledger, samples = Ledger(linked), new_mails(mails)
     ledger.send(samples[: mails // 2])
-    with Services(linked.config, linked.folder, REPLICAS, env=linked.env) as stages:
+    with Services(linked.config, linked.folder, REPLICAS, env=linked.env) as services:
         linked.until_recorded(mails // 10)
         linked.links[link].cut()
         ledger.send(samples[mails // 2 :])
-        time.sleep(silent_s)  # how long the fault lasts is what is tested
+        time.sleep(silent_s)  # the duration of the fault is a parameter of the test
         stuck = linked.recorded()
         linked.links[link].heal()
         healed_s = time.monotonic()
@@ -87,5 +87,5 @@ def test_a_link_that_falls_silent_works_again_soon_after_it_heals(
             f"{link}: mail flowed {time.monotonic() - healed_s:.1f} s after the link healed, {stuck} were recorded"
         )
         ledger.settle(patience_s=180)
-        assert all(process.running for process in stages.all)
-    ledger.assert_all_is_well()
+        assert all(process.running for process in services.all)
+    ledger.assert_no_faults()

@@ -1,8 +1,10 @@
-"""Four writers at once: no gap in the numbers, no comment lost, no document that grows for ever."""
+"""Four case writers at once: case numbers have no gaps, no comment is lost, and no document grows
+without bound.
+"""
 
 import pytest
 
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails, replies
 
@@ -13,19 +15,19 @@ LARGEST_BYTES = 64 * 1024  # of a document that many mails write to
 LONGEST_LIST = 200
 
 
-@pytest.mark.slow  # at a smaller size: tests/integration/case_writer/test_case_writer.py
-def test_new_mails_through_four_writers_have_numbers_without_a_gap(
+@pytest.mark.slow  # a smaller version: tests/integration/case_writer/test_case_writer.py
+def test_new_mails_through_four_writers_get_numbers_without_gaps(
     pipeline: Pipeline, ledger: Ledger
 ) -> None:
     ledger.send(new_mails(MAILS))
     with pipeline.services(**REPLICAS):
         ledger.settle(patience_s=300)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
     assert pipeline.database["cases"].count_documents({}) == MAILS
 
 
 @pytest.mark.slow
-def test_replies_to_one_case_through_four_writers_all_become_its_comments(
+def test_all_replies_to_one_case_through_four_writers_become_its_comments(
     pipeline: Pipeline, ledger: Ledger
 ) -> None:
     with pipeline.services(**REPLICAS):
@@ -33,7 +35,7 @@ def test_replies_to_one_case_through_four_writers_all_become_its_comments(
         pipeline.until_recorded(1)
         ledger.send(replies([1], REPLIES), [1])
         ledger.settle(patience_s=600)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
     database = pipeline.database
     assert database["comments"].count_documents({"case": 1}) == REPLIES + 1
     for name in ("cases", "changes", "threads", "mails", "counters", "senders"):

@@ -1,4 +1,6 @@
-"""A case is overdue once, by the database's clock, while clocks jump and replicas are killed."""
+"""Cases are marked as overdue once, by the database's clock, while clocks jump and replicas are
+killed.
+"""
 
 import asyncio
 import os
@@ -18,8 +20,8 @@ from deploy.local.servers.private import PrivateServers
 from deploy.local.services import Services
 from services.casework.persistence.repository import CaseRepository
 from services.runtime.store.mongo import Store
-from tests.faults.clocks import MovableClock
-from tests.faults.test_casework import assert_histories_are_whole, published, unpublished
+from tests.faults.support.clocks import MovableClock
+from tests.faults.test_casework import assert_histories_are_complete, published, unpublished
 from tests.integration.casework.test_casework import open_case
 from tests.pipeline import Pipeline
 
@@ -41,7 +43,7 @@ def database_clock(tmp_path: Path) -> MovableClock:
 def shifted(
     server_folder: Path, server_programs: None, database_clock: MovableClock
 ) -> Iterator[Pipeline]:
-    """A pipeline whose database goes by `database_clock`."""
+    """A pipeline whose database uses `database_clock`."""
     servers = PrivateServers(server_folder, mail=True)
     [process] = servers.store.processes
     plain = process.env
@@ -77,10 +79,10 @@ def test_overdue_cases_are_marked_once_while_clocks_jump_and_replicas_are_killed
             while time.monotonic() < ends_s:
                 for clock in clocks:
                     clock.set_ahead(chance.choice(JUMPS))
-                [victim] = chance.choice(replicas[:-1]).all  # the last sweeps undisturbed
+                [victim] = chance.choice(replicas[:-1]).all  # the last one is never killed
                 victim.kill()
                 victim.start()
-                time.sleep(chance.uniform(5.0, 12.0))  # the next fault comes without an event
+                time.sleep(chance.uniform(5.0, 12.0))  # no event announces the next fault
             shifted.until(partial(is_marked, shifted, due), f"{due} cases are overdue")
             print(f"database {ahead_s:+} s: {due} of {len(DUE_S)} cases are overdue")
         shifted.until(lambda: unpublished(shifted) == 0, "every event is published", 120.0)
@@ -91,23 +93,23 @@ def test_overdue_cases_are_marked_once_while_clocks_jump_and_replicas_are_killed
     assert entries == dict.fromkeys(range(1, len(DUE_S) + 1), 1)
     reported = {event.id for event in events if event.type == "mailcase.case.overdue.v1"}
     assert len(reported) == len(DUE_S)
-    assert_histories_are_whole(shifted)
+    assert_histories_are_complete(shifted)
 
 
 def is_marked(pipeline: Pipeline, due: int) -> bool:
-    """Whether as many cases are overdue."""
+    """Whether exactly `due` cases are marked as overdue."""
     return pipeline.database["cases"].count_documents({"overdue_at": {"$ne": None}}) == due
 
 
 def replica(pipeline: Pipeline, folder: Path, clock: MovableClock) -> Services:
-    """A case writer that goes by `clock`."""
+    """A case writer that uses `clock`."""
     folder.mkdir()
     env = {**pipeline.env, **clock.env}
     return Services(pipeline.config, folder, {"case-writer": 1}, env=env)
 
 
 async def open_cases(pipeline: Pipeline) -> None:
-    """Cases that are due at the times of DUE by the database's clock."""
+    """Open a case for each entry of DUE_S, due in that many seconds by the database's clock."""
     async with Store.opened(pipeline.servers.store.url, pipeline.database.name) as store:
         await CaseRepository(store, {}).ensure_indexes()
         now = (await store.now()).replace(microsecond=0)

@@ -1,5 +1,5 @@
-"""Senders die by kill -9 while mail goes out: each mail goes out, doubles are no more than what was
-in hand.
+"""Senders are killed with SIGKILL while mail goes out: every mail is sent, and only mails that a
+killed sender was sending may be sent twice.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ enabled = true
 
 
 class SlowSink(SmtpSink):
-    """Takes its time after it has a mail, so that a kill finds senders who wait for its word."""
+    """Responds late, so that a killed sender is waiting for a response."""
 
     async def take(self, server: SMTP, mail: TakenMail) -> str:
         answer = await super().take(server, mail)
@@ -57,17 +57,17 @@ def pipeline(servers: PrivateServers, tmp_path: Path, sink: SlowSink) -> Iterato
     made.close()
 
 
-@pytest.mark.slow  # what a killed sender had in hand waits a minute for another
+@pytest.mark.slow  # the claims of a killed sender expire after a minute
 def test_killed_senders_lose_no_mail(pipeline: Pipeline, sink: SlowSink) -> None:
     names = [f"c{number}" for number in range(MAILS)]
     outbox = pipeline.database["outbox"]
-    with pipeline.services(fetcher=1, router=1, case_writer=1, sender=2) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=1, sender=2) as services:
         pipeline.append(
             "invoices", [letter(name, sender=f"{name}@customer.example") for name in names]
         )
         for kill in range(KILLS):
-            pipeline.until(lambda: len(sink.mails) > 4 * (kill + 1), "some mails are out")  # noqa: B023 - used at once
-            doomed = stages.named("sender")[kill % 2]
+            pipeline.until(lambda: len(sink.mails) > 4 * (kill + 1), "some mails are sent")  # noqa: B023 - used at once
+            doomed = services.named("sender")[kill % 2]
             doomed.kill()
             doomed.start()
         pipeline.until(

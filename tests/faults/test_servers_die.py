@@ -1,4 +1,4 @@
-"""A server dies, or is away, while mail flows: when it is back, every mail has its one outcome."""
+"""A server dies or is away while mail flows: once it is back, every mail has one outcome."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE, CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL
 from services.runtime.errors import TransientError
 from services.runtime.settings import load_settings
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails
 
@@ -30,7 +30,7 @@ STEP_DOWNS = 10
 
 
 @pytest.mark.parametrize("mails", SIZES)
-def test_a_broker_killed_half_way_costs_nothing(
+def test_a_broker_killed_midway_loses_no_mail(
     pipeline: Pipeline, ledger: Ledger, mails: int
 ) -> None:
     ledger.send(new_mails(mails))
@@ -39,11 +39,11 @@ def test_a_broker_killed_half_way_costs_nothing(
         pipeline.servers.broker.kill()
         pipeline.servers.broker.start()
         ledger.settle(patience_s=180)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
 @pytest.mark.slow
-def test_a_broker_away_for_a_minute_costs_nothing(pipeline: Pipeline, ledger: Ledger) -> None:
+def test_a_broker_away_for_a_minute_loses_no_mail(pipeline: Pipeline, ledger: Ledger) -> None:
     ledger.send(new_mails(1000))
     with pipeline.services(**REPLICAS):
         pipeline.until_recorded(100)
@@ -51,10 +51,10 @@ def test_a_broker_away_for_a_minute_costs_nothing(pipeline: Pipeline, ledger: Le
         _away(60)
         pipeline.servers.broker.start()
         ledger.settle(patience_s=180)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
-def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
+def test_queues_left_without_a_leader_by_a_killed_broker_are_recreated(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, settings = pipeline.servers.broker, load_settings(pipeline.config, pipeline.env)
@@ -88,7 +88,7 @@ def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
         with pytest.raises(TransientError):
             asyncio.run(asyncio.wait_for(declared(), 60))
     broker.start()
-    for _ in topology_of(settings).queues:  # each attempt makes one queue anew
+    for _ in topology_of(settings).queues:  # each attempt recreates one queue
         with suppress(TransientError):
             asyncio.run(asyncio.wait_for(declared(), 60))
     found = asyncio.run(asyncio.wait_for(through_each_queue(), 60))
@@ -96,7 +96,7 @@ def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
 
 
 @pytest.mark.parametrize("mails", SIZES)
-def test_a_broker_that_lost_all_its_data_costs_nothing(
+def test_a_broker_that_lost_all_its_data_loses_no_mail(
     pipeline: Pipeline, ledger: Ledger, mails: int
 ) -> None:
     ledger.send(new_mails(mails))
@@ -107,32 +107,32 @@ def test_a_broker_that_lost_all_its_data_costs_nothing(
         pipeline.servers.broker.start()
         pipeline.add_virtual_host()
         ledger.settle(patience_s=180)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
 @pytest.mark.parametrize(("mails", "alarm_s"), [(200, 4.0), LONG])
-def test_an_alarm_of_the_brokers_memory_holds_mail_in_its_mailbox(
+def test_mail_stays_in_its_mailbox_during_a_memory_alarm_of_the_broker(
     pipeline: Pipeline, ledger: Ledger, mails: int, alarm_s: float
 ) -> None:
     ctl = pipeline.servers.broker.ctl
     ledger.send(new_mails(mails))
-    with pipeline.services(**REPLICAS) as stages:
+    with pipeline.services(**REPLICAS) as services:
         pipeline.until_recorded(mails // 10)
-        before = _resident_bytes(stages, "fetcher")
+        before = _resident_bytes(services, "fetcher")
         ctl("set_vm_memory_high_watermark", "absolute", "1MB")
         try:
             _away(alarm_s)
-            growth = _resident_bytes(stages, "fetcher") - before
+            growth = _resident_bytes(services, "fetcher") - before
         finally:
             ctl("set_vm_memory_high_watermark", "0.4")
         ledger.settle(patience_s=180)
     print(f"the fetcher's memory grew by {growth / 1e6:.1f} MB")
     assert growth < MEMORY_GROWTH_BYTES
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
 @pytest.mark.parametrize("mails", SIZES)
-def test_a_database_killed_half_way_parks_nothing(
+def test_a_database_killed_midway_parks_nothing(
     pipeline: Pipeline, ledger: Ledger, mails: int
 ) -> None:
     ledger.send(new_mails(mails))
@@ -141,7 +141,7 @@ def test_a_database_killed_half_way_parks_nothing(
         pipeline.servers.store.kill()
         pipeline.servers.store.start()
         ledger.settle(patience_s=180)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
 @pytest.mark.parametrize(
@@ -150,21 +150,21 @@ def test_a_database_killed_half_way_parks_nothing(
 def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothing(
     pipeline: Pipeline, ledger: Ledger, mails: int, times: int
 ) -> None:
-    """The broker's 30 minutes are 8 seconds here: it closes the writers' channels again and
-    again.
+    """The broker's limit of 30 minutes is 8 seconds here, so it closes the writers' channels
+    repeatedly.
     """
     ctl, log = pipeline.servers.broker.ctl, pipeline.servers.broker.log_file
     ctl("eval", f"application:set_env(rabbit, consumer_timeout, {CONSUMER_TIMEOUT_S * 1000}).")
     ctl("eval", "application:set_env(rabbit, channel_tick_interval, 1000).")
     earlier = log.read_text().count("Timeout value used")
     try:
-        with pipeline.services(**REPLICAS) as stages:
-            stages.wait_until_ready()
+        with pipeline.services(**REPLICAS) as services:
+            services.wait_until_ready()
             pipeline.servers.store.kill()
             ledger.send(new_mails(mails))
             pipeline.until(
                 lambda: log.read_text().count("Timeout value used") >= earlier + times,
-                "consumers are timed out",
+                "consumers time out",
                 180,
             )
             pipeline.servers.store.start()
@@ -173,7 +173,7 @@ def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothi
     finally:
         ctl("eval", "application:set_env(rabbit, consumer_timeout, 1800000).")
         ctl("eval", "application:set_env(rabbit, channel_tick_interval, 60000).")
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
 @pytest.fixture
@@ -202,16 +202,16 @@ def test_a_primary_that_steps_down_ten_times_parks_nothing(three_members: Pipeli
                 suppress(Exception),
                 primary.client() as client,
             ):
-                # it ends the connection that asks
+                # stepping down closes the connection that asked for it
                 client.admin.command("replSetStepDown", 5, force=True)
         ledger.settle(patience_s=180)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()
 
 
-def _resident_bytes(stages: Services, stage: str) -> int:
-    """Resident memory of a stage's processes (proc(5), VmRSS)."""
+def _resident_bytes(services: Services, name: str) -> int:
+    """Resident memory of the processes of a service, in bytes (VmRSS in proc(5))."""
     sizes = 0
-    for process in stages.named(stage):
+    for process in services.named(name):
         for pid in process.pids:
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()
             sizes += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
@@ -219,5 +219,5 @@ def _resident_bytes(stages: Services, stage: str) -> int:
 
 
 def _away(seconds: float) -> None:
-    """How long the fault lasts is what is tested."""
+    """The duration of the fault is a parameter of the test."""
     time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""A stop has one deadline, whatever the services wait for at that moment."""
+"""Every service stops within one deadline, whatever it is waiting for."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deploy.local.services import ServiceProcess, Services
-from tests.faults.ledger import Ledger
+from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails
 
@@ -18,7 +18,7 @@ PROMISED_S = {"database": 30.0, "broker": 15.0}
 
 
 def stop(process: ServiceProcess) -> tuple[str, int | None, float]:
-    """Stop one service; returns its name, its status and the seconds that it took."""
+    """Stop one service; returns its name, its exit status, and how many seconds it took."""
     started_s = time.monotonic()
     status = process.stop()
     return process.name, status, time.monotonic() - started_s
@@ -26,7 +26,7 @@ def stop(process: ServiceProcess) -> tuple[str, int | None, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("frozen", ["database", "broker"])
-def test_every_service_ends_in_time_while_a_server_is_frozen(
+def test_every_service_stops_in_time_while_a_server_is_frozen(
     pipeline: Pipeline, ledger: Ledger, frozen: str
 ) -> None:
     servers = pipeline.servers
@@ -39,7 +39,7 @@ def test_every_service_ends_in_time_while_a_server_is_frozen(
         pipeline.until_recorded(20)
         server.freeze()
         try:
-            time.sleep(2.0)  # until each is in the middle of something
+            time.sleep(2.0)  # until each service is waiting for the server
             with ThreadPoolExecutor(len(services.all)) as pool:
                 stops = list(pool.map(stop, services.all))
         finally:
@@ -51,4 +51,4 @@ def test_every_service_ends_in_time_while_a_server_is_frozen(
     assert max(seconds for _, _, seconds in stops) < PROMISED_S[frozen]
     with pipeline.services(fetcher=1, router=1, case_writer=1):
         ledger.settle(patience_s=180)
-    ledger.assert_all_is_well()
+    ledger.assert_no_faults()

@@ -1,5 +1,6 @@
-"""What was sent, and what became of it: after a fault nothing may be lost, doubled, in a wrong
-case, or torn.
+"""Compares the mails that a test sent with the database.
+
+After a fault, no mail may be lost, duplicated, in the wrong case, or stored incompletely.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from tests.sample_mails import Sample
 
 @dataclass
 class Ledger:
-    """Mails of one mailbox by their keys; those that answer a case with its number."""
+    """The mails sent to one mailbox, by mail key; `answered` has the case of each reply."""
 
     pipeline: Pipeline
     mailbox: str = "invoices"
@@ -21,8 +22,8 @@ class Ledger:
     answered: dict[str, int] = field(default_factory=dict)
 
     def send(self, samples: list[Sample], cases: list[int] | None = None) -> None:
-        """Note mails and deliver them; where `cases` are given, sample n answers `cases[n %
-        len(cases)]`.
+        """Record the mails and deliver them. With `cases`, mail n answers
+        `cases[n % len(cases)]`.
         """
         for index, sample in enumerate(samples):
             key = mail_key(self.mailbox, sample.raw)
@@ -36,12 +37,12 @@ class Ledger:
         return len(self.samples)
 
     def settle(self, patience_s: float = 120.0) -> None:
-        """Wait until all is recorded and out of the mailbox."""
+        """Wait until all mails are recorded and removed from the mailbox."""
         self.pipeline.until_recorded(len(self), patience_s)
         self.pipeline.until_empty(self.mailbox, patience_s)
 
     def faults(self) -> dict[str, list[str]]:
-        """What is wrong, by kind; all empty where all is well."""
+        """The faulty mails and cases, by kind of fault; all lists are empty if there are none."""
         database = self.pipeline.database
         mails = {document["_id"]: document for document in database["mails"].find()}
         comments = {document["_id"]: document for document in database["comments"].find()}
@@ -49,23 +50,28 @@ class Ledger:
         known = self.samples.keys()
         return {
             "lost": sorted(known - (mails.keys() & comments.keys())),
-            "doubled": sorted((mails.keys() | comments.keys()) - known) + _uneven(cases, comments),
+            "duplicated": sorted((mails.keys() | comments.keys()) - known)
+            + _miscounted(cases, comments),
             "wrong case": [
                 key
                 for key in known & mails.keys() & comments.keys()
-                if self._astray(key, mails, comments)
+                if self._is_in_wrong_case(key, mails, comments)
             ],
-            "torn": [key for key in known & comments.keys() if self._torn(key, comments[key])],
+            "incomplete": [
+                key for key in known & comments.keys() if self._is_incomplete(key, comments[key])
+            ],
             "gaps": []
             if sorted(cases) == list(range(1, len(cases) + 1))
             else [f"{len(cases)} up to {max(cases)}"],
         }
 
-    def assert_all_is_well(self) -> None:
+    def assert_no_faults(self) -> None:
         found = {kind: wrong for kind, wrong in self.faults().items() if wrong}
         assert not found, {kind: (len(wrong), wrong[:5]) for kind, wrong in found.items()}
 
-    def _astray(self, key: str, mails: dict[str, Document], comments: dict[str, Document]) -> bool:
+    def _is_in_wrong_case(
+        self, key: str, mails: dict[str, Document], comments: dict[str, Document]
+    ) -> bool:
         expected = self.answered.get(key)
         outcome = "opened" if expected is None else "appended"
         case = mails[key]["case"]
@@ -75,7 +81,7 @@ class Ledger:
             or expected not in (None, case)
         )
 
-    def _torn(self, key: str, comment: Document) -> bool:
+    def _is_incomplete(self, key: str, comment: Document) -> bool:
         expected = {
             name: hashlib.sha256(content).hexdigest()
             for name, content in self.samples[key].attachments.items()
@@ -88,8 +94,8 @@ class Ledger:
         )
 
 
-def _uneven(cases: dict[int, Document], comments: dict[str, Document]) -> list[str]:
-    """Cases whose count of comments is another than there are, or that no comment belongs to."""
+def _miscounted(cases: dict[int, Document], comments: dict[str, Document]) -> list[str]:
+    """Cases whose `comment_count` differs from the number of their comments."""
     counts = Counter(comment["case"] for comment in comments.values())
     return [
         f"case {number}"

@@ -1,8 +1,8 @@
-"""A program: workers that do random actions on cases, each action by an actor of its own.
+"""A program: workers that perform random actions on cases, each action under its own actor.
 
-Arguments: the database's URL, its name, how many workers, how many actions in all, a seed, the
-highest case number. Prints one JSON line per accepted action: the actor's id and the cases that it
-changed.
+Arguments: the URL and name of the database, the number of workers, the total number of actions, a
+seed, and the highest case number. It prints one JSON line for each accepted action, with the
+actor's id, the case and its new revision.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ INVOICES = Process(
 
 
 def random_action(chance: random.Random, highest: int) -> actions.Action:
-    """Any action; merges are rarer, or soon nothing would be left to work on."""
+    """Any action. Merges are rare, so that enough cases remain to work on."""
     chosen: list[actions.Action] = [
         actions.Move(stage=chance.choice(["registration", "approval", "paid"])),
         actions.Assign(to=chance.choice([None, "anna@office.example", "group:accounting"])),
@@ -51,8 +51,8 @@ def random_action(chance: random.Random, highest: int) -> actions.Action:
 async def work(
     repository: CaseRepository, worker: int, count: int, seed: int, highest: int
 ) -> None:
-    """Do `count` actions; one that meets an outage is given up, since nobody knows whether it was
-    written.
+    """Perform `count` actions. An action that fails because of an outage is not reported as
+    accepted: nobody knows whether it was written.
     """
     chance = random.Random(f"{seed}.{worker}")
     for number in range(count):

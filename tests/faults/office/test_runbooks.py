@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from tests.faults.offices import ADDRESS, PASSWORD, Office, interpreter, letter, until
+from tests.faults.office.offices import ADDRESS, PASSWORD, Office, interpreter, letter, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,13 +23,13 @@ pytestmark = [
 @pytest.fixture
 def office(servers: PrivateServers, open_folder: Path) -> Office:
     made = Office(open_folder / "office", "daemon", servers.mail)
-    made.furnish()
+    made.write_settings()
     return made
 
 
 @pytest.fixture
 def other_provider(tmp_path: Path) -> Iterator[PrivateServers]:
-    """Another mail server, with another authority."""
+    """Another mail server, with a certificate of another authority."""
     folder = tmp_path / "provider"
     with PrivateServers(folder, broker=False, store=False, mail=True) as servers:
         servers.mail.add_user(ADDRESS, PASSWORD)
@@ -37,7 +37,7 @@ def other_provider(tmp_path: Path) -> Iterator[PrivateServers]:
 
 
 def is_anything_lost(office: Office) -> None:
-    """docs/howto-recover.md, "Is anything lost?"."""
+    """Follow "Is anything lost?" in docs/howto-recover.md."""
     assert "nothing is wrong" in office.run("audit")
     until(
         lambda: office.attempt("status").returncode == 0,

@@ -1,4 +1,5 @@
-"""A backup under load comes back in another folder under another user: nothing lost, numbers equal.
+"""A backup made under load is restored in another folder under another user: no mail is lost, and
+each case keeps its number.
 
 `CASES=1000` makes it shorter. The figures are printed.
 """
@@ -15,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from tests.faults.offices import ADDRESS, Office, RunningOffice, interpreter, letter, mbox
+from tests.faults.office.offices import ADDRESS, Office, RunningOffice, interpreter, letter, mbox
 
 CASES = int(os.environ.get("CASES", "10000"))
 UNDER_LOAD = max(1500, CASES // 5)
-LATER = 20  # mails after the backup, of which only the mail server knows
+LATER = 20  # mails after the backup, which only the mail server still has
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,7 +37,7 @@ def numbers(running: RunningOffice) -> dict[str, int]:
 
 
 def status_of(running: RunningOffice, token: str) -> int:
-    """How the desk answers a program with a token."""
+    """The HTTP status with which the desk answers a program with this token."""
     url = f"{running.note['links']['desk'].rstrip('/')}/api/v1/cases"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     try:
@@ -47,7 +48,7 @@ def status_of(running: RunningOffice, token: str) -> int:
 
 
 def back_up_under_load(office: Office, running: RunningOffice, folder: Path) -> Path:
-    """While further mails are recorded; some of them are not in the copy of the database."""
+    """Make a backup while more mails are recorded, some of them too late to be in it."""
     more = mbox(folder / "more.mbox", [letter(CASES + n) for n in range(1, UNDER_LOAD + 1)])
     load = subprocess.Popen(
         office.command("ingest", more, "--process", "invoices", "--config", office.config),
@@ -64,11 +65,11 @@ def back_up_under_load(office: Office, running: RunningOffice, folder: Path) -> 
     return backup
 
 
-def test_a_backup_under_load_comes_back_elsewhere_with_nothing_lost(
+def test_a_backup_made_under_load_is_restored_elsewhere_with_nothing_lost(
     servers: PrivateServers, open_folder: Path
 ) -> None:
     first = Office(open_folder / "first", "daemon", servers.mail)
-    first.furnish()
+    first.write_settings()
     letters = mbox(open_folder / "letters.mbox", [letter(n) for n in range(1, CASES + 1)])
     with first.up() as running:
         started_s = time.monotonic()
@@ -86,7 +87,7 @@ def test_a_backup_under_load_comes_back_elsewhere_with_nothing_lost(
         running.die()
     second = Office(open_folder / "second", "games", servers.mail)
     copy = shutil.copytree(backup, open_folder / backup.name)
-    second.take_all(copy)
+    second.own_all(copy)
     started_s = time.monotonic()
     printed = second.run("restore", copy, "--to", second.folder)
     print(f"restore: {time.monotonic() - started_s:.1f} s; {printed.strip()}")

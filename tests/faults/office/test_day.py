@@ -17,14 +17,14 @@ import pytest
 from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
 from services.cli.up.log_files import KEPT, MAX_BYTES
-from tests.faults.offices import ADDRESS, Office, RunningOffice, interpreter, letter, until
+from tests.faults.office.offices import ADDRESS, Office, RunningOffice, interpreter, letter, until
 from tests.integration.local.test_local_processes import cmdline
 
 MAILS = int(os.environ.get("MAILS", "2000"))
 PER_SECOND = 10.0
 DISK = "1200m"
 FULL_S = 30.0
-LEAK_MB = 5.0  # growth of a service for each thousand mails; a mail takes some 5 kB
+LEAK_MB = 5.0  # growth of a service per thousand mails; a mail takes about 5 kB
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,7 +37,7 @@ pytestmark = [
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of its own for the data, which can be filled up."""
+    """A small file system for the data, which the test can fill."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)], check=True)
     try:
@@ -47,7 +47,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def kill(running: RunningOffice, program: bytes) -> None:
-    """SIGKILL for the one process of `up` that runs this program."""
+    """Send SIGKILL to the one process of `up` that runs this program."""
     [pid] = [
         pid
         for pid in descendants(running.process.pid)
@@ -57,7 +57,7 @@ def kill(running: RunningOffice, program: bytes) -> None:
 
 
 def memory(running: RunningOffice) -> dict[str, float]:
-    """Resident MB by service or server."""
+    """Resident memory in MB, by service or server."""
     found: dict[str, float] = defaultdict(float)
     for pid in descendants(running.process.pid):
         words = cmdline(pid).split(b"\0")
@@ -70,7 +70,7 @@ def memory(running: RunningOffice) -> dict[str, float]:
         try:
             status = Path(f"/proc/{pid}/status").read_text()
         except OSError:
-            continue  # it has just ended
+            continue  # the process has just ended
         sizes = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
         if name and sizes:
             found[name] += int(sizes[0]) / 1024
@@ -78,14 +78,14 @@ def memory(running: RunningOffice) -> dict[str, float]:
 
 
 class Day:
-    """Delivers mails at a steady rate, and notes the memory of the services on the way."""
+    """Delivers mails at a steady rate and records how much memory the services use."""
 
     def __init__(self, servers: PrivateServers, office: Office) -> None:
         self.servers, self.office = servers, office
         self.delivered = 0
         self.samples: list[tuple[int, dict[str, float]]] = []
 
-    def go_on(self, running: RunningOffice, mails: int) -> None:
+    def deliver(self, running: RunningOffice, mails: int) -> None:
         for _ in range(mails):
             self.delivered += 1
             self.servers.mail.deliver(ADDRESS, letter(self.delivered))
@@ -97,8 +97,8 @@ class Day:
         running.until_recorded(self.delivered, 300)
 
     def slopes(self) -> dict[str, float]:
-        """MB for each thousand mails, by least squares, in the second half since the last
-        restart: caches and allocators are warm then.
+        """Growth in MB per thousand mails (least squares), in the second half since the last
+        restart, when caches and allocators are warm.
         """
         found = {}
         warm = self.samples[len(self.samples) // 2 :]
@@ -112,7 +112,7 @@ class Day:
 
 
 def fill(disk: Path) -> Path:
-    """Take all room that is left, also what others free meanwhile."""
+    """Fill the disk, including the space that others free meanwhile."""
     file = disk / "filler"
     with file.open("ab", buffering=0) as filler:
         try:
@@ -124,29 +124,29 @@ def fill(disk: Path) -> Path:
 
 def test_a_day_of_a_small_office_loses_nothing(servers: PrivateServers, open_folder: Path) -> None:
     office = Office(open_folder / "office", "daemon", servers.mail)
-    office.furnish()
+    office.write_settings()
     day = Day(servers, office)
     with small_disk(office.folder / "mailcase-data") as disk:
-        office.take_all(disk)
+        office.own_all(disk)
         with office.up() as running:
-            day.go_on(running, MAILS // 10)
+            day.deliver(running, MAILS // 10)
             kill(running, b"beam.smp")
-            day.go_on(running, MAILS // 10)
+            day.deliver(running, MAILS // 10)
             kill(running, b"mongod")
-            day.go_on(running, MAILS // 10)
+            day.deliver(running, MAILS // 10)
             day.catch_up(running)
             filler = fill(disk)
             until(lambda: '"disk_scarce"' in running.printed, lambda: running.printed[-2000:])
             ends_s = time.monotonic() + FULL_S
             while time.monotonic() < ends_s:
-                day.go_on(running, 10)
+                day.deliver(running, 10)
                 fill(disk)
             filler.unlink()
             day.catch_up(running)
         print(f"{day.delivered} mails, after kills and {FULL_S:.0f} s of a full disk: none lost")
         day.samples.clear()
         with office.up() as running:  # a restart, and the rest of the day
-            day.go_on(running, max(200, MAILS - day.delivered))
+            day.deliver(running, max(200, MAILS - day.delivered))
             day.catch_up(running)
             slopes = day.slopes()
             cases = [case["_id"] for case in running.documents("cases")]
@@ -158,7 +158,7 @@ def test_a_day_of_a_small_office_loses_nothing(servers: PrivateServers, open_fol
         )
         for name, slope in sorted(slopes.items()):
             last = day.samples[-1][1][name]
-            print(f"{name}: {last:.0f} MB, {slope:+.2f} MB for each thousand mails")
+            print(f"{name}: {last:.0f} MB, {slope:+.2f} MB per thousand mails")
         assert max(logs.values()) <= MAX_BYTES * 1.2
         assert len([name for name in logs if name.endswith(".gz")]) <= KEPT * len(logs)
         services = set(slopes) - {"mongod", "beam.smp"}  # servers fill caches of fixed sizes

@@ -1,11 +1,10 @@
-"""Run a stage that kills itself, by SIGKILL, at a named point of its work; a program for the fault
-tests.
+"""A program for the fault tests: runs a service that kills itself with SIGKILL at a named point.
 
-    python tests/faults/crash_at.py POINT case-writer --config FILE …
+    python tests/faults/support/crash_at.py POINT case-writer --config FILE …
 
-It does so as often as MAILCASE_CRASH_TIMES says: the file that MAILCASE_CRASH_MARK names, with the
-crash's number behind it, is made just before; where all of them exist, the stage runs as usual.
-Nothing in the stages knows of this.
+The service crashes MAILCASE_CRASH_TIMES times. Just before each crash it creates the file named by
+MAILCASE_CRASH_MARK followed by the number of the crash. Once all of these files exist, the service
+runs normally. The services contain no code for this.
 """
 
 import asyncio
@@ -49,12 +48,12 @@ POINTS: dict[str, tuple[type | ModuleType, str, str]] = {
 
 
 def shorten_leases() -> None:
-    """The next fetcher waits for the lease of the killed one."""
+    """Keep the next fetcher from waiting long for the lease of the killed one."""
     lease_store.TTL_S, lease_store.MARGIN_S, lease_manager.RENEW_S = 6.0, 1.0, 1.5
 
 
 def crash_once() -> None:
-    """Leave the mark, then die as by a power cut."""
+    """Create the next mark and die as in a power failure; return if all marks exist."""
     for number in range(int(os.environ["MAILCASE_CRASH_TIMES"])):
         with suppress(FileExistsError):
             Path(f"{os.environ['MAILCASE_CRASH_MARK']}{number}").touch(exist_ok=False)

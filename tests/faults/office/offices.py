@@ -1,4 +1,4 @@
-"""A small office that runs `mailcase up` as a user of its own, by the commands that people use."""
+"""A small office that runs `mailcase up` under its own user, with the commands that people use."""
 
 import asyncio
 import getpass
@@ -20,7 +20,7 @@ from deploy.local.servers.mail import MailServer
 from services.runtime.errors import TransientError
 from services.runtime.store.mongo import Store
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ADDRESS = "invoices@office.test"
 PASSWORD = "secret"
 PATIENCE_S = 180.0
@@ -45,16 +45,16 @@ password_file = "password"
 
 
 class Office:
-    """The folder with the settings; everything in it belongs to `user`."""
+    """A folder with the settings of an office. Everything in it belongs to `user`."""
 
     def __init__(self, folder: Path, user: str, mail: MailServer, more: str = "") -> None:
         self.folder, self.user = folder, user
         self.config = folder / "mailcase.toml"
         folder.mkdir(mode=0o755)
         self.mail, self._more = mail, more
-        self._take(folder)
+        self._own(folder)
 
-    def furnish(self) -> None:
+    def write_settings(self) -> None:
         """Write the settings, with a mailbox on the private mail server."""
         self.mail.add_user(ADDRESS, PASSWORD)
         text = SETTINGS.format(port=self.mail.imaps_port, address=ADDRESS, more=self._more)
@@ -63,22 +63,22 @@ class Office:
         shutil.copyfile(self.mail.ca_file, self.folder / "ca.pem")
         for file in self.folder.iterdir():
             file.chmod(0o600)
-            self._take(file)
+            self._own(file)
 
-    def _take(self, path: Path) -> None:
+    def _own(self, path: Path) -> None:
         entry = pwd.getpwnam(self.user)
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
-    def take_all(self, folder: Path) -> None:
-        """Hand over a folder with all that is in it."""
+    def own_all(self, folder: Path) -> None:
+        """Make a folder and everything in it the property of the user."""
         for path in (folder, *folder.rglob("*")):
-            self._take(path)
+            self._own(path)
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [interpreter(self.user), "-m", "services.cli", *map(str, arguments)]
 
     def options(self) -> dict[str, Any]:
-        """Of subprocess: runs a program as the user of the office."""
+        """Options for `subprocess` that run a program as the user of the office."""
         entry = pwd.getpwnam(self.user)
         kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}}
         packages = sysconfig.get_path("purelib")
@@ -89,7 +89,7 @@ class Office:
         return options
 
     def run(self, *arguments: str | Path, timeout_s: float = 1800.0) -> str:
-        """Run a command for these settings; returns what it prints. Fails if it fails."""
+        """Run a command with these settings and return its output. AssertionError if it fails."""
         done = self.attempt(*arguments, timeout_s=timeout_s)
         assert done.returncode == 0, f"{arguments}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
@@ -97,7 +97,7 @@ class Office:
     def attempt(
         self, *arguments: str | Path, timeout_s: float = 1800.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command for these settings."""
+        """Run a command with these settings, whether it fails or not."""
         known = () if "restore" in arguments else ("--config", self.config)
         return subprocess.run(
             self.command(*arguments, *known),
@@ -110,7 +110,7 @@ class Office:
 
     @contextmanager
     def up(self, *arguments: str) -> Iterator["RunningOffice"]:
-        """`mailcase up` until the end of the block, ready."""
+        """Run `mailcase up` until the end of the block; yields when it is ready."""
         output = self.folder / "printed"
         with output.open("ab") as file:
             start = file.tell()
@@ -134,7 +134,7 @@ class Office:
 
 
 class RunningOffice:
-    """`printed` is what this `up` has printed so far."""
+    """A running `mailcase up`; `printed` is its output so far."""
 
     def __init__(
         self, office: Office, process: subprocess.Popen[bytes], output: Path, start: int
@@ -149,7 +149,7 @@ class RunningOffice:
             return file.read().decode(errors="replace")
 
     def state(self) -> str:
-        """What a failed test has to know of the servers before they are stopped."""
+        """The end of each server's log, for the report of a failed test."""
         free_mb = shutil.disk_usage(self.office.folder).free // 1_000_000
         lines = [f"up: status {self.process.poll()}; {free_mb} MB of the disk are free"]
         for file in sorted((self.office.folder / "mailcase-data" / "logs").glob("*.log")):
@@ -158,7 +158,7 @@ class RunningOffice:
 
     @property
     def note(self) -> dict[str, Any]:
-        """What `up` leaves for other commands."""
+        """The file in which `up` publishes its URLs for other commands."""
         note: dict[str, Any] = json.loads(
             (self.office.folder / "mailcase-data" / "up.json").read_bytes()
         )
@@ -174,7 +174,7 @@ class RunningOffice:
         return asyncio.run(find())
 
     def count(self, name: str) -> int:
-        """How many documents a collection has; -1 while the database does not answer."""
+        """The number of documents in a collection; -1 while the database does not respond."""
 
         async def ask() -> int:
             async with Store.opened(self.note["urls"]["MAILCASE_STORE_URL"], "mailcase") as store:
@@ -186,7 +186,7 @@ class RunningOffice:
             return -1
 
     def until_recorded(self, mails: int, timeout_s: float = PATIENCE_S) -> None:
-        """Wait until so many mails have an outcome."""
+        """Wait until this many mails have an outcome."""
         until(
             lambda: self.count("mails") >= mails,
             lambda: f"{self.count('mails')} of {mails} mails; {self.printed[-2000:]}",
@@ -194,7 +194,7 @@ class RunningOffice:
         )
 
     def die(self) -> None:
-        """As a machine that loses power: nothing gets a chance to finish."""
+        """Kill `up` like a power failure: no process gets a chance to finish."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(PATIENCE_S)
 
@@ -202,15 +202,15 @@ class RunningOffice:
 def until(
     condition: Callable[[], object], state: Callable[[], str], timeout_s: float = PATIENCE_S
 ) -> None:
-    """Wait. Fails with what `state` returns."""
+    """Wait until `condition` holds. AssertionError with the text of `state` after the timeout."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, state()
-        time.sleep(0.2)  # between two looks at another process
+        time.sleep(0.2)  # another process announces nothing
 
 
 def letter(number: int, subject: str = "") -> bytes:
-    """A mail of a customer of its own, with a Message-ID of its own."""
+    """A mail from a customer of this number, with a Message-ID of this number."""
     return (
         f"From: Customer {number} <customer.{number}@example.test>\r\nTo: {ADDRESS}\r\n"
         f"Subject: {subject or f'Invoice {number}/2026'}\r\nMessage-ID: <{number}@example.test>\r\n"
@@ -219,7 +219,7 @@ def letter(number: int, subject: str = "") -> bytes:
 
 
 def mbox(path: Path, letters: Sequence[bytes]) -> Path:
-    """The letters in a file that everyone can read."""
+    """Write the letters to an mbox file that everyone can read."""
     with path.open("wb") as file:
         for raw in letters:
             file.write(b"From sender Mon Nov 23 09:15:00 2026\n")
@@ -229,8 +229,8 @@ def mbox(path: Path, letters: Sequence[bytes]) -> Path:
 
 
 def interpreter(user: str) -> str:
-    """A Python of this version that the user may run: that of the tests may be in a private
-    home.
+    """A Python of this version that the user may run; that of the tests may be in a private home
+    folder.
     """
     if user == getpass.getuser():
         return sys.executable

@@ -1,6 +1,7 @@
-"""Clocks of programs that a test moves while they run.
+"""Clocks that a test moves while programs run.
 
-libfaketime stops the sleeps of Python; `shifted_clock.c` moves CLOCK_REALTIME alone.
+`shifted_clock.c` moves only CLOCK_REALTIME. libfaketime cannot be used: it also stops Python's
+sleeps.
 """
 
 import struct
@@ -11,7 +12,7 @@ SOURCE = Path(__file__).with_name("shifted_clock.c")
 
 
 class MovableClock:
-    """The clock of every program that is started with `env`. Needs gcc, which `make setup`
+    """The clock of all programs that are started with `env`. Needs gcc, which `make setup`
     installs.
     """
 
@@ -24,6 +25,6 @@ class MovableClock:
         self.env = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(self._offset)}
 
     def set_ahead(self, seconds: int) -> None:
-        """Jump, so that the clock is ahead of the machine's; behind it if negative."""
+        """Set how far the clock is ahead of the machine's; if negative, it is behind."""
         with self._offset.open("r+b" if self._offset.exists() else "wb") as file:
             file.write(struct.pack("=q", seconds))
