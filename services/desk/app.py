@@ -13,9 +13,9 @@ from starlette.types import ASGIApp
 
 from services.desk.api.routes import ENDPOINTS, PREFIX
 from services.desk.desk import Desk
+from services.desk.http.descriptions.openapi import openapi
 from services.desk.http.dispatch import Authenticator, Dispatcher, error_response
 from services.desk.http.middleware import Observed
-from services.desk.http.openapi import openapi
 from services.desk.http.problems import TITLES, ProblemError
 
 

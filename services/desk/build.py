@@ -15,8 +15,9 @@ from services.desk.access import Access
 from services.desk.accounts.accounts import Accounts
 from services.desk.accounts.client_address import ClientAddresses
 from services.desk.accounts.indexes import ensure_account_indexes
+from services.desk.composing.drafts import Drafts
+from services.desk.composing.uploads import Uploads
 from services.desk.desk import Desk
-from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.live.hub import LiveHub
@@ -26,7 +27,6 @@ from services.desk.saved_views import SavedViews
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch
 from services.desk.stage_counts import StageCounts
-from services.desk.uploads import Uploads
 from services.desk.webhooks.repository import Webhooks
 from services.desk.webhooks.sending import WebhookSender
 from services.desk.webhooks.targets import networks

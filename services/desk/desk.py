@@ -18,7 +18,8 @@ from services.casework.persistence.reader import CaseReader
 from services.casework.persistence.repository import CaseRepository
 from services.desk.access import Access, Permission, Principal
 from services.desk.accounts.accounts import Accounts
-from services.desk.drafts import Drafts
+from services.desk.composing.drafts import Drafts
+from services.desk.composing.uploads import Uploads
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.http.problems import not_found
@@ -28,7 +29,6 @@ from services.desk.presence import Presences
 from services.desk.saved_views import SavedViews
 from services.desk.search.query import CaseSearch
 from services.desk.stage_counts import StageCounts
-from services.desk.uploads import Uploads
 from services.desk.webhooks.repository import Webhooks
 from services.desk.webhooks.sending import WebhookSender
 from services.runtime.settings import Settings

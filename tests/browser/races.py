@@ -11,7 +11,7 @@ from schemas.changes import Answered, Assigned, Change, Closed, MailAdded, Noted
 from schemas.stored import Comment, OutgoingMail, from_document
 from services.casework.history import differences, fold
 from services.casework.persistence.repository import CaseRepository
-from services.desk.drafts import Drafts
+from services.desk.composing.drafts import Drafts
 from services.runtime.store.mongo import Store
 from tests.browser.office import PASSWORD, Office, customer_writes
 from tests.browser.visitor import Form, Page, Visitor

@@ -13,8 +13,8 @@ from schemas.stored.desk import Token
 from services.cli.accounts.context import opened_accounts, operator
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
 from services.cli.terminal.tables import print_table
+from services.desk.accounts.credentials.tokens import check_limits
 from services.desk.accounts.errors import AccountError
-from services.desk.accounts.tokens import check_limits
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
 from services.runtime.settings.durations import duration

@@ -6,18 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.stored.desk import AuditEvent, DeskSession, LinkPurpose, OneTimeLink, Token, User
+from services.desk.accounts.credentials.links import OneTimeLinks
+from services.desk.accounts.credentials.passwords import Passwords, checked_password
+from services.desk.accounts.credentials.tokens import Tokens
 from services.desk.accounts.errors import (
     AccountError,
     BusyError,
     LoginFailedError,
     TooManyAttemptsError,
 )
-from services.desk.accounts.links import OneTimeLinks
 from services.desk.accounts.login_limits import LoginLimits
-from services.desk.accounts.passwords import Passwords, checked_password
 from services.desk.accounts.sessions import Sessions
 from services.desk.accounts.subjects import Announce, announce_nothing
-from services.desk.accounts.tokens import Tokens
 from services.desk.accounts.users import Users, checked_line, no_such_user, normal_address
 from services.desk.audit_log import AuditLog
 from services.runtime.settings.schema.desk import Desk as DeskSettings

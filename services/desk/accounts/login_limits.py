@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from schemas.stored import to_document
 from schemas.stored.desk import KnownDevice, LoginAttempts
 from services.desk.accounts.client_address import network_of
+from services.desk.accounts.credentials.random_values import hashed, random_value
 from services.desk.accounts.errors import TooManyAttemptsError
-from services.desk.accounts.random_values import hashed, random_value
 from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
 

@@ -10,8 +10,8 @@ from msgspec import structs
 
 from schemas.stored import from_document, to_document
 from schemas.stored.desk import DeskSession, LoginMethod, User
+from services.desk.accounts.credentials.random_values import hashed, random_value
 from services.desk.accounts.joined_users import joined_user, with_user
-from services.desk.accounts.random_values import hashed, random_value
 from services.desk.accounts.subjects import Announce, of_session
 from services.runtime.settings.durations import duration
 from services.runtime.settings.schema.desk import Desk as DeskSettings

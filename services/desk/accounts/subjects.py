@@ -6,7 +6,7 @@ They are digests, so that the broker's messages do not contain addresses.
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.desk.access import Principal
-from services.desk.accounts.random_values import hashed
+from services.desk.accounts.credentials.random_values import hashed
 
 # Makes every desk check the streams of subjects whose access changed. Never raises.
 Announce = Callable[[Sequence[str]], Awaitable[None]]

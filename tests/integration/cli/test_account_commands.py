@@ -15,7 +15,7 @@ from schemas.stored.desk import Token
 from services.cli import main
 from services.desk.accounts.accounts import Accounts, Client
 from services.desk.accounts.authenticator import AccountAuthenticator
-from services.desk.accounts.passwords import Passwords
+from services.desk.accounts.credentials.passwords import Passwords
 from services.runtime.settings import load_settings
 from services.runtime.store.mongo import Store
 from tests.integration.desk.accounts.helpers import PASSWORD, code_of

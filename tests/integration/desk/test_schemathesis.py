@@ -14,7 +14,7 @@ from schemathesis.core.result import Ok
 from schemas.stored import Mail
 from services.desk.app import build_app
 from services.desk.desk import Desk
-from services.desk.http.descriptions import descriptions
+from services.desk.http.descriptions.files import descriptions
 from services.desk.http.server import serve
 from services.runtime.process.lifecycle import Stop
 from tests.integration.desk.conftest import KnownPeople, OpenCase

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from secrets import compare_digest
 
-from services.desk.accounts.random_values import random_value
+from services.desk.accounts.credentials.random_values import random_value
 from services.desk.accounts.web.next_path import safe_next
 
 _SEPARATOR = "~"  # does not occur in base64

@@ -7,11 +7,11 @@ from typing import Any
 from schemas.stored import to_document
 from schemas.stored.desk import SeenLogoutToken, User
 from services.desk.accounts.accounts import Accounts, Client, LoggedIn
+from services.desk.accounts.credentials.random_values import hashed
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.oidc.errors import IdentityRefusedError
 from services.desk.accounts.oidc.id_tokens import CLOCK_SKEW, MAX_AGE, LogoutNotice
 from services.desk.accounts.oidc.person import ProvenPerson
-from services.desk.accounts.random_values import hashed
 from services.runtime.logs import get_logger
 from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.desk.accounts.passwords import MAX_CHARS, MIN_CHARS
+from services.desk.accounts.credentials.passwords import MAX_CHARS, MIN_CHARS
 
 SIGN_IN = "/sign-in"
 SIGN_OUT = "/sign-out"

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from schemas.stored.desk import Token
 from services.desk.access import Permission
-from services.desk.accounts.tokens import check_limits
+from services.desk.accounts.credentials.tokens import check_limits
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import forbidden, not_found
 

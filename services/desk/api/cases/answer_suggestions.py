@@ -8,10 +8,10 @@ from schemas.stored import Case, Comment, OutgoingMail
 from services.casework.quoting import quote
 from services.desk.access import Permission
 from services.desk.api.cases.answers import HOLD_S
-from services.desk.composer import AnsweredMail, CaseContacts, Recipient, recipients
+from services.desk.composing.recipients import AnsweredMail, CaseContacts, Recipient, recipients
+from services.desk.composing.snippets import fill_snippets
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found
-from services.desk.snippets import fill_snippets
 from services.runtime.mail.addresses import Address
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Process

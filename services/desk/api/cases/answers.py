@@ -15,7 +15,7 @@ from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
 from services.desk.api.cases.comments import Editor, UploadIds
 from services.desk.api.cases.views import OutgoingView, outgoing_view
-from services.desk.drafts import draft_id, new_editor
+from services.desk.composing.drafts import draft_id, new_editor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import ProblemError, not_found
 from services.runtime.store.contention import retry_conflicts

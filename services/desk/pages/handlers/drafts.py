@@ -8,7 +8,7 @@ from typing import Any
 
 from services.desk.access import Permission
 from services.desk.api.cases.answers import DraftList, DraftView
-from services.desk.drafts import new_editor
+from services.desk.composing.drafts import new_editor
 from services.desk.http.problems import ProblemError
 from services.desk.pages.visit import Visit
 from services.runtime.mail.file_names import safe_name

@@ -10,7 +10,7 @@ from schemas.stored.desk import Draft
 from services.casework.refusals import ActionRefusedError
 from services.desk.access import Permission
 from services.desk.api.cases.answers import too_late
-from services.desk.drafts import new_editor
+from services.desk.composing.drafts import new_editor
 from services.desk.http.problems import ProblemError
 from services.desk.pages.handlers.drafts import MAX_ATTEMPTS, joined_text
 from services.desk.pages.visit import Visit

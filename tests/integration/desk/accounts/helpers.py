@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.stored import desk
 from services.desk.accounts.accounts import Accounts, Client, LoggedIn
-from services.desk.accounts.passwords import Passwords
+from services.desk.accounts.credentials.passwords import Passwords
 from services.runtime.settings import Desk as DeskSettings
 from services.runtime.store.mongo import Store
 

@@ -15,6 +15,7 @@ from schemas.stored.desk import DeskSession, Token, User
 from services.desk.access import Permission
 from services.desk.accounts.accounts import Accounts, Client
 from services.desk.accounts.authenticator import AccountAuthenticator
+from services.desk.accounts.credentials.passwords import Passwords
 from services.desk.accounts.errors import (
     AccountError,
     BusyError,
@@ -25,7 +26,6 @@ from services.desk.accounts.indexes import ensure_account_indexes
 from services.desk.accounts.oidc.errors import IdentityRefusedError
 from services.desk.accounts.oidc.person import ProvenPerson
 from services.desk.accounts.oidc.sign_on import SignOn
-from services.desk.accounts.passwords import Passwords
 from services.desk.audit_log import AuditFilter
 from services.runtime.settings import Access, Process, Stage
 from services.runtime.settings import Desk as DeskSettings
@@ -215,7 +215,7 @@ async def test_a_busy_desk_counts_no_attempt(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await join(accounts)
-    monkeypatch.setattr("services.desk.accounts.passwords._MAX_WAITING", 0)
+    monkeypatch.setattr("services.desk.accounts.credentials.passwords._MAX_WAITING", 0)
     for _ in range(12):
         with pytest.raises(BusyError):
             await accounts.log_in(ANNA, PASSWORD, ELSEWHERE)

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from services.desk.accounts.accounts import Client as Visitor
-from services.desk.accounts.passwords import Passwords
+from services.desk.accounts.credentials.passwords import Passwords
 from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
 from services.desk.app import build_app
 from services.desk.build import build_desk

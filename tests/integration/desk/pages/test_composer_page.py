@@ -9,7 +9,7 @@ from services.desk.desk import Desk
 from services.desk.pages.routes import page_routes
 from tests.asgi import Client
 from tests.integration.desk.conftest import KnownPeople, OpenCase
-from tests.unit.desk.test_composer import THREADS, Thread
+from tests.unit.desk.composing.test_recipients import THREADS, Thread
 from tests.unit.sender.builders import outgoing
 
 OURS = {"invoices@firm": "invoices@office", "office@firm": "help@office"}

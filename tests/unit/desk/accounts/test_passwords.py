@@ -9,8 +9,8 @@ import time
 import pytest
 
 from services.desk.accounts import passwords as passwords_module
+from services.desk.accounts.credentials.passwords import Passwords
 from services.desk.accounts.errors import BusyError
-from services.desk.accounts.passwords import Passwords
 
 GOOD = "four words are enough"
 

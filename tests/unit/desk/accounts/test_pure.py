@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.desk.accounts.client_address import ClientAddresses, network_of
+from services.desk.accounts.credentials.passwords import checked_password
+from services.desk.accounts.credentials.random_values import hashed, random_value
+from services.desk.accounts.credentials.token_format import is_token, new_token
+from services.desk.accounts.credentials.tokens import checked_scopes
 from services.desk.accounts.errors import AccountError
-from services.desk.accounts.passwords import checked_password
-from services.desk.accounts.random_values import hashed, random_value
-from services.desk.accounts.token_format import is_token, new_token
-from services.desk.accounts.tokens import checked_scopes
 from services.desk.accounts.users import checked_line, normal_address
 
 

@@ -8,9 +8,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from services.desk.api.routes import ENDPOINTS
-from services.desk.http.compatibility import breaking_changes
-from services.desk.http.descriptions import DOCS, descriptions, text_of
-from services.desk.http.openapi import unfold_descriptions
+from services.desk.http.descriptions.compatibility import breaking_changes
+from services.desk.http.descriptions.files import DOCS, descriptions, text_of
+from services.desk.http.descriptions.openapi import unfold_descriptions
 
 DESCRIPTION: dict[str, Any] = descriptions()["openapi.json"]
 

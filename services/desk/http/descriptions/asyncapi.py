@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.changes import What
 from schemas.cloud_events import CaseChanged, MailEvent, mail_event_name, name_of
-from services.desk.http.openapi import unfold_descriptions
+from services.desk.http.descriptions.openapi import unfold_descriptions
 from services.runtime.broker.topology import EVENT
 
 _SCHEMAS = "#/components/schemas/{name}"

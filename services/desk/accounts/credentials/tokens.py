@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from schemas.stored import from_document, to_document
 from schemas.stored.desk import Token, User
 from services.desk.access import Permission
+from services.desk.accounts.credentials.random_values import hashed
+from services.desk.accounts.credentials.token_format import is_token, new_token
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.joined_users import joined_user, with_user
-from services.desk.accounts.random_values import hashed
 from services.desk.accounts.subjects import Announce, of_token
-from services.desk.accounts.token_format import is_token, new_token
 from services.desk.accounts.users import checked_line
 from services.runtime.settings import Process
 from services.runtime.store.mongo import Store

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.desk.composer import (
+from services.desk.composing.recipients import (
     AnsweredMail,
     CaseContacts,
     Reason,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.desk.snippets import fill_snippets
+from services.desk.composing.snippets import fill_snippets
 from services.runtime.errors import SettingsError
 from services.runtime.settings import load_settings
 from services.runtime.settings.schema.processes import Snippet

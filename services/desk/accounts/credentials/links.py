@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from schemas.stored import from_document, to_document
 from schemas.stored.desk import LinkPurpose, OneTimeLink
+from services.desk.accounts.credentials.random_values import hashed, random_value
 from services.desk.accounts.errors import AccountError
-from services.desk.accounts.random_values import hashed, random_value
 from services.runtime.store.mongo import Store
 
 PATH = "/welcome"

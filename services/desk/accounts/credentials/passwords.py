@@ -9,8 +9,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import Type
 
+from services.desk.accounts.credentials.random_values import random_value
 from services.desk.accounts.errors import AccountError, BusyError
-from services.desk.accounts.random_values import random_value
 
 P = ParamSpec("P")
 T = TypeVar("T")

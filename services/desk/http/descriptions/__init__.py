@@ -1,0 +1,1 @@
+"""Describes the API in OpenAPI and the events in AsyncAPI, for programs."""
