@@ -2,22 +2,19 @@
 causes no false findings.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from schemas.changes import Change, Publication
 from schemas.stored import Case
-from services.case_writer.housekeeping.blob_sweep import referenced
-from services.case_writer.recording.mongo import COUNTER, MAIL_KINDS
+from services.case_writer.recording.mongo import MAIL_KINDS
+from services.cli.audit.blob_checks import BlobChecks
 from services.cli.audit.findings import (
     Document,
     Finding,
-    gaps,
     of_case,
-    of_gap,
     of_mail,
     of_outgoing,
     of_thread,
@@ -31,14 +28,15 @@ from services.cli.audit.history import (
     of_publication,
     proofs,
 )
-from services.runtime.store.blobs import CHUNKS, FILES
+from services.cli.audit.lookup import by_id
+from services.cli.audit.number_checks import number_findings
+from services.runtime.store.blobs import FILES
 from services.runtime.store.collection import Session
 from services.runtime.store.mongo import Store
 
 PAGE = 500
-COMMENTS_AT_ONCE = (
-    50_000  # per page: a transaction may take a minute (transactionLifetimeLimitSeconds)
-)
+# Per page, since a transaction may take a minute (transactionLifetimeLimitSeconds).
+COMMENTS_AT_ONCE = 50_000
 LARGE_CASE_ATTEMPTS = 5
 _CASE_FIELDS = ["comment_count", "attachment_count"]
 
@@ -54,7 +52,7 @@ class Auditor:
     def __init__(self, store: Store, *, deep: bool = False) -> None:
         self._store = store
         self._deep = deep
-        self._unreferenced = 0
+        self._blobs = BlobChecks(store)
         self.sums: Counter[str] = Counter()
 
     async def findings(self) -> AsyncIterator[Finding]:
@@ -67,20 +65,22 @@ class Auditor:
                 self._outgoing,
                 ["kind", "case", "state", "due_at", "caused_by", "attachments"],
             ),
-            FILES: (self._blobs, ["length", "chunkSize"]),
+            FILES: (self._blobs.incomplete, ["length", "chunkSize"]),
         }
         for collection, (check, fields) in checks.items():
             async for finding in self._paged(collection, fields, check):
                 yield finding
         async for finding in self._histories():
             yield finding
-        async for finding in self._numbers():
+        async for finding in number_findings(self._store):
             yield finding
         if self._deep:
-            async for finding in self._contents():
+            async for finding in self._blobs.damaged():
                 yield finding
-        if self._unreferenced:
-            what = f"{self._unreferenced} blobs: in messages, in the archive, or due for removal"
+        if self._blobs.unreferenced:
+            what = (
+                f"{self._blobs.unreferenced} blobs: in messages, in the archive, or due for removal"
+            )
             yield Finding("unreferenced-blobs", what, harmless=True)
 
     async def _paged(
@@ -130,9 +130,9 @@ class Auditor:
             {"case": {"$in": numbers}}, sort="revision", session=session
         )
         linked = {number for case in cases for number in linked_cases(case)}
-        existing = await self._by_id(Case.COLLECTION, linked, [], session)
+        existing = await by_id(self._store, Case.COLLECTION, linked, [], session)
         read = {key for case in cases for key in proofs(case).values()}
-        mails = await self._by_id("mails", read, [], session)
+        mails = await by_id(self._store, "mails", read, [], session)
         return [
             *of_histories(cases, changes),
             *of_links(cases, existing),
@@ -140,8 +140,8 @@ class Auditor:
         ]
 
     async def _changes(self, changes: Sequence[Document], session: Session) -> list[Finding]:
-        cases = await self._by_id(
-            Case.COLLECTION, {change["case"] for change in changes}, [], session
+        cases = await by_id(
+            self._store, Case.COLLECTION, {change["case"] for change in changes}, [], session
         )
         return [
             finding
@@ -150,20 +150,24 @@ class Auditor:
         ]
 
     async def _mails(self, mails: Sequence[Document], session: Session) -> list[Finding]:
-        comments = await self._by_id("comments", [mail["_id"] for mail in mails], ["case"], session)
+        comments = await by_id(
+            self._store, "comments", [mail["_id"] for mail in mails], ["case"], session
+        )
         for mail in mails:
             self.sums[mail["outcome"]] += 1
             self.sums["deliveries"] += mail["deliveries"]
             self.sums["duplicates"] += max(0, mail["deliveries"] - 1)
         kept = {mail["raw"]: f"mail {mail['_id']}" for mail in mails if mail["raw"] is not None}
         found = [finding for mail in mails for finding in of_mail(mail, comments.get(mail["_id"]))]
-        return found + await self._missing_blobs(kept, session)
+        return found + await self._blobs.missing(kept, session)
 
     async def _comments(self, comments: Sequence[Document], session: Session) -> list[Finding]:
         found = []
-        cases = await self._by_id("cases", {comment["case"] for comment in comments}, [], session)
-        mails = await self._by_id(
-            "mails", [comment["_id"] for comment in comments], ["case"], session
+        cases = await by_id(
+            self._store, "cases", {comment["case"] for comment in comments}, [], session
+        )
+        mails = await by_id(
+            self._store, "mails", [comment["_id"] for comment in comments], ["case"], session
         )
         blobs: dict[str, str] = {}
         sizes: dict[str, int] = {}
@@ -179,7 +183,7 @@ class Auditor:
                 blobs[file["blob"]], sizes[file["blob"]] = where, file["size"]
             if comment["original"] is not None:
                 blobs[comment["original"]] = where
-        return found + await self._missing_blobs(blobs, session, sizes)
+        return found + await self._blobs.missing(blobs, session, sizes)
 
     async def _cases(self, cases: Sequence[Document], session: Session) -> list[Finding]:
         """Compare the comments of each case with its counts; `_large_case` handles a case too large
@@ -234,10 +238,14 @@ class Auditor:
 
     async def _threads(self, threads: Sequence[Document], session: Session) -> list[Finding]:
         claims = {thread["claimed_by"] for thread in threads} - {None}
-        mails = await self._by_id("mails", claims, ["case"], session)
-        comments = await self._by_id("comments", claims - set(mails), ["case", "kind"], session)
+        mails = await by_id(self._store, "mails", claims, ["case"], session)
+        comments = await by_id(
+            self._store, "comments", claims - set(mails), ["case", "kind"], session
+        )
         sent = {key: comment for key, comment in comments.items() if comment["kind"] == "sent"}
-        cases = await self._by_id("cases", {thread["case"] for thread in threads}, [], session)
+        cases = await by_id(
+            self._store, "cases", {thread["case"] for thread in threads}, [], session
+        )
         places = {key: thread["case"] for key, thread in (mails | sent).items()}
         lost = [thread for thread in threads if thread["case"] not in cases]
         found = [
@@ -247,9 +255,13 @@ class Auditor:
         return found + [finding for thread in threads for finding in of_thread(thread, places)]
 
     async def _outgoing(self, mails: Sequence[Document], session: Session) -> list[Finding]:
-        cases = await self._by_id("cases", {mail["case"] for mail in mails}, [], session)
-        causes = await self._by_id("mails", {mail["caused_by"] for mail in mails}, [], session)
-        comments = await self._by_id("comments", [mail["_id"] for mail in mails], ["case"], session)
+        cases = await by_id(self._store, "cases", {mail["case"] for mail in mails}, [], session)
+        causes = await by_id(
+            self._store, "mails", {mail["caused_by"] for mail in mails}, [], session
+        )
+        comments = await by_id(
+            self._store, "comments", [mail["_id"] for mail in mails], ["case"], session
+        )
         now = datetime.now(UTC)
         found: list[Finding] = []
         for mail in mails:
@@ -262,92 +274,7 @@ class Auditor:
             for mail in mails
             for file in mail["attachments"]
         }
-        return found + await self._missing_blobs(files, session)
-
-    async def _blobs(self, files: Sequence[Document], session: Session) -> list[Finding]:
-        """Check from the index that no chunk is missing."""
-        ids = [file["_id"] for file in files]
-        pipeline: list[dict[str, Any]] = [
-            {"$match": {"files_id": {"$in": ids}}},
-            {"$project": {"_id": 0, "files_id": 1, "n": 1}},
-            {"$group": {"_id": "$files_id", "count": {"$sum": 1}}},
-        ]
-        rows = await self._store.collection(CHUNKS).aggregate(pipeline, session)
-        counts = {row["_id"]: row["count"] for row in rows}
-        torn = [
-            file["_id"]
-            for file in files
-            if counts.get(file["_id"], 0) != -(-file["length"] // file["chunkSize"])
-        ]
-        # Outside the transaction, for many ids at once; the count is only informative.
-        self._unreferenced += len(set(ids) - await referenced(self._store, ids))
-        return [Finding("blob-torn", f"blob {blob} lacks a chunk") for blob in torn]
-
-    async def _contents(self) -> AsyncIterator[Finding]:
-        files, last = self._store.collection(FILES), ""
-        while page := await files.find({"_id": {"$gt": last}}, ["_id"], limit=PAGE):
-            last = page[-1]["_id"]
-            for file in page:
-                if not await self._is_whole(file["_id"]) and await files.count(
-                    {"_id": file["_id"]}
-                ):
-                    yield Finding("blob-torn", f"blob {file['_id']} does not match its SHA-256")
-
-    async def _is_whole(self, sha256: str) -> bool:
-        """Hash chunk by chunk, so that a large blob takes little memory."""
-        digest, n = hashlib.sha256(), 0
-        chunks = self._store.collection(CHUNKS)
-        while chunk := await chunks.find_one({"files_id": sha256, "n": n}, ["data"]):
-            digest.update(chunk["data"])
-            n += 1
-        return digest.hexdigest() == sha256
-
-    async def _numbers(self) -> AsyncIterator[Finding]:
-        counter = await self._store.collection("counters").find_one({"_id": COUNTER}) or {
-            "value": 0
-        }
-        numbers: list[int] = []
-        last, expected = 0, counter["value"]
-        cases = self._store.collection("cases")
-        while page := await cases.find(
-            {"_id": {"$gt": last, "$lte": expected}}, ["_id"], limit=20 * PAGE
-        ):
-            numbers = [case["_id"] for case in page]
-            for first, end in gaps([number - last for number in numbers], numbers[-1] - last):
-                yield of_gap(first + last, end + last, counter.get("raised", []))
-            last = numbers[-1]
-        if last < expected:
-            yield of_gap(last + 1, expected, counter.get("raised", []))
-        beyond = await cases.find({"_id": {"$gt": expected}}, ["_id"], limit=1)
-        again = await self._store.collection("counters").find_one({"_id": COUNTER}) or {"value": 0}
-        if beyond and beyond[0]["_id"] > again["value"]:
-            yield Finding(
-                "number-beyond-counter",
-                f"case {beyond[0]['_id']}, the counter is at {again['value']}",
-            )
-
-    async def _missing_blobs(
-        self, wanted: dict[str, str], session: Session, sizes: dict[str, int] | None = None
-    ) -> list[Finding]:
-        files = await self._by_id(FILES, wanted, ["length"], session)
-        found = [
-            Finding("blob-missing", f"blob {blob} of {where}")
-            for blob, where in wanted.items()
-            if blob not in files
-        ]
-        for blob, size in (sizes or {}).items():
-            if blob in files and files[blob]["length"] != size:
-                what = f"blob {blob} of {wanted[blob]}: {files[blob]['length']} bytes, not {size}"
-                found.append(Finding("blob-size", what))
-        return found
-
-    async def _by_id(
-        self, collection: str, ids: Iterable[Any], fields: list[str], session: Session
-    ) -> dict[Any, Document]:
-        found = await self._store.collection(collection).find(
-            {"_id": {"$in": list(ids)}}, ["_id", *fields], session=session
-        )
-        return {document["_id"]: document for document in found}
+        return found + await self._blobs.missing(files, session)
 
 
 def _within_budget(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

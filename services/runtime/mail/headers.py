@@ -6,15 +6,15 @@ Shared by the router, which decides by headers alone, and by the case writer.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_tz
+from datetime import datetime
 from functools import lru_cache
 
 from services.runtime.mail.addresses import Address, parse_addresses
 from services.runtime.mail.charsets import is_eight_bit, is_utf_8, likely_charset
+from services.runtime.mail.dates import parse_date
 from services.runtime.mail.words import charset_of_words, header_text
 
-__all__ = ["MAX_HEADER_BYTES", "Address", "MailHeaders", "parse_date"]
+__all__ = ["MAX_HEADER_BYTES", "Address", "MailHeaders"]
 
 MAX_HEADER_BYTES = 256 * 1024
 MAX_MESSAGE_IDS = 200
@@ -48,15 +48,6 @@ _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([A-Za-z0-9_.:-]{1,40
 _CHARSET_WITHIN = 2000  # bytes of the body that contain the header of the first part
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
-# RFC 5322 section 3.3. Obsolete forms, which programs still write, are left to the standard
-# library.
-_DATE = re.compile(
-    r"(?:[A-Za-z]{3},? +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? ([+-])(\d\d)(\d\d)(?: *\(.*)?$"
-)
-_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTHS = {name: month for month, name in enumerate(_MONTH_NAMES, 1)}
-_DAY_S = 24 * 60 * 60
-_OLDEST_YEAR = 1970  # an older date comes from a clock that was never set
 
 
 class MailHeaders:
@@ -284,62 +275,6 @@ def _is_certain(headers: MailHeaders) -> bool:
 @lru_cache(maxsize=256)
 def _key(name: str) -> bytes:
     return name.lower().encode("ascii", "replace")
-
-
-def parse_date(text: str) -> datetime | None:
-    """A mail's date as aware UTC, to the second; None if the text is not a date. Without a zone,
-    UTC is assumed.
-    """
-    match = _DATE.match(text)
-    if match is None or match[2].lower() not in _MONTHS:
-        return _odd_date(text)
-    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
-    offset = (int(zone_hours) * 60 + int(zone_minutes)) * (-60 if sign == "-" else 60)
-    clock = (
-        int(year),
-        _MONTHS[month.lower()],
-        int(day),
-        int(hour),
-        int(minute),
-        min(int(second or 0), 59),
-    )
-    return _utc(clock, offset)
-
-
-def _odd_date(text: str) -> datetime | None:
-    text = text[:200]
-    try:
-        return _bounded(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        pass
-    try:
-        parsed = parsedate_tz(text)
-    except (
-        ValueError,
-        IndexError,
-        TypeError,
-        OverflowError,
-    ):
-        # Python's versions differ in how they handle odd words
-        return None
-    if parsed is None:
-        return None
-    year, month, day, hour, minute, second = parsed[:6]
-    return _utc((year, month, day, hour, minute, min(second, 59)), parsed[9] or 0)
-
-
-def _utc(clock: tuple[int, int, int, int, int, int], offset_s: int) -> datetime | None:
-    try:
-        utc = datetime(*clock, tzinfo=UTC) - timedelta(seconds=offset_s)
-    except (ValueError, OverflowError):
-        return None
-    return utc if utc.year >= _OLDEST_YEAR and abs(offset_s) < _DAY_S else None
-
-
-def _bounded(when: datetime) -> datetime | None:
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    utc = aware.astimezone(UTC).replace(microsecond=0)
-    return utc if utc.year >= _OLDEST_YEAR else None
 
 
 def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:

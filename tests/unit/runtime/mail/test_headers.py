@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from services.runtime.mail.addresses import MAX_ADDRESSES
 from services.runtime.mail.charsets import decode
-from services.runtime.mail.headers import MAX_MESSAGE_IDS, Address, MailHeaders, parse_date
+from services.runtime.mail.dates import parse_date
+from services.runtime.mail.headers import MAX_MESSAGE_IDS, Address, MailHeaders
 from services.runtime.mail.words import header_text
 
 BYTES_OF_MAIL = st.lists(
