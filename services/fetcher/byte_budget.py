@@ -1,4 +1,4 @@
-"""A limit on the bytes of mails that one process holds in memory, shared by its mailboxes."""
+"""Backpressure by memory: limits the bytes of mails that one process holds, over all mailboxes."""
 
 import asyncio
 import time

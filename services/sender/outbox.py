@@ -25,8 +25,8 @@ from services.casework.persistence.recording import record_change
 from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Store
-from services.sender.limits import SendingHistory
 from services.sender.ports import EVERYTHING, Addressed, Backlog, Ending, Share
+from services.sender.rate_limits import SendingHistory
 
 SENDER = Actor(kind="rule", id="sender")
 HISTORY_KEPT_FOR = timedelta(days=1)  # the longest window that the settings allow

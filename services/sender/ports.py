@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from schemas.stored import Comment, OutgoingMail, OutgoingState
-from services.sender.limits import SendingHistory
+from services.sender.rate_limits import SendingHistory
 
 
 @dataclass(frozen=True)

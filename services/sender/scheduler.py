@@ -13,8 +13,8 @@ from services.sender import metrics
 from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
 from services.sender.lanes import LANE_LIMIT, Lane
-from services.sender.limits import EVERYONE
 from services.sender.ports import Outbox, Share
+from services.sender.rate_limits import EVERYONE
 from services.sender.service import Sender
 
 log = get_logger(__name__)

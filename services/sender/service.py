@@ -28,7 +28,6 @@ from services.runtime.store.errors import ConflictError
 from services.sender import metrics
 from services.sender.comments import comment_of
 from services.sender.compose import compose, subject_of
-from services.sender.limits import EVERYONE, Go, Hold, Suppress, Verdict, address_key, judge
 from services.sender.ports import (
     DeliveryResult,
     Ending,
@@ -36,6 +35,15 @@ from services.sender.ports import (
     Outbox,
     Transport,
     without_addresses,
+)
+from services.sender.rate_limits import (
+    EVERYONE,
+    Go,
+    Hold,
+    Suppress,
+    Verdict,
+    address_key,
+    apply_rate_limits,
 )
 from services.sender.templates import Templates, Values
 
@@ -91,7 +99,7 @@ class Sender:
             if (
                 mail.auto_submitted
                 and mail.counted_at is None
-                and not await self._may_go(mail, claim)
+                and not await self._is_within_rate_limits(mail, claim)
             ):
                 return
             settled = await self._settled(mail, claim)
@@ -123,9 +131,9 @@ class Sender:
         finally:
             task.cancel()
 
-    async def _may_go(self, mail: OutgoingMail, claim: str) -> bool:
-        """Apply the rate limits. A mail that may not be sent now is released or ended here."""
-        match await self._judged(mail, claim):
+    async def _is_within_rate_limits(self, mail: OutgoingMail, claim: str) -> bool:
+        """Whether the mail may be sent now. If not, it is released or ended here."""
+        match await self._apply_rate_limits(mail, claim):
             case Hold(until=until):
                 held = structs.replace(
                     mail, due_at=until, failure="held: too much automatic mail went out"
@@ -142,13 +150,13 @@ class Sender:
             case _:
                 return True
 
-    async def _judged(self, mail: OutgoingMail, claim: str) -> Verdict:
+    async def _apply_rate_limits(self, mail: OutgoingMail, claim: str) -> Verdict:
         """The verdict, after its changes are written; another sender may count concurrently."""
         keys = [EVERYONE, address_key(mail.to[0])]
         conflicts = 0
         while True:
             now = self._clock()
-            verdict = judge(mail, now, await self._outbox.histories(keys), self._limits)
+            verdict = apply_rate_limits(mail, now, await self._outbox.histories(keys), self._limits)
             try:
                 if isinstance(verdict, Go):
                     await self._outbox.count(verdict.histories, now, (mail.id, claim))

@@ -12,8 +12,8 @@ import pytest
 
 from schemas.stored import OutgoingMail
 from services.runtime.store.errors import ConflictError
-from services.sender.limits import SendingHistory
 from services.sender.ports import Addressed, Backlog, Ending, Outbox, Share
+from services.sender.rate_limits import SendingHistory
 from tests.unit.sender.builders import NOW, outgoing
 
 Put = Callable[[list[OutgoingMail]], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""Limits how many cases a sender and a mailbox may open within a time window. Pure."""
+"""Rate limits for new cases: how many a sender and a mailbox may open in a time window. Pure."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

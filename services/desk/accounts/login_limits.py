@@ -1,4 +1,4 @@
-"""Limits failed log-ins, per account and network address.
+"""Rate limits for failed log-ins, per account and network address.
 
 An attempt is counted before the password is checked, so that a thousand concurrent ones count as a
 thousand; it is uncounted if it succeeds. Guesses from one network block that network for that

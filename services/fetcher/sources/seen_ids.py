@@ -1,4 +1,4 @@
-"""Ids of recorded mails that stay in a mailbox without flags, kept in the database."""
+"""Deduplicates fetches: the ids of recorded mails that stay in a mailbox without flags."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence

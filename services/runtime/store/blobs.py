@@ -1,5 +1,4 @@
-"""Attachments and whole mails in the database, in GridFS's layout, each content once under its
-SHA-256.
+"""Attachments and whole mails in the database, in GridFS's layout, deduplicated by SHA-256.
 
 `blobs.files` and `blobs.chunks` follow the GridFS specification (github.com/mongodb/specifications,
 source/gridfs), so every GridFS reader can read them. Writing differs from the drivers' in one

@@ -10,8 +10,8 @@ from msgspec import structs
 
 from schemas.stored import OutgoingMail
 from services.runtime.store.errors import ConflictError
-from services.sender.limits import SendingHistory
 from services.sender.ports import EVERYTHING, Addressed, Backlog, DeliveryResult, Ending, Share
+from services.sender.rate_limits import SendingHistory
 from tests.unit.sender.builders import NOW
 
 _UNFINISHED = frozenset({"pending", "claimed"})

@@ -17,8 +17,8 @@ from services.runtime.settings import Settings
 from services.runtime.store.errors import ConflictError, TakenError
 from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
-from services.sender.limits import EVERYONE, SendingHistory
 from services.sender.ports import DeliveryResult
+from services.sender.rate_limits import EVERYONE, SendingHistory
 from services.sender.scheduler import Scheduler
 from services.sender.service import NO_SERVER, Sender
 from services.sender.templates import Templates

@@ -55,11 +55,12 @@ def address_key(address: str) -> str:
     return f"to {base_address(address.lower())}"
 
 
-def judge(
+def apply_rate_limits(
     mail: OutgoingMail, now: datetime, histories: dict[str, SendingHistory], limits: SenderLimits
 ) -> Verdict:
-    """Apply the limits; `histories` has `EVERYONE` and, for an acknowledgement, the key of its
-    address.
+    """Decide whether an automatic mail may be sent now.
+
+    `histories` has `EVERYONE` and, for an acknowledgement, the key of its address.
     """
     if now - mail.created_at > timedelta(seconds=limits.automatic_within_s):
         return Suppress(SuppressReason.TOO_LATE)

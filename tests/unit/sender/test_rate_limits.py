@@ -7,8 +7,16 @@ import pytest
 
 from schemas.reasons import SuppressReason
 from schemas.stored import OutgoingMail
-from services.sender.limits import EVERYONE, Go, Hold, SendingHistory, Suppress, address_key, judge
 from services.sender.ports import DeliveryResult
+from services.sender.rate_limits import (
+    EVERYONE,
+    Go,
+    Hold,
+    SendingHistory,
+    Suppress,
+    address_key,
+    apply_rate_limits,
+)
 from services.sender.service import after_attempt, pause_s
 from tests.unit.sender.builders import NOW, limits, outgoing
 
@@ -28,7 +36,7 @@ def rounds(
         known = {
             key: pasts.get(key, SendingHistory()) for key in (EVERYONE, address_key(mail.to[0]))
         }
-        verdict = judge(mail, now, known, limits(**more))
+        verdict = apply_rate_limits(mail, now, known, limits(**more))
         verdicts.append(verdict)
         if isinstance(verdict, Go):
             pasts |= verdict.histories
@@ -85,7 +93,7 @@ def test_a_program_s_answer_counts_in_all_but_not_by_address() -> None:
 @pytest.mark.parametrize(("age_s", "verdict"), [(100, Go), (101, Suppress)])
 def test_an_automatic_mail_that_is_too_late_never_goes_out(age_s: float, verdict: type) -> None:
     mail = outgoing(created_at=NOW - timedelta(seconds=age_s))
-    found = judge(
+    found = apply_rate_limits(
         mail,
         NOW,
         {EVERYONE: SendingHistory(), ANNA: SendingHistory()},
