@@ -11,6 +11,7 @@ from schemas.codec import decode_case_message
 from schemas.fields import FieldsRead
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.sending import AnswerCase
+from schemas.stored import BlobId, Mail
 from services.case_writer.placement.plan import Plan, PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot_query import query
@@ -55,6 +56,24 @@ def raw_mail(
         "raw": content,
     }
     return RawMail(**(fields | more))
+
+
+def parked_spam(key: str, raw: BlobId, now: datetime) -> Mail:
+    """The record of a mail of the process invoices that was parked as spam."""
+    return Mail(
+        id=key,
+        mailbox="invoices",
+        process="invoices",
+        outcome="parked",
+        case=None,
+        reason="spam",
+        decision=Decision(rule="spam", evidence=["X-Spam-Flag: YES"]),
+        deliveries=1,
+        raw=raw,
+        received_at=now,
+        recorded_at=now,
+        written_by="test",
+    )
 
 
 def command_in(body: bytes) -> Command:

@@ -16,7 +16,7 @@ from hypothesis import settings
 from deploy.local import MissingProgramError, PrivateServers
 from deploy.local.programs import find_programs
 from services.runtime.logs import OWN_LOGGERS
-from tests.versions import note_versions
+from tests.session_servers import session_servers
 
 LONGEST_FIRST = ("watching", "faults", "e2e", "integration")
 
@@ -103,18 +103,9 @@ def servers(server_programs: None) -> Iterator[PrivateServers]:
 
     A test that stops, kills or freezes one of them puts it right again before it ends.
     """
-    folder = Path(tempfile.mkdtemp(prefix="mailcase-tests-"))
-    folder.chmod(0o711)  # the mail server's user must be able to pass through
-    private = PrivateServers(
-        folder, mail=True, broker_plugins=["rabbitmq_management", "rabbitmq_prometheus"]
-    )
-    try:
-        private.start()
-        note_versions(private)
+    plugins = ["rabbitmq_management", "rabbitmq_prometheus"]
+    with session_servers("mailcase-tests-", plugins) as private:
         yield private
-    finally:
-        private.wipe()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

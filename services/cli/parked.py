@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,6 +15,7 @@ from services.case_writer.ports import UnreadableMailError
 from services.casework.parked import ParkedFilter, ParkedMailRepository, why_not_retryable
 from services.cli.mail.summaries import MailSummary, summaries
 from services.cli.terminal.lines import print_line
+from services.cli.terminal.mails import print_headers, write_bytes
 from services.cli.terminal.options import (
     MIN_KEY,
     Before,
@@ -41,7 +41,6 @@ from services.cli.terminal.times import short_time
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, SettingsError
-from services.runtime.mail.headers import MailHeaders
 from services.runtime.process.isolated import in_pieces
 from services.runtime.settings import Settings
 from services.runtime.store.archived_blobs import kept_blobs
@@ -97,8 +96,7 @@ def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> N
     settings = loaded(config)
     mail, content = asyncio.run(_read(settings, key_prefix(key)))
     if raw:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        write_bytes(content)
         return
     head = f"{mail.outcome}, {mail.reason}; {len(content)} bytes in mailbox {mail.mailbox}"
     print_line(f"{mail.id}: {head}")
@@ -108,9 +106,7 @@ def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> N
         print_line(f"  a copy of a mail in case {mail.refers_to}")
     if mail.discarded:
         print_line(printable(f"  discarded by {mail.discarded.by}: {mail.discarded.why}"))
-    headers = MailHeaders.parse(content)
-    for name in ("Date", "From", "To", "Subject", "Message-ID"):
-        print_line(printable(f"  {name}: {headers.text(name) or ''}"))
+    print_headers(content)
     print_line(f"  defects: {', '.join(asyncio.run(_defects(settings, content))) or 'none'}")
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from msgspec import structs
 
 from deploy.local import PrivateServers
-from schemas.cases import Decision
 from schemas.changes import MailAdded
 from schemas.stored import Case, Comment, Mail, Person, to_document
 from schemas.stored.desk import User
@@ -27,6 +26,7 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Store
+from tests.builders import parked_spam
 from tests.integration.casework.test_casework import comment, open_case
 from tests.integration.desk.conftest import TOML
 from tests.unit.casework.builders import ANNA
@@ -146,20 +146,7 @@ async def _fill(store: Store) -> None:
     await cases.update({"_id": 5}, {"$set": late})
     raw = b"From: jan@supplier.example\r\nSubject: Parked\r\n\r\nWho am I?\r\n"
     blob = await Blobs(store).put(raw)
-    parked = Mail(
-        id="a" * 64,
-        mailbox="invoices",
-        process="invoices",
-        outcome="parked",
-        case=None,
-        reason="spam",
-        decision=Decision(rule="spam", evidence=["X-Spam-Flag: YES"]),
-        deliveries=1,
-        raw=blob.sha256,
-        received_at=now,
-        recorded_at=now,
-        written_by="test",
-    )
+    parked = parked_spam("a" * 64, blob.sha256, now)
     await store.collection(Mail.COLLECTION).insert([to_document(parked)])
 
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 import tomllib
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 from deploy.local import PrivateServers
 from tests.deploy.manifests import OVERLAYS, ROOT, deployments
 from tests.pipeline import Pipeline
+from tests.readiness import is_ready
 
 TEXT = (ROOT / "deploy/Dockerfile").read_text()
 USER = 10001
@@ -156,7 +156,7 @@ def test_a_service_of_the_image_gets_ready_and_stops(
         process = subprocess.Popen(command, cwd="/", env=_environment() | pipeline.env, stderr=file)
     try:
         deadline = time.monotonic() + 60
-        while not _ready(log):
+        while not is_ready(log):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)  # a probe's interval
@@ -186,15 +186,3 @@ def _run(built: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd="/", env=_environment(), capture_output=True, text=True, check=True
     )
-
-
-def _ready(log: Path) -> bool:
-    """Query the port that the service logs."""
-    serving = re.search(r'"event":"http_serving","port":(\d+)', log.read_text())
-    if serving is None:
-        return False
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{serving[1]}/readyz", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -13,22 +13,14 @@ import pytest
 from deploy.local.servers.private import PrivateServers
 from tests.faults.support.ledger import Ledger
 from tests.pipeline import Pipeline
-from tests.versions import note_versions
+from tests.session_servers import session_servers
 
 
 @pytest.fixture(scope="session")
 def doomed(server_programs: None) -> Iterator[PrivateServers]:
     """Separate servers, so that damage to them does not reach other tests."""
-    folder = Path(tempfile.mkdtemp(prefix="mailcase-faults-"))
-    folder.chmod(0o711)
-    private = PrivateServers(folder, mail=True)
-    try:
-        private.start()
-        note_versions(private)
+    with session_servers("mailcase-faults-") as private:
         yield private
-    finally:
-        private.wipe()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from tests.image.base import NoStandInError
 from tests.image.container import SETTINGS, Container
 from tests.image.engine import Base, Engine
 from tests.pipeline import Pipeline
+from tests.readiness import is_ready
 from tools.release.sbom import bill_of_materials
 
 pytestmark = pytest.mark.slow
@@ -157,7 +157,7 @@ def test_a_service_gets_ready_and_stops(
     try:
         with container:
             started_s = time.monotonic()
-            while not _ready(log):
+            while not is_ready(log):
                 assert container.running(), log.read_text()
                 assert time.monotonic() < started_s + 90, log.read_text()
                 time.sleep(0.1)  # a probe's interval
@@ -211,18 +211,6 @@ def _settings(pipeline: Pipeline, folder: Path) -> Path:
         os.chown(path, USER, USER)
         path.chmod(0o500 if path.is_dir() else 0o400)
     return folder
-
-
-def _ready(log: Path) -> bool:
-    """Query the port that the service logs."""
-    serving = re.search(r'"event":"http_serving","port":(\d+)', log.read_text())
-    if serving is None:
-        return False
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{serving[1]}/readyz", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def _say(text: str) -> None:

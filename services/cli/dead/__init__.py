@@ -1,1 +1,1 @@
-"""`mailcase dead`: show, retry and discard dead letters."""
+"""`mailcase dead`: list, show, retry and discard dead letters."""

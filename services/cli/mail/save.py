@@ -1,7 +1,6 @@
 """`mailcase mail save KEY`: saves the exact bytes of a mail, from the database or the archive."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from schemas.stored import Comment, Mail
 from services.cli.replay.archive_reader import archived
 from services.cli.terminal.files import write_new
 from services.cli.terminal.lines import print_line
+from services.cli.terminal.mails import write_bytes
 from services.cli.terminal.options import MIN_KEY, hex_prefix
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, printable, size_text
 from services.cli.terminal.progress import Bar
@@ -55,8 +55,7 @@ def save(key: Key, /, *, to: To = Path(), config: Config = DEFAULT_CONFIG) -> No
     prefix = hex_prefix(key, MIN_KEY, _KEY_CHARS, "`mailcase case show N --json`")
     full_key, content = asyncio.run(_content(settings, prefix))
     if to == STDOUT:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        write_bytes(content)
         return
     path = _write(to, f"{full_key[:_NAME_CHARS]}.eml", content)
     print_line(f"{printable(str(path))} ({size_text(len(content))})")

@@ -10,7 +10,6 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from deploy.local import PrivateServers
-from schemas.cases import Decision
 from schemas.changes import Actor
 from schemas.mails import mail_key
 from schemas.stored import Case, Mail, to_document
@@ -24,6 +23,7 @@ from services.desk.http.problems import ProblemError
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store.mongo import Store
 from tests.asgi import Client
+from tests.builders import parked_spam
 from tests.integration.casework.test_casework import open_case
 
 TOML = """
@@ -201,21 +201,7 @@ PARKED = mail_key("invoices", PARKED_MAIL)
 async def parked(desk: Desk) -> Mail:
     """A mail of the process invoices that was parked as spam."""
     blob = await desk.blobs.put(PARKED_MAIL)
-    now = datetime.now(UTC)
-    mail = Mail(
-        id=PARKED,
-        mailbox="invoices",
-        process="invoices",
-        outcome="parked",
-        case=None,
-        reason="spam",
-        decision=Decision(rule="spam", evidence=["X-Spam-Flag: YES"]),
-        deliveries=1,
-        raw=blob.sha256,
-        received_at=now,
-        recorded_at=now,
-        written_by="test",
-    )
+    mail = parked_spam(PARKED, blob.sha256, datetime.now(UTC))
     await desk.store.collection(Mail.COLLECTION).insert([to_document(mail)])
     return mail
 
