@@ -1,4 +1,4 @@
-"""Requests to an ASGI application in process, and its answers."""
+"""Sends requests to an ASGI application in the same process."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer; header names in lower case. `cookies` are the values of `Set-Cookie`."""
+    """A response. Header names are in lower case; `cookies` are the values of `Set-Cookie`."""
 
     status: int
     headers: Mapping[str, str]
@@ -24,14 +24,14 @@ class Answer:
 
 
 class Client:
-    """Asks `app` with the given header fields in every request."""
+    """Sends requests to `app`, each with the given header fields."""
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str] | None = None) -> None:
         self._app = app
         self._headers = dict(headers or {})
 
     def with_headers(self, **headers: str) -> "Client":
-        """The same with more header fields; `_` in a name stands for `-`."""
+        """A client with more header fields; `_` in a name stands for `-`."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return Client(self._app, self._headers | more)
 
@@ -44,7 +44,7 @@ class Client:
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request; `body` is sent as JSON, `content` as it is."""
+        """Send one request. `body` is sent as JSON, `content` unchanged."""
         sent = self._headers | dict(headers or {})
         if body is not None:
             media = "application/merge-patch+json" if method == "PATCH" else "application/json"

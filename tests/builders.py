@@ -1,6 +1,4 @@
-"""Short ways to the values that tests of the case writer and the router pass around. All people are
-invented.
-"""
+"""Shortcuts that build values for tests of the case writer and router. All people are invented."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,7 +31,7 @@ STAGES = {"invoices": "registration", "claims": "intake"}
 def raw_bytes(
     text: str = "Hello", *, subject: str = "Invoice 17", sender: Address = ANNA, headers: str = ""
 ) -> bytes:
-    """A small whole mail; `headers` are further header lines, each with its CRLF."""
+    """A small complete mail; `headers` are more header lines, each with its CRLF."""
     lines = [
         f"From: {sender.name} <{sender.address}>",
         f"To: {OFFICE.address}",
@@ -77,7 +75,7 @@ def parked_spam(key: str, raw: BlobId, now: datetime) -> Mail:
 
 
 def command_in(body: bytes) -> Command:
-    """What a router decided, as the case writer gets it."""
+    """Decode a command of the router, as the case writer does."""
     message = decode_case_message(body)
     assert not isinstance(message, AnswerCase | FieldsRead)
     return message
@@ -103,7 +101,7 @@ def reading(message_id: str | None = None, *, author: Address = ANNA, **more: An
 
 
 def opening(name: str, *, thread_ids: Sequence[str] = (), **mail: Any) -> OpenCase:
-    """The command to open a case for a mail whose text is `name`; equal names are equal mails."""
+    """A command to open a case for a mail with the text `name`; equal names make equal mails."""
     decision = Decision(rule="new-case", thread_ids=list(thread_ids))
     return OpenCase(mail=raw_mail(raw_bytes(name), **mail), decision=decision)
 
@@ -111,7 +109,7 @@ def opening(name: str, *, thread_ids: Sequence[str] = (), **mail: Any) -> OpenCa
 def appending(
     name: str, *cases: int, thread_ids: Sequence[str] = (), signed: Sequence[int] = (), **mail: Any
 ) -> AppendToCase:
-    """`signed` are the cases whose mails of ours it answers."""
+    """A command to append a mail; `signed` are the cases whose mails from us it replies to."""
     decision = Decision(
         rule="case-reference", cases=list(cases), thread_ids=list(thread_ids), signed=list(signed)
     )
@@ -129,8 +127,8 @@ def ignoring(name: str, reason: str = "loop") -> IgnoreMail:
 
 
 def item(command: Command, message_id: str | None = None, **read: Any) -> PreparedMail:
-    """A command with a reading made up for it; a parked or ignored one has none, and its whole mail
-    is kept.
+    """A command with an invented reading. A parked or ignored mail has no reading, and is kept
+    whole.
     """
     if isinstance(command, ParkMail | IgnoreMail):
         return PreparedMail(
@@ -142,12 +140,12 @@ def item(command: Command, message_id: str | None = None, **read: Any) -> Prepar
 def opened(
     name: str, message_id: str | None = None, *, thread_ids: Sequence[str] = (), **read: Any
 ) -> PreparedMail:
-    """An item that opens a case unless its thread is known."""
+    """A prepared mail that opens a case unless its thread is known."""
     return item(opening(name, thread_ids=thread_ids), message_id, **read)
 
 
 async def planned(cases: Cases, items: Sequence[PreparedMail], attempt: str = "attempt") -> Plan:
-    """What a writer would do with these items now."""
+    """The plan that a case writer would make for these mails now."""
     return plan(items, await cases.snapshot(query(items)), attempt=attempt)
 
 
@@ -157,5 +155,5 @@ async def write_plan(
     attempt: str = "attempt",
     originals: Mapping[str, BlobRef] | None = None,
 ) -> Documents:
-    """Write a plan as a writer does."""
+    """Write a plan, as a case writer does."""
     return await cases.write(DocumentBuilder(done, attempt, OpeningRules(STAGES), originals or {}))

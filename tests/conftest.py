@@ -1,4 +1,4 @@
-"""The servers that tests share. They start when the first test asks for them, and end with the
+"""The servers that tests share. They start when a test first needs them, and stop at the end of the
 session.
 """
 
@@ -20,19 +20,19 @@ from tests.session_servers import session_servers
 
 LONGEST_FIRST = ("watching", "faults", "e2e", "integration")
 
-# The same examples on every run, so that a run says something about the change under test; `make
-# fuzz` seeks new ones.
+# The same examples on every run, so that a failure comes from the change under test; `make fuzz`
+# looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.register_profile("seeking", deadline=None, print_blob=True)
 settings.load_profile("steady")
 
-# pytest-xdist sets it in its workers. Commands would break their lines as on a terminal, and tests
-# read what they write into a pipe.
+# pytest-xdist sets it in its workers. Commands would then wrap lines as on a terminal, but tests
+# read their output through a pipe.
 os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest in one file, so that two processes end at about the same
+    """Run the folders with the longest tests first, so that two processes finish at about the same
     time.
     """
     items.sort(key=lambda item: _longest_first(item.path))
@@ -61,7 +61,9 @@ def _encodable(value: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """Put the process's logging back: a command that ran in it logs to the stream of its test."""
+    """Restore the logging of the process after each test: a command that ran in it logs to the
+    output of its test.
+    """
     loggers = [logging.getLogger(name) for name in (None, *OWN_LOGGERS)]
     levels, handlers = [logger.level for logger in loggers], logging.root.handlers[:]
     yield
@@ -74,20 +76,20 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server_programs() -> None:
-    """For tests that run servers: where a program is missing they are skipped; under CI=true they
-    fail.
+    """The servers' programs, for tests that run servers. If one is missing, the test is skipped;
+    with CI=true it fails.
     """
     _need("rabbitmq-server", "rabbitmqctl", "epmd", "mongod", "dovecot")
 
 
 @pytest.fixture(scope="session")
 def prometheus_programs() -> None:
-    """For tests of what is watched: as above."""
+    """Prometheus and promtool, under the same conditions as `server_programs`."""
     _need("prometheus", "promtool")
 
 
 def _need(*programs: str) -> None:
-    """A machine without them skips these tests; CI=true makes that a failure."""
+    """Skip the test if one of the programs is missing; with CI=true, fail."""
     try:
         find_programs(programs)
     except MissingProgramError as error:
@@ -98,10 +100,10 @@ def _need(*programs: str) -> None:
 
 @pytest.fixture(scope="session")
 def servers(server_programs: None) -> Iterator[PrivateServers]:
-    """RabbitMQ, a one-member replica set and Dovecot, empty at first and shared by the whole
-    session.
+    """RabbitMQ, a one-member replica set and Dovecot, shared by the whole session and empty at
+    first.
 
-    A test that stops, kills or freezes one of them puts it right again before it ends.
+    A test that stops, kills or freezes a server restores it before it ends.
     """
     plugins = ["rabbitmq_management", "rabbitmq_prometheus"]
     with session_servers("mailcase-tests-", plugins) as private:
@@ -110,8 +112,8 @@ def servers(server_programs: None) -> Iterator[PrivateServers]:
 
 @pytest.fixture
 def server_folder() -> Iterator[Path]:
-    """For a test's own PrivateServers. Not below pytest's own folders, which another run of it
-    closes to others.
+    """A folder for a test's own PrivateServers. It is not a folder of pytest: another run of pytest
+    would close that to other users.
     """
     place = Path(tempfile.mkdtemp(prefix="mailcase-tests-"))
     place.chmod(0o711)

@@ -1,4 +1,4 @@
-"""A mailbox in memory, and fakes of the fetcher's two ports to it."""
+"""A mailbox in memory, and fakes of the fetcher's ports that use it."""
 
 import threading
 from collections.abc import Collection, Sequence
@@ -26,11 +26,11 @@ class FakeMailbox:
 
 
 class FakeMailSource:
-    """The port `MailSource` over a FakeMailbox.
+    """Implements the port `MailSource` with a FakeMailbox.
 
-    `received_at` is the time that the server reports for every mail, None if it keeps none. With
-    `can_flag=False` the server has no flags, as in POP3: oversized mails are recorded by their
-    beginning.
+    `received_at` is the time that the server reports for each mail, None if it keeps none. With
+    `can_flag=False` the server has no flags, like POP3; only the beginnings of oversized mails are
+    recorded.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class FakeMailSource:
     def fail_next(
         self, method: str, failure_kind: FailureKind = FailureKind.CONNECTION, times: int = 1
     ) -> None:
-        """Let the next `times` calls of `method` end the session with a MailboxError."""
+        """Make the next `times` calls of `method` end the session with a MailboxError."""
         error = MailboxError("injected", mailbox="fake", failure_kind=failure_kind, hint="none")
         self._failures.setdefault(method, []).extend([error] * times)
 
@@ -154,7 +154,7 @@ class FakeMailSource:
 
 
 class FakeSeenIds:
-    """The port `SeenIds` in memory."""
+    """Implements the port `SeenIds` in memory."""
 
     def __init__(self) -> None:
         self.ids: set[str] = set()

@@ -1,5 +1,5 @@
-"""In-memory stand-ins for the ports. Each passes the test class in `tests/contract` that its real
-adapter passes.
+"""In-memory fakes of the ports. Each passes the contract in `tests/contract` that its adapter
+passes.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from services.runtime.store.errors import TakenError, UnclearCommitError
 
 
 class FakeBlobs:
-    """The port `BlobStore`. `failures` are raised by the next calls, first to last."""
+    """Implements the port `BlobStore`. The next calls raise `failures`, in their order."""
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
@@ -73,15 +73,15 @@ class FakeBlobs:
 @dataclass
 class _Failure:
     error: MailcaseError | Exception
-    written: bool  # an unclear commit may have been written all the same
+    written: bool  # a commit with an unknown result may have been written
 
 
 class FakeCases:
-    """The port `Cases`, with the unique keys of the real one: `_id` of mails, comments, threads and
-    cases.
+    """Implements the port `Cases`, with the unique keys of the real one: `_id` of mails, comments,
+    threads and cases.
 
     `fails` makes the next writes fail. `poison` gets every plan and may raise. `meanwhile` runs
-    once, between a writer's snapshot and its write, as another writer would.
+    once between a case writer's snapshot and its write, as another case writer would.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,9 @@ class FakeCases:
         self._failures: list[_Failure] = []
 
     def fails(self, error: Exception, times: int = 1, *, written: bool = False) -> None:
-        """The next `times` writes raise `error`; with `written`, after they were written."""
+        """Make the next `times` writes raise `error`; if `written` is true, after they were
+        written.
+        """
         self._failures += [_Failure(error, written)] * times
 
     def fails_unclearly(self, *, written: bool) -> None:
@@ -172,7 +174,7 @@ class FakeCases:
         return written
 
     async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
-        """The documents of a collection by `_id`, as the database would hold them."""
+        """The documents of a collection by `_id`, as in the database."""
         stored: Mapping[Any, msgspec.Struct] = getattr(self, collection)
         return {key: to_document(one) for key, one in stored.items()}
 
@@ -209,7 +211,7 @@ def _history(sender: Sender) -> SenderHistory:
 
 
 class FakePublisher:
-    """The port `HistoryPublisher`: publishes at once what it is given, to an outlet."""
+    """Implements the port `HistoryPublisher`: passes everything to an outlet at once."""
 
     def __init__(self, cases: FakeCases, outlet: "FakeOutlet") -> None:
         self._cases = cases
@@ -231,8 +233,8 @@ class FakePublisher:
 
 
 class FakeOutlet:
-    """The port `Outlet`: what was published, in order. `unroutable` exchanges have no queue that
-    takes anything.
+    """Implements the port `Outlet`: what was published, in order. Exchanges in `unroutable` have no
+    queue.
     """
 
     def __init__(self, unroutable: Iterable[str] = ()) -> None:

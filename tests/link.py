@@ -1,5 +1,5 @@
-"""A TCP link that can fall silent: nothing passes and nothing is closed, as where a router drops
-every packet.
+"""A TCP link that can fall silent: nothing is forwarded and nothing is closed, as when a router
+drops all packets.
 """
 
 import socket
@@ -10,8 +10,8 @@ from typing import Self
 
 
 class Link:
-    """Forwards `port` on loopback to a server's; `cut` silences it, `heal` lets everything held
-    back pass.
+    """Forwards a port on loopback to the port of a server. `cut` silences it; `heal` forwards
+    everything that was held back.
     """
 
     def __init__(self, target: int) -> None:

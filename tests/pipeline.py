@@ -1,5 +1,5 @@
-"""A whole Mailcase for one test: mailboxes, settings, services, on a virtual host and a database of
-its own.
+"""A complete Mailcase for one test: mailboxes, settings and services, on its own virtual host and
+database.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 
 class Pipeline:
-    """Processes with a mailbox each, named `p1`, `p2` …; the test chooses the services."""
+    """Processes with one mailbox each. The test chooses which services run."""
 
     def __init__(
         self,
@@ -37,8 +37,8 @@ class Pipeline:
         *,
         fresh: bool = False,
     ) -> None:
-        """`mailboxes` maps names of processes (and mailboxes) to addresses; `server` is more TOML
-        for the server.
+        """`mailboxes` maps the names of processes (and mailboxes) to addresses; `server` is more
+        TOML for the server.
 
         `fresh` is for tests that kill the broker (see `add_virtual_host`).
         """
@@ -60,7 +60,7 @@ class Pipeline:
         )
 
     def add_virtual_host(self) -> None:
-        """Again after the broker lost everything."""
+        """Create the virtual host; tests call it again after the broker lost its data."""
         add_virtual_host(self.servers, self.virtual_host, fresh=self._fresh)
 
     @property
@@ -73,7 +73,7 @@ class Pipeline:
         return self._client[self.database_name]
 
     def services(self, **replicas: int) -> Services:
-        """`services(fetcher=1, case_writer=2)`; a context manager that starts and stops them."""
+        """A context manager that runs services: `services(fetcher=1, case_writer=2)`."""
         counts = {name.replace("_", "-"): count for name, count in replicas.items()}
         return Services(self.config, self.folder, counts, env=self.env)
 
@@ -91,7 +91,7 @@ class Pipeline:
                 box.append(mail)
 
     def left(self, mailbox: str) -> int:
-        """Mails that are still in the mailbox."""
+        """The number of mails that are still in the mailbox."""
         with self.imap(mailbox) as box:
             return int(box.folder.status("INBOX", ["MESSAGES"])["MESSAGES"])
 
@@ -99,10 +99,10 @@ class Pipeline:
         return self.database["mails"].count_documents({})
 
     def queued(self) -> dict[str, int]:
-        """Messages in each queue, ready or not acknowledged.
+        """The number of messages in each queue, ready or unacknowledged.
 
-        Left out are the archives, which keep them, and the queues of the desk and the extractor,
-        which few tests run.
+        Archives are left out, because they keep messages, and so are the queues of the desk and the
+        extractor, which few tests run.
         """
         listing = self.servers.broker.ctl(
             "list_queues", "-q", "-p", self.virtual_host, "name", "messages"
@@ -117,7 +117,7 @@ class Pipeline:
         }
 
     def until(self, condition: Callable[[], bool], what: str, patience_s: float = 60.0) -> None:
-        """Raises AssertionError if `condition` does not come true in time."""
+        """Wait until `condition` holds. AssertionError after the timeout."""
         deadline = time.monotonic() + patience_s
         pause = 0.02
         while not condition():
@@ -135,7 +135,7 @@ class Pipeline:
         self.until(lambda: self.left(mailbox) == 0, f"the mailbox {mailbox} is empty", patience_s)
 
     def until_queues_empty(self, patience_s: float = 30.0) -> None:
-        """The broker counts a queue's messages anew every few seconds only."""
+        """Wait until all queues are empty. The broker updates its counts every few seconds."""
         self.until(
             lambda: not any(self.queued().values()),
             f"queues are empty: {self.queued()}",
@@ -143,7 +143,7 @@ class Pipeline:
         )
 
     def blob(self, sha256: str) -> bytes:
-        """A blob's bytes, read as GridFS lays them out."""
+        """The bytes of a blob, read in the layout of GridFS."""
         chunks = self.database["blobs.chunks"].find({"files_id": sha256}).sort("n")
         return b"".join(chunk["data"] for chunk in chunks)
 
@@ -182,5 +182,5 @@ class Pipeline:
 
 
 def _pause(seconds: float) -> None:
-    """Between two looks at a server that tells nobody when it changes."""
+    """Pause between two queries of a server that does not announce changes."""
     time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Mails made for tests: seeded, each one different, from people who do not exist."""
+"""Generated mails for tests: seeded, all different, from invented people."""
 
 import random
 from collections.abc import Iterator
@@ -41,14 +41,14 @@ POLISH = [
 
 @dataclass(frozen=True)
 class Sample:
-    """A mail as it lies in the mailbox, and what was attached to it."""
+    """A mail as it is in the mailbox, and its attachments."""
 
     raw: bytes
     attachments: dict[str, bytes]
 
 
 def new_mails(count: int, *, seed: int = 1, to: str = "invoices@example.test") -> list[Sample]:
-    """Mails that each open a case; every third carries attachments, every fifth is Polish."""
+    """Mails that each open a case. Every third has attachments; every fifth is Polish."""
     chance = random.Random(seed)
     return [_sample(chance, f"n{seed}-{index}", index, to, None) for index in range(count)]
 
@@ -56,7 +56,7 @@ def new_mails(count: int, *, seed: int = 1, to: str = "invoices@example.test") -
 def replies(
     cases: list[int], count: int, *, seed: int = 2, to: str = "invoices@example.test"
 ) -> list[Sample]:
-    """Answers to `cases` in turn, each with the number in its subject."""
+    """Replies to `cases` in turn, each with the number of its case in the subject."""
     chance = random.Random(seed)
     return [
         _sample(chance, f"r{seed}-{index}", index, to, cases[index % len(cases)])

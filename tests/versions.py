@@ -1,7 +1,7 @@
-"""The versions of the servers that a test session really had, for `make matrix`.
+"""Records which versions of the servers a test session used, for `make matrix`.
 
-The fixtures that start servers call `note_versions`; with MAILCASE_VERSIONS_FILE unset nothing
-happens.
+The fixtures that start servers call `note_versions`. Without MAILCASE_VERSIONS_FILE, nothing is
+recorded.
 """
 
 import json
@@ -18,9 +18,9 @@ ASKED = 'io:format("~s (Erlang ~s)", [rabbit_misc:version(), erlang:system_info(
 
 
 def note_versions(servers: PrivateServers) -> None:
-    """Append a line of JSON to the file of the environment: versions by the names of the products.
+    """Append a line of JSON with the version of each product to MAILCASE_VERSIONS_FILE.
 
-    RabbitMQ and MongoDB report theirs themselves, as running servers.
+    RabbitMQ and MongoDB are asked while they run.
     """
     file = os.environ.get(VARIABLE)
     if not file:

@@ -5,11 +5,11 @@ from services.runtime.broker.topology import Topology
 
 
 def add_virtual_host(servers: PrivateServers, name: str, *, fresh: bool = False) -> None:
-    """Make `name`, with permissions for the broker's user, in one call.
+    """Create `name` with permissions for the broker's user, in one call.
 
-    Unless `fresh`, the exchanges are there already: stages that find one missing wait until the
-    queues that they make are on the broker's disk, which only tests that kill the broker need (see
-    `services.runtime.broker.declare`).
+    Unless `fresh` is true, the exchanges are created too. A service that finds one missing waits
+    until its new queues are on the broker's disk, which matters only to tests that kill the broker
+    (see `services.runtime.broker.declare`).
     """
     every = {"configure": ".*", "write": ".*", "read": ".*"}
     exchanges = [] if fresh else [_exchange(exchange, name) for exchange in Topology().exchanges]

@@ -1,5 +1,5 @@
-"""The corpus of hostile mails and of mails with HTML as cases, past every check of the case
-writer's callers: the desk shows whatever the database holds.
+"""Cases from the corpus of hostile mails and mails with HTML, written directly to the database: the
+desk must show whatever the database contains.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -25,8 +25,8 @@ NAMES = (
 
 
 async def fill_hostile(store: Store, first: int) -> int:
-    """A case for each mail, from number `first`; the last has a file of each of NAMES. Returns its
-    number.
+    """Create a case for each mail, starting with number `first`; the last case has a file for each
+    of NAMES. Returns the number of the last case.
     """
     now = datetime.now(UTC)
     content = await Blobs(store).put(b"content of a file")

@@ -1,4 +1,4 @@
-"""A desk on real servers with invented cases, for a browser to work in."""
+"""A desk on real servers with invented cases, for tests with a browser."""
 
 import asyncio
 import socket
@@ -66,8 +66,8 @@ url = "{broker}"
 
 @dataclass(frozen=True)
 class Office:
-    """A running desk: its URL, the one-time links of its administrator and of a colleague, its
-    database.
+    """A running desk: its URL, its database, and the one-time links of an administrator and of a
+    colleague.
     """
 
     url: str
@@ -78,7 +78,7 @@ class Office:
 
 @asynccontextmanager
 async def running_office(servers: PrivateServers, folder: Path) -> AsyncIterator[Office]:
-    """Serves until the block ends; cases 1 to 7 are there."""
+    """Serve the desk until the block ends. Cases 1 to 7 exist."""
     port, health = _free_port(), _free_port()
     database = f"browser_{port}"
     add_virtual_host(servers, database)
@@ -93,7 +93,7 @@ async def running_office(servers: PrivateServers, folder: Path) -> AsyncIterator
     url = f"http://127.0.0.1:{port}"
     async with Store.opened(servers.store.url, database) as store:
         desk = build_desk(settings, store, url, tools(settings))
-        # Before the desk starts: its indexes would hold up the transactions of the cases.
+        # Before the desk starts, since creating its indexes would block the transactions on cases.
         await ensure_indexes(desk)
         await _fill(store)
         _, link = await desk.accounts.add_user(
@@ -151,7 +151,7 @@ async def _fill(store: Store) -> None:
 
 
 async def customer_writes(store: Store, number: int, text: str) -> None:
-    """A mail is added to a case, as the case writer does; any desk publishes the change."""
+    """Add a mail to a case, as the case writer does. Any desk publishes the change."""
     mail = structs.replace(
         comment(uuid.uuid4().hex * 2, number, datetime.now(UTC)), text=text, full_text=text
     )
@@ -164,12 +164,12 @@ async def customer_writes(store: Store, number: int, text: str) -> None:
     while True:
         try:
             return await store.transaction(write)
-        except ConflictError:  # somebody changed the case at the same time
+        except ConflictError:  # someone else changed the case at the same time
             continue
 
 
 async def _answering(port: int, serving: asyncio.Task[None]) -> None:
-    """Waits until the desk accepts connections. Raises what made it end before."""
+    """Wait until the desk accepts connections. Raises the exception that ended it earlier."""
     async with asyncio.timeout(60):
         while True:
             if serving.done():

@@ -1,4 +1,4 @@
-"""Races of two people for one case, and the ledger that says whether they were fair."""
+"""Races of two people for one case, and checks that nobody's work was lost."""
 
 import asyncio
 import random
@@ -50,7 +50,7 @@ CHANGES: Mapping[str, type] = {
 
 @dataclass
 class Figures:
-    """What happened in all races: requests by act and status, mails that came."""
+    """Totals of all races: requests by action and status, and mails that arrived."""
 
     races: int = 0
     mails: int = 0
@@ -63,8 +63,8 @@ class Figures:
 
 @dataclass
 class Racer:
-    """One of two people in a race. `known` is all that they were shown; `statuses` are of their
-    attempts.
+    """One of two people in a race. `known` is everything that they were shown; `statuses` are those
+    of their attempts.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Racer:
         return f"{self.act} of {self.name} in {self.number}"
 
     async def open(self) -> Form:
-        """The page of the case, and the form that it leads to."""
+        """Open the page of the case, and the form that it links to."""
         page = await self.visitor.open(f"/cases/{self.number}")
         self.known |= set(page.said)
         if self.act in {"answer", "note"}:
@@ -91,8 +91,8 @@ class Racer:
         return page.form(PATHS[self.act])
 
     async def send(self, form: Form, *, keeps: bool) -> None:
-        """Send the form until it is taken; an act that is no answer is tried once. With `keeps`,
-        a draft is saved at the same time, as JavaScript does.
+        """Send the form until it is accepted; an action other than an answer is tried once. If
+        `keeps` is true, a draft is saved at the same time, as by JavaScript.
         """
         for _ in range(MAX_ATTEMPTS):
             fields = self._fields(form)
@@ -131,7 +131,9 @@ class Racer:
                 return form.fields
 
     async def _refused(self, page: Page) -> Form:
-        """What came is shown, and the text is there, in another window too."""
+        """Check that the page shows what is new, and still has the person's text, also in another
+        window.
+        """
         assert page.status == 409, (self.text, page.text)
         assert page.newer, f"{self.text} was refused without a reason: {page.text[-9000:]}"
         self.known |= set(page.newer)
@@ -144,10 +146,11 @@ class Racer:
 
 
 async def run_races(office: Office, first: int, count: int, seed: int) -> Figures:
-    """Let two people race for `count` cases from number `first`, with the forms of the pages.
+    """Let two people race for `count` cases, starting with number `first`, through the forms of the
+    pages.
 
-    Raises AssertionError for an answer that was unaware of something said before it, a change that
-    overwrote another, and a draft that is lost or that outlives its answer.
+    Raises AssertionError if an answer was accepted from someone who had not seen an earlier entry,
+    if a change overwrote another, or if a draft was lost or outlived its answer.
     """
     chance, figures = random.Random(seed), Figures()
     visitors = [await _signed_in(office.url, name) for name in PEOPLE]
@@ -185,7 +188,9 @@ async def _signed_in(url: str, name: str) -> Visitor:
 async def _race(
     store: Store, racers: Sequence[Racer], chance: random.Random, *, has_mail: bool
 ) -> None:
-    """Both send at the same moment or a little apart; the mail comes anywhere in between."""
+    """Both send at the same moment or shortly after one another; the mail arrives at any time in
+    between.
+    """
 
     async def after(seconds: float, work: Racer, form: Form, *, keeps: bool) -> None:
         await asyncio.sleep(seconds)
@@ -196,7 +201,7 @@ async def _race(
         number = racers[0].number
         await customer_writes(store, number, f"mail to {number}")
 
-    # Half of the mails come while the pages are being opened.
+    # Half of the mails arrive while the pages are opened.
     early = has_mail and chance.random() < 0.5
     coming = [asyncio.create_task(mail(chance.random() * 0.05))] if early else []
     forms = await asyncio.gather(*(racer.open() for racer in racers))
@@ -236,7 +241,7 @@ async def _check(store: Store, number: int, racers: Sequence[Racer]) -> None:
 
 
 async def _said(store: Store, number: int, history: Sequence[Change]) -> dict[int, str]:
-    """What was said at each revision of the case: mails, notes and answers."""
+    """The text of the mail, note or answer at each revision of the case."""
     comments = {
         document["_id"]: from_document(document, Comment).text
         for document in await store.collection(Comment.COLLECTION).find({"case": number})

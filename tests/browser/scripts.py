@@ -1,4 +1,4 @@
-"""Runs the scripts of this folder in Chromium."""
+"""Runs the scripts in this folder with Node.js and Chromium."""
 
 import asyncio
 import os
@@ -14,9 +14,9 @@ OLDEST_NODE = (20, 19)  # html-validate's; that of Playwright is 20.0
 
 
 def require_programs() -> None:
-    """Node 20.19, Chromium and the packages of package-lock.json.
+    """Require Node.js 20.19, Chromium and the packages of package-lock.json.
 
-    Without them, the test is skipped, or fails with CI=true.
+    If one is missing, the test is skipped; with CI=true it fails.
     """
     missing = [name for name in ("node", "chromium") if shutil.which(name) is None]
     if "node" not in missing:
@@ -30,12 +30,12 @@ def require_programs() -> None:
         return
     if os.environ.get("CI") == "true":
         pytest.fail(f"missing: {', '.join(missing)}", pytrace=False)
-    # On someone's own machine: what is missing there does not hold up their other tests.
+    # On a developer's machine, missing programs do not fail their other tests.
     pytest.skip(f"missing: {', '.join(missing)}")
 
 
 async def run_script(script: str, **environment: str) -> None:
-    """Run a script to its end. Raises AssertionError with what it printed."""
+    """Run a script to its end. Raises AssertionError with its output if it fails."""
     process = await asyncio.create_subprocess_exec(
         "node",
         script,

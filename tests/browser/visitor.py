@@ -1,6 +1,4 @@
-"""Someone who reads the desk's pages and sends their forms over HTTP, as a browser without
-JavaScript does.
-"""
+"""A client that reads the desk's pages and sends their forms, like a browser without JavaScript."""
 
 import asyncio
 import html
@@ -15,42 +13,42 @@ SAID = re.compile(r'<div class="said">(.*?)</div>', re.DOTALL)
 
 @dataclass
 class Form:
-    """A form as a page has it: what is filled in and chosen, and its buttons."""
+    """A form on a page: the values of its fields, and its buttons."""
 
     action: str
     fields: list[tuple[str, str]] = field(default_factory=list)
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
     def value(self, name: str) -> str:
-        """What is filled in; empty for nothing."""
+        """The value of a field; "" if it is empty."""
         return dict(self.fields).get(name, "")
 
     def filled(self, **values: str) -> list[tuple[str, str]]:
-        """The fields, with `values` in place of those of these names."""
+        """The fields, with some of their values replaced by `values`."""
         kept = [(name, value) for name, value in self.fields if name not in values]
         return [*kept, *values.items()]
 
 
 @dataclass(frozen=True)
 class Page:
-    """The answer to a request, after redirects; `status` is that of the first answer."""
+    """A response after redirects; `status` is that of the first response."""
 
     status: int
     text: str
 
     @property
     def said(self) -> list[str]:
-        """What the entries of a conversation on the page say."""
+        """The texts of the entries of a conversation."""
         return [html.unescape(text) for text in SAID.findall(self.text)]
 
     @property
     def newer(self) -> list[str]:
-        """What the page says is newer than the text of a form."""
+        """The entries that the page marks as newer than the text in a form."""
         part = self.text.partition('<section class="newer">')[2].partition("</section>")[0]
         return Page(0, part).said
 
     def form(self, action: str) -> Form:
-        """The first form that is sent to a path with this end. Raises LookupError."""
+        """The first form whose action ends with `action`. Raises LookupError."""
         reader = _FormReader()
         reader.feed(self.text)
         for form in reader.forms:
@@ -60,7 +58,7 @@ class Page:
 
 
 class Visitor:
-    """One person with one connection. Raises OSError."""
+    """One person with one connection. Methods raise OSError."""
 
     def __init__(self, url: str) -> None:
         self.origin = url

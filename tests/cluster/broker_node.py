@@ -1,4 +1,4 @@
-"""One node of a RabbitMQ cluster, on a machine of its own."""
+"""One node of a RabbitMQ cluster, on its own machine."""
 
 import os
 import socket
@@ -31,7 +31,7 @@ raft.wal_max_size_bytes = 64000000
 
 
 class BrokerNode:
-    """`programs` is the folder with its RabbitMQ; it may change while the node is stopped."""
+    """`programs` is the folder with the node's RabbitMQ; it may change while the node is down."""
 
     def __init__(
         self, folder: Path, addresses: Sequence[str], own: int, prefix: list[str], programs: Path
@@ -59,16 +59,16 @@ class BrokerNode:
         return self._node.running
 
     def launch(self) -> None:
-        """Start without waiting: the nodes of a new cluster wait for each other."""
+        """Start without waiting, since the nodes of a new cluster wait for each other."""
         if self.running:
             return
         self._write_configuration()
         self._epmd.start()
-        time.sleep(0.3)  # it is there at once; a node starts one of its own otherwise
+        time.sleep(0.3)  # ready before the node, which would otherwise start one itself
         self._node.start()
 
     def wait(self, patience_s: float = START_PATIENCE_S) -> None:
-        """Return when the node accepts clients. Raises LocalServerError."""
+        """Wait until the node accepts clients. Raises LocalServerError."""
         deadline = time.monotonic() + patience_s
         while True:
             self._node.check_alive()
@@ -79,7 +79,7 @@ class BrokerNode:
                     raise LocalServerError(
                         f"{self.name} did not start{self._node.epilogue()}"
                     ) from error
-                time.sleep(0.2)  # nothing notifies us when a port opens
+                time.sleep(0.2)  # nothing announces an open port
             else:
                 return
 
@@ -88,7 +88,7 @@ class BrokerNode:
         self._epmd.kill()
 
     def stop(self) -> None:
-        """As an operator's rolling restart does: SIGTERM."""
+        """Send SIGTERM, as an operator's rolling restart does."""
         self._node.stop()
         self._epmd.kill()
 
@@ -107,7 +107,7 @@ class BrokerNode:
         return output
 
     def version(self) -> str:
-        """As the running node reports it."""
+        """The version that the running node reports."""
         return self.ctl("eval", 'io:format("~s", [rabbit_misc:version()]).').removesuffix("ok\n")
 
     def _process(self, name: str, program: str, grace_s: float) -> GuardedProcess:

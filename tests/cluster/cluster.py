@@ -18,7 +18,7 @@ DISK_MB = 1200  # of each machine, in memory
 
 
 class Cluster:
-    """`machines` are numbered from 1; `brokers[n]` and `stores[n]` are what runs on machine n."""
+    """`machines` are numbered from 1; `brokers[n]` and `stores[n]` run on machine n."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self.folder = folder
@@ -40,7 +40,7 @@ class Cluster:
         self._opened = ExitStack()
 
     def disk(self, machine: int) -> Path:
-        """A file system of the machine's own."""
+        """A separate file system for a machine."""
         return self.folder / f"machine-{machine}"
 
     @property
@@ -49,34 +49,34 @@ class Cluster:
         return f"mongodb://{hosts}/?replicaSet={REPLICA_SET}"
 
     def ctl(self, *arguments: str) -> str:
-        """rabbitmqctl on the first running node."""
+        """Run rabbitmqctl on the first running node."""
         node = next(node for node in self.brokers.values() if node.running)
         return node.ctl(*arguments)
 
     def kill(self, machine: int) -> None:
-        """Everything on the machine dies at once."""
+        """Kill everything on the machine at once."""
         self.brokers[machine].kill()
         self.stores[machine].kill()
 
     def stop(self, machine: int) -> None:
-        """Everything on the machine is stopped gracefully."""
+        """Stop everything on the machine gracefully."""
         self.brokers[machine].stop()
         self.stores[machine].stop()
 
     def start(self, machine: int) -> None:
-        """What does not run there is started."""
+        """Start whatever is not running on the machine."""
         self.stores[machine].start()
         self.brokers[machine].launch()
         self.brokers[machine].wait()
 
     def fill_disk(self, machine: int) -> None:
-        """Not one byte more can be written on the machine."""
+        """Fill the machine's disk to the last byte."""
         with (self.disk(machine) / "filler").open("wb", buffering=0) as filler, suppress(OSError):
             while True:
                 filler.write(b"\1" * 1_000_000)
 
     def free_disk(self, machine: int) -> None:
-        """There is room again; what died of it is started."""
+        """Free the machine's disk, and start whatever died of the full disk."""
         (self.disk(machine) / "filler").unlink()
         self.start(machine)
 
@@ -106,7 +106,7 @@ class Cluster:
             for machine in self.machines:
                 if self.stores[machine].running and condition(machine):
                     return machine
-            time.sleep(0.2)  # an election notifies nobody
+            time.sleep(0.2)  # nothing announces the end of an election
         raise AssertionError("no primary within 60 s")
 
     def __enter__(self) -> Self:

@@ -22,13 +22,13 @@ MAILBOXES = 3
 
 @pytest.fixture(params=["unstable", "trixie"])
 def release(request: pytest.FixtureRequest) -> str:
-    """The Debian suite that the RabbitMQ is of."""
+    """The Debian suite that provides RabbitMQ."""
     return str(request.param)
 
 
 @pytest.fixture
 def start(server_programs: None) -> Iterator[Callable[[str], ClusterPipeline]]:
-    """Starts a cluster with RabbitMQ of a Debian suite, and all services on it."""
+    """Start a cluster with RabbitMQ from a Debian suite, and all services on it."""
     if reason := permitted():
         pytest.skip(reason)  # network namespaces need root; `make cluster` says so
     with ExitStack() as opened:
@@ -60,17 +60,17 @@ def _running(release: str) -> Iterator[ClusterPipeline]:
 
 
 def programs_of(release: str) -> Path:
-    """The folder with RabbitMQ of this suite; that of the machine for `installed`."""
+    """The folder with RabbitMQ from this suite; for `installed`, that of the machine."""
     if release == "installed":
         return Path(find_programs(["rabbitmq-server"])["rabbitmq-server"]).parent
     try:
         return broker_programs(release)
     except UnpackError as error:
-        pytest.skip(str(error))  # the mirror at hand does not have this suite
+        pytest.skip(str(error))  # this mirror does not have the suite
 
 
 def keep_logs(cluster: Cluster, folder: Path) -> None:
-    """Where MAILCASE_KEEP_LOGS names a folder, what ran is kept there."""
+    """Keep the logs in the folder MAILCASE_KEEP_LOGS, if it is set."""
     kept = os.environ.get("MAILCASE_KEEP_LOGS")
     if kept:
         for machine in cluster.machines:

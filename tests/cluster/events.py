@@ -1,4 +1,4 @@
-"""Mail that trickles into every mailbox while something happens to the cluster."""
+"""Mails that arrive steadily in every mailbox while something happens to the cluster."""
 
 import itertools
 import threading
@@ -49,14 +49,14 @@ class Trickle:
 
 
 def _samples(limit: int) -> Iterator[Sample]:
-    """Made as they are needed: a thousand take seconds."""
+    """Generated as they are needed: a thousand take seconds."""
     chunks = (new_mails(20, seed=seed) for seed in itertools.count(1))
     return itertools.islice(itertools.chain.from_iterable(chunks), limit)
 
 
 @dataclass(frozen=True)
 class Outage:
-    """What happened, and for how long no mail of each mailbox was recorded meanwhile."""
+    """An event, and for how long no mail of each mailbox was recorded during it."""
 
     event: str
     gaps_s: dict[str, float]
@@ -67,7 +67,7 @@ class Outage:
 
 
 class Events:
-    """Lets things happen one after the other; `outages` has what each cost."""
+    """Causes events one after another; `outages` has the effect of each."""
 
     def __init__(self, pipeline: ClusterPipeline) -> None:
         self.pipeline = pipeline
@@ -76,17 +76,17 @@ class Events:
     def happen(
         self, event: str, begin: Callable[[], None], seconds: float, end: Callable[[], None]
     ) -> None:
-        """Do `begin`, let `seconds` pass, do `end`, and wait until every mailbox is read again."""
+        """Call `begin`, wait `seconds`, call `end`, and wait until every mailbox is read again."""
         started = now()
         begin()
-        time.sleep(seconds)  # how long it lasts is what is tested
+        time.sleep(seconds)  # the duration is a parameter of the test
         end()
         ended = now()
         until(lambda: self._all_recorded_since(ended), f"all mailboxes are read after {event}", 180)
         self._spans.append((event, started, now()))
 
     def until_recorded_again(self) -> None:
-        """A mail of every mailbox is recorded that came after this moment."""
+        """Wait until a mail of every mailbox is recorded that arrived after this moment."""
         moment = now()
         until(lambda: self._all_recorded_since(moment), "all mailboxes are read", 180)
 

@@ -1,8 +1,8 @@
-"""Machines on one machine: network namespaces on a bridge, whose links can be cut, slowed and made
-deaf.
+"""Several machines on one: network namespaces on a bridge, whose links can be cut, slowed or made
+lossy.
 
-Addresses are of 198.18.0.0/15, which no network uses (RFC 2544, benchmarks). The test itself is at
-the bridge. It takes root; ip(8), bridge(8) and tc(8) of iproute2 are needed.
+Addresses are in 198.18.0.0/15, which no real network uses (RFC 2544, benchmarks). The test itself
+is connected to the bridge. It needs root, and ip(8), bridge(8) and tc(8) of iproute2.
 """
 
 import os
@@ -17,7 +17,9 @@ NOBODY = "02:00:00:00:00:ff"  # a hardware address that no link has
 
 
 class Network:
-    """`size` namespaces; `address(n)` and `prefix(n)`, which runs a command there, n from 1."""
+    """`size` namespaces, numbered from 1. `prefix(n)` is the beginning of a command that runs in
+    namespace n.
+    """
 
     def __init__(self, size: int) -> None:
         self.machines = range(1, size + 1)
@@ -31,8 +33,8 @@ class Network:
         return ["ip", "netns", "exec", self._namespace(machine)]
 
     def cut(self, machine: int) -> None:
-        """Nothing passes from or to the machine, and nothing is refused: the bridge drops its
-        link.
+        """Drop everything from and to the machine, without rejecting it: its link leaves the
+        bridge.
         """
         _ip("link", "set", self._link(machine), "nomaster")
 
@@ -47,16 +49,14 @@ class Network:
             self._in(machine, "tc", "qdisc", "del", "dev", "eth0", "root")
 
     def lose_sent(self, machine: int) -> None:
-        """What this machine sends to the other machines is lost; what they and clients send
-        arrives.
-        """
+        """Lose what this machine sends to other machines; what they and clients send arrives."""
         for other in self.machines:
             if other != machine:
                 entry = [self.address(other), "lladdr", NOBODY, "dev", "eth0", "nud", "permanent"]
                 self._in(machine, "ip", "neigh", "replace", *entry)
 
     def slow(self, machine: int, kbit: int) -> None:
-        """What this machine sends queues up to a second before a link of that rate (tc-tbf(8))."""
+        """Limit the rate of what this machine sends; up to a second of it is queued (tc-tbf(8))."""
         rate = ["rate", f"{kbit}kbit", "burst", "10kb", "latency", "1s"]
         self._in(machine, "tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", *rate)
 
@@ -110,7 +110,7 @@ class Network:
 
 
 def permitted() -> str:
-    """Empty if this machine permits such a network, else why it does not."""
+    """Why this machine does not permit such a network; "" if it does."""
     if os.geteuid() != 0:
         return "network namespaces take root"
     try:

@@ -1,6 +1,4 @@
-"""Mailcase on a cluster: mailboxes, settings and services, each service on a broker node of its
-own.
-"""
+"""Mailcase on a cluster: mailboxes, settings and services, each service with its broker node."""
 
 import hashlib
 import time
@@ -40,9 +38,7 @@ password_file = "password"
 
 
 class ClusterPipeline:
-    """`services` by name and machine, such as `fetcher-2`: machine 2 is where its broker node
-    is.
-    """
+    """`services` by name and machine, such as `fetcher-2`: its broker node is on machine 2."""
 
     def __init__(self, cluster: Cluster, mail: MailServer, folder: Path, mailboxes: int) -> None:
         self.cluster, self.mail, self.folder = cluster, mail, folder
@@ -73,7 +69,7 @@ class ClusterPipeline:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """All services run and are ready."""
+        """Run all services; yields when they are ready."""
         try:
             for service in self.services.values():
                 service.start()
@@ -86,7 +82,7 @@ class ClusterPipeline:
             self._client.close()
 
     def send(self, mailbox: str, sample: Sample) -> None:
-        """Deliver a mail, and note it."""
+        """Deliver a mail and record it as sent."""
         key = mail_key(mailbox, sample.raw)
         self.sent[key], self.mailbox_of[key] = sample, mailbox
         self.mail.deliver(self.mailboxes[mailbox], sample.raw)
@@ -95,7 +91,7 @@ class ClusterPipeline:
         return self.database["mails"].count_documents({})
 
     def holders(self) -> dict[str, str]:
-        """The fetcher that reads each mailbox, as the fetchers' metrics say."""
+        """The fetcher that reads each mailbox, according to the fetchers' metrics."""
         found = {}
         for machine in self.cluster.machines:
             fetcher = self.services[f"fetcher-{machine}"]
@@ -105,12 +101,12 @@ class ClusterPipeline:
         return found
 
     def settle(self, patience_s: float = 180) -> None:
-        """Wait until everything sent is recorded and out of its mailbox."""
+        """Wait until everything that was sent is recorded and removed from its mailbox."""
         until(lambda: self.recorded() >= len(self.sent), f"{len(self.sent)} recorded", patience_s)
         until(lambda: self.left() == 0, "the mailboxes are empty", patience_s)
 
     def left(self) -> int:
-        """Mails that are still in a mailbox."""
+        """The number of mails that are still in a mailbox."""
         folders = self.mail.folder.resolve() / "maildirs"
         return sum(
             len(list((folders / address / "Maildir" / part).glob("*")))
@@ -119,7 +115,7 @@ class ClusterPipeline:
         )
 
     def faults(self) -> dict[str, list[str]]:
-        """What is wrong, by kind; empty where all is well."""
+        """The faulty mails and cases, by kind of fault; all lists are empty if there are none."""
         mails = {mail["_id"]: mail for mail in self.database["mails"].find()}
         comments = {comment["_id"]: comment for comment in self.database["comments"].find()}
         cases = {case["_id"]: case for case in self.database["cases"].find()}
@@ -145,7 +141,7 @@ class ClusterPipeline:
         }
 
     def gaps_s(self, begin: datetime, end: datetime) -> dict[str, float]:
-        """For each mailbox the longest time between two recordings in this span."""
+        """For each mailbox, the longest time between two recordings in this time span."""
         times: dict[str, list[datetime]] = {mailbox: [begin] for mailbox in self.mailboxes}
         query = {"recorded_at": {"$gte": begin, "$lt": end}}
         for mail in self.database["mails"].find(query).sort("recorded_at"):
@@ -175,8 +171,8 @@ def now() -> datetime:
 
 
 def until(condition: object, what: str, patience_s: float) -> None:
-    """Raises AssertionError if `condition()` does not come true in time; an outage counts as
-    False.
+    """Wait until `condition()` holds; during an outage it does not. AssertionError after the
+    timeout.
     """
     assert callable(condition)
     deadline = time.monotonic() + patience_s

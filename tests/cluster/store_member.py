@@ -1,4 +1,4 @@
-"""One member of a MongoDB replica set, on a machine of its own."""
+"""One member of a MongoDB replica set, on its own machine."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ START_PATIENCE_S = 120.0
 
 
 class StoreMember:
-    """Without accounts: only this machine reaches the addresses."""
+    """Without user accounts: only this machine can reach the addresses."""
 
     def __init__(self, folder: Path, address: str, prefix: list[str]) -> None:
         self.address = address
@@ -42,7 +42,7 @@ class StoreMember:
         )
 
     def start(self) -> None:
-        """Start it and return when it answers."""
+        """Start the member, and wait until it answers."""
         self._data.mkdir(parents=True, exist_ok=True)
         self._process.start()
         deadline = time.monotonic() + START_PATIENCE_S

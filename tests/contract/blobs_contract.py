@@ -1,5 +1,5 @@
-"""What the port `BlobStore` promises; the fake and the adapter both pass it. A subclass gives the
-fixture `blobs`.
+"""The contract of the port `BlobStore`, which the adapter and the fake both pass. A subclass
+provides the fixture `blobs`.
 """
 
 import hashlib

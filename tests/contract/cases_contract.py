@@ -1,6 +1,6 @@
-"""What the port `Cases` promises; the fake and MongoDB's adapter both pass it.
+"""The contract of the port `Cases`, which the MongoDB adapter and the fake both pass.
 
-A subclass gives the fixture `cases`: empty, for the processes of `tests.builders.STAGES`.
+A subclass provides the fixture `cases`: empty, for the processes of `tests.builders.STAGES`.
 """
 
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ from tests.builders import (
 
 
 class CasesUnderTest(Cases, Protocol):
-    """The port, and a look at what it wrote: the documents of a collection by `_id`."""
+    """The port, and the documents that it wrote: those of a collection, by `_id`."""
 
     async def all(self, collection: str) -> dict[Any, dict[str, Any]]: ...
 
@@ -71,7 +71,7 @@ class CasesContract:
     async def test_a_further_delivery_is_counted_once_by_an_attempt_however_often_it_is_written(
         self, cases: CasesUnderTest
     ) -> None:
-        """As after a commit of which it was unclear whether it was written."""
+        """As after a commit whose result was unknown."""
         mail = opened("one")
         await write(cases, mail, attempt="first")
         for attempt in ("second", "second", "third"):

@@ -1,8 +1,7 @@
-"""What the port `MailSource` promises of one mailbox, whatever the protocol; the fake passes it
-too.
+"""The contract of the port `MailSource` for one mailbox, for every protocol and the fake.
 
-A subclass provides the fixtures `source`, not connected yet, and `deliver`, which adds a raw mail
-to its mailbox.
+A subclass provides the fixtures `source`, which is not connected yet, and `deliver`, which adds a
+raw mail to its mailbox.
 """
 
 import threading
@@ -66,7 +65,7 @@ class MailSourceContract:
         deliver(raw_bytes("first"))
         source.connect()
         (known,) = [mail.id for mail in source.list_new(10)]
-        source.wait(0.0)  # a session may end by this
+        source.wait(0.0)  # this may end a session
         for number in range(3):
             deliver(raw_bytes(str(number)))
         source.refresh([known])

@@ -1,4 +1,4 @@
-"""What the port `Outbox` promises; the fake and the adapter both pass it.
+"""The contract of the port `Outbox`, which the adapter and the fake both pass.
 
 A subclass provides the fixtures `outbox`, which is empty, `put`, which stores mails, and `stored`,
 which reads one by its id.

@@ -1,8 +1,8 @@
-"""What the port `Outlet` promises; the fake and the broker both pass it.
+"""The contract of the port `Outlet`, which the broker and the fake both pass.
 
-A subclass gives the fixtures `outlet`, `routed` (an exchange whose messages reach a queue, whatever
-their key), `nowhere` (an exchange without a queue) and `received`, which waits for so many messages
-and gives their bodies.
+A subclass provides the fixtures `outlet`, `routed` (an exchange whose messages all reach a queue),
+`nowhere` (an exchange without a queue) and `received`, which waits for a number of messages and
+returns their bodies.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,13 +1,13 @@
-"""One message of each tag and version that Mailcase ever sent, and the bytes of it that were stored
-then.
+"""One message of each tag and version that Mailcase has ever sent, with the bytes that were stored
+at the time.
 
-A sample is never changed. For a new version, or a first one, add the message to `SAMPLES` and run
+A sample never changes. For a new tag or version, add the message to `SAMPLES` and run
 
     python -m tests.contract.samples
 
-which writes the files that are missing, touches none that is there, and prints what it wrote;
-commit them together. When a struct grows, its old sample stays as it is, and the value below is
-what today's code must read in the old bytes.
+This writes the missing files, changes no existing file, and prints what it wrote. Commit both
+together. When a struct grows, its old sample stays as it is; the value below is what the current
+code must read from the old bytes.
 """
 
 import sys
@@ -182,20 +182,18 @@ MESSAGEPACK = (
 
 
 def path_of(name: str) -> Path:
-    """Where a sample's bytes are; the name is the tag, with a word where a tag has several
-    samples.
-    """
+    """The file of a sample. Its name is the tag, and a word if the tag has several samples."""
     return FOLDER / f"{name}.{'msgpack' if isinstance(SAMPLES[name], MESSAGEPACK) else 'json'}"
 
 
 def encoded(name: str) -> bytes:
-    """The sample as today's code writes it."""
+    """The sample as the current code encodes it."""
     message = SAMPLES[name]
     return encode(message) if isinstance(message, MESSAGEPACK) else encode_json(message)
 
 
 def write_missing() -> list[Path]:
-    """Store the samples that have no file yet; returns the new files."""
+    """Store the samples that have no file yet, and return the new files."""
     missing = [name for name in SAMPLES if not path_of(name).exists()]
     for name in missing:
         assert name.startswith(tag_of(SAMPLES[name])), f"{name} is not named by its tag"

@@ -1,7 +1,7 @@
-"""What the port `SeenIds` promises; the fake and the adapter both pass it.
+"""The contract of the port `SeenIds`, which the adapter and the fake both pass.
 
-A subclass provides the fixtures `seen_ids` and `other_mailbox`, two stores of two mailboxes in one
-place.
+A subclass provides the fixtures `seen_ids` and `other_mailbox`: the ids of two mailboxes in the
+same database.
 """
 
 from services.fetcher.sources.seen_ids import HEAD_OF, SeenIds

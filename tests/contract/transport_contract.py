@@ -1,7 +1,7 @@
-"""What the port `Transport` promises; the fake and the adapter both pass it.
+"""The contract of the port `Transport`, which the adapter and the fake both pass.
 
-A subclass provides the fixtures `transport`, whose server answers by the local part of the
-recipient (`unknown` is rejected, `grey` deferred, the others accepted), and `unreachable`, whose
+A subclass provides the fixtures `transport`, whose server decides by the local part of the
+recipient (`unknown` is rejected, `grey` is deferred, others are accepted), and `unreachable`, whose
 server is down.
 """
 

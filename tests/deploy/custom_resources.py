@@ -1,4 +1,4 @@
-"""Custom resources against the schemas of their projects (tests/deploy/schemas)."""
+"""Validates custom resources against the schemas of their projects (tests/deploy/schemas)."""
 
 import json
 from functools import cache
@@ -11,7 +11,7 @@ from tests.deploy.schemas.derive import FOLDER
 
 
 def mistakes(manifest: Manifest) -> list[str]:
-    """What is wrong with a custom resource; a field that its schema does not know is a mistake."""
+    """The errors in a custom resource, including fields that its schema does not have."""
     schema = schemas()[manifest["apiVersion"], manifest["kind"]]
     where = f"{manifest['kind']}/{manifest['metadata']['name']}"
     errors = jsonschema.Draft7Validator(schema).iter_errors(manifest)
@@ -31,7 +31,7 @@ def schemas() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _closed(schema: Any) -> Any:
-    """A structural schema of Kubernetes as a JSON schema that refuses unknown fields."""
+    """A structural schema of Kubernetes as a JSON schema that rejects unknown fields."""
     if isinstance(schema, list):
         return [_closed(item) for item in schema]
     if not isinstance(schema, dict):

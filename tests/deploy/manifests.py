@@ -1,4 +1,4 @@
-"""The manifests of deploy/k8s as a cluster would get them, rendered by the real kustomize."""
+"""The manifests of deploy/k8s, rendered by the real kustomize as a cluster gets them."""
 
 import os
 import shutil
@@ -21,8 +21,8 @@ Labels = dict[str, str]
 
 
 def kubectl() -> str:
-    """The one among the development packages, else the machine's; without any, skip, or fail under
-    CI=true.
+    """The kubectl of the development packages, or that of the machine. Without either, the test is
+    skipped; with CI=true it fails.
     """
     installed = Path(sys.executable).with_name("kubectl")
     found = str(installed) if installed.exists() else shutil.which("kubectl")
@@ -38,12 +38,12 @@ def kubectl() -> str:
 
 @cache
 def rendered(overlay: str) -> tuple[Manifest, ...]:
-    """Every manifest of an overlay."""
+    """All manifests of an overlay."""
     return render(K8S / "overlays" / overlay)
 
 
 def render(folder: Path) -> tuple[Manifest, ...]:
-    """Every manifest of a kustomization."""
+    """All manifests of a kustomization."""
     command = [kubectl(), "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -63,7 +63,7 @@ def named(overlay: str, kind: str, name: str) -> Manifest:
 
 
 def deployments(overlay: str) -> list[Manifest]:
-    """The Deployments of an overlay: one for each service."""
+    """The Deployments of an overlay, one per service."""
     return of_kind(overlay, "Deployment")
 
 
@@ -79,7 +79,7 @@ def pod_labels(deployment: Manifest) -> Labels:
 
 
 def selects(selector: Manifest, labels: Labels) -> bool:
-    """Whether a label selector (matchLabels and matchExpressions with In) selects labels."""
+    """Whether a label selector (matchLabels, and matchExpressions with In) matches the labels."""
     if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
         return False
     for expression in selector.get("matchExpressions", []):
@@ -90,7 +90,7 @@ def selects(selector: Manifest, labels: Labels) -> bool:
 
 
 def values(tree: object, key: str) -> Iterator[Any]:
-    """Every value of `key`, at any depth."""
+    """All values of `key`, at any depth."""
     if isinstance(tree, dict):
         for name, value in tree.items():
             if name == key:

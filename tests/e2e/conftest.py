@@ -13,7 +13,7 @@ from tests.pipeline import Pipeline
 def pipeline(
     servers: PrivateServers, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Pipeline]:
-    """Two processes, `invoices` and `complaints`, with addresses that no other test has."""
+    """Two processes, `invoices` and `complaints`, with addresses that no other test uses."""
     name = request.node.name.replace("_", "-")[:40].lower().strip("-[]")
     mailboxes = {
         process: f"{process}.{name}@example.test" for process in ("invoices", "complaints")

@@ -1,4 +1,4 @@
-"""Settings and mails for the tests of fields: an office that reads invoices."""
+"""Settings and mails for tests of fields: an office that receives invoices."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def facts(seed: int, kind: str = "invoice") -> Facts:
 
 
 def document(made: Facts, format_: str, *, as_pdf: bool = False) -> tuple[bytes, str]:
-    """An invoice as a file, and its name."""
+    """An invoice as a file, and the name of the file."""
     xml = encode(markup(made, format_), random.Random(1))
     return (embed(("factur-x.xml", xml)), "invoice.pdf") if as_pdf else (xml, "invoice.xml")
 
@@ -62,7 +62,7 @@ def mail(
     sender: str = SUPPLIER,
     **headers: str,
 ) -> bytes:
-    """A mail with its files, whatever they are."""
+    """A mail with attached files."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, to, subject
     message["Message-ID"] = f"<{abs(hash((to, subject, text, sender)))}@supplier.example>"

@@ -57,7 +57,7 @@ class Up:
         while not condition():
             assert self.process.poll() is None, self.printed
             assert time.monotonic() < deadline, f"{what}: {self.printed}"
-            time.sleep(0.05)  # between two looks at what a program prints
+            time.sleep(0.05)  # the program does not announce its output
 
     def until_printed(self, text: str) -> None:
         self.until(lambda: text in self.printed, f"prints {text!r}")

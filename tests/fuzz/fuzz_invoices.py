@@ -1,10 +1,10 @@
-"""Feed the reader of invoices with odd bytes for a while: mutations of XML and PDF of every format.
+"""Feeds random bytes to the reader of invoices: mutations of XML and PDF in every format.
 
     PYTHONPATH=. .venv/bin/python tests/fuzz/fuzz_invoices.py SECONDS [--seed N]
 
-Whatever the bytes are, reading ends, raises nothing, and takes no value that the standard library's
-ElementTree does not find at the same place. The first input that breaks a promise is written to a
-file, named in the message, and ends the run with status 1.
+For any bytes, reading ends, raises nothing, and takes no value that ElementTree of the standard
+library does not find at the same place. The first input that breaks one of these promises is
+written to a file, whose name is printed, and the run ends with status 1.
 """
 
 import argparse
@@ -41,14 +41,14 @@ PIECES = (
 
 
 class BrokenPromiseError(AssertionError):
-    """A file whose reading is not what every reading must be."""
+    """The reading of a file broke a promise that holds for any bytes."""
 
 
 def check(data: bytes) -> list[ReadDocument]:
-    """Read a file and hold the reading to the promises. Raises BrokenPromiseError; any other breaks
-    one too.
+    """Read a file and check all promises. Raises BrokenPromiseError; any other exception breaks a
+    promise too.
     """
-    started = time.process_time()  # of this process: a busy machine is no fault of the reader
+    started = time.process_time()  # of this process, so that a busy machine does not count
     documents = read_documents("a", "", data)
     text = data.decode("utf-8", "replace")
     head_lines(text)
@@ -77,7 +77,7 @@ def _check_forms(invoice: Invoice) -> None:
 
 
 def _check_against_element_tree(invoice: Invoice, data: bytes) -> None:
-    """What was taken stands at its path for another reader as well."""
+    """Check that another reader finds each value at its path."""
     root = ET.fromstring(data)
     for name in ("number", "kind", "currency", "seller_tax_id", "order"):
         value = invoice.values().get(name)
@@ -90,7 +90,7 @@ def _check_against_element_tree(invoice: Invoice, data: bytes) -> None:
 
 
 def mutate(random_: random.Random, pool: Sequence[bytes]) -> bytes:
-    """A file made from one or two of the pool by cuts, swaps, repetitions and insertions."""
+    """A file made from one or two files of the pool by cuts, swaps, repetitions and insertions."""
     data = random_.choice(pool)
     for _ in range(random_.choice((1, 1, 2, 4))):
         start = random_.randint(0, len(data))
@@ -112,7 +112,7 @@ def mutate(random_: random.Random, pool: Sequence[bytes]) -> bytes:
 
 
 def seeds() -> list[bytes]:
-    """A small XML and a small PDF of every format."""
+    """A small XML file and a small PDF in every format."""
     random_ = random.Random(1)
     return [
         make(name, random_, lines=2, as_pdf=pdf).data for name in FORMATS for pdf in (False, True)
@@ -120,8 +120,8 @@ def seeds() -> list[bytes]:
 
 
 def fuzz(goes_on: Callable[[int], bool], seed: int) -> tuple[int, int]:
-    """Read mutated files while `goes_on(how many)`; how many were read, and how many gave an
-    invoice.
+    """Read mutated files while `goes_on(count)` holds. Returns how many were read, and how many
+    gave an invoice.
     """
     random_, pool = random.Random(seed), seeds()
     count = taken = 0

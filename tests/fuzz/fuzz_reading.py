@@ -1,11 +1,10 @@
-"""Feed the reader of mails with odd bytes for a while: mutations of the corpus, guided by the lines
-that they reach.
+"""Feeds random bytes to the reader of mails: mutations of the corpus, guided by line coverage.
 
     .venv/bin/python tests/fuzz/fuzz_reading.py SECONDS [--seed N]
 
-An input that reaches a line of the reader which none before it reached joins the pool that the next
-ones are made from. The first input that breaks a promise is written to a file, named in the
-message, and ends the run with status 1.
+An input that reaches a new line of the reader joins the pool from which the next inputs are made.
+The first input that breaks a promise is written to a file, whose name is printed, and the run ends
+with status 1.
 """
 
 import argparse
@@ -51,15 +50,15 @@ PIECES = (
 
 
 class BrokenPromiseError(AssertionError):
-    """A mail whose reading is not what every reading must be."""
+    """The reading of a mail broke a promise that holds for any bytes."""
 
 
 def check(raw: bytes) -> MailReading:
-    """Read a mail and hold the reading to the promises for any bytes.
+    """Read a mail and check the promises that hold for any bytes.
 
     Raises BrokenPromiseError; any other exception breaks a promise too.
     """
-    started = time.process_time()  # of this process: a busy machine is no fault of the reader
+    started = time.process_time()  # of this process, so that a busy machine does not count
     reading = read_mail(raw)
     seconds = time.process_time() - started
     if seconds > MAX_SECONDS:
@@ -108,7 +107,7 @@ def _check_names(reading: MailReading) -> None:
 
 
 def mutate(random_: random.Random, pool: Sequence[bytes]) -> bytes:
-    """A mail made from one or two of the pool by some cuts, repetitions, swaps and insertions."""
+    """A mail made from one or two mails of the pool by cuts, repetitions, swaps and insertions."""
     data = random_.choice(pool)
     for _ in range(random_.choice((1, 1, 2, 3, 8))):
         data = random_.choice(_MUTATIONS)(random_, data, pool)
@@ -173,13 +172,13 @@ _MUTATIONS: tuple[Mutation, ...] = (
 
 
 class Reached:
-    """The lines of the reader that were reached so far."""
+    """The lines of the reader that have been reached so far."""
 
     def __init__(self) -> None:
         self.lines: set[tuple[str, int]] = set()
 
     def by(self, raw: bytes) -> bool:
-        """Check a mail; whether it reached a line for the first time."""
+        """Check a mail; returns whether it reached a new line."""
         before = len(self.lines)
         sys.settrace(self._on_call)
         try:
@@ -206,10 +205,10 @@ def seeds() -> list[bytes]:
 
 
 def fuzz(goes_on: Callable[[int], bool], seed: int, pool: list[bytes]) -> tuple[int, int, int]:
-    """Read mails made from `pool`, which grows, while `goes_on(how many)`.
+    """Read mails made from `pool`, which grows, while `goes_on(count)` holds.
 
-    Returns how many mails were read, joined the pool, how many lines were reached. One seed gives
-    one sequence.
+    Returns how many mails were read, how many joined the pool, and how many lines were reached. The
+    same seed gives the same sequence.
     """
     random_, reached = random.Random(seed), Reached()
     first, count = len(pool), 0

@@ -1,8 +1,8 @@
-"""A stand-in for the base image: Debian, with this machine's Python below /usr/local.
+"""A substitute for the base image: Debian with this machine's Python in /usr/local.
 
 For machines without access to a registry. It has the layout of the official image
-`python:…-slim-…`: the interpreter and pip below /usr/local, Debian's own packages around it. What
-the official image adds or leaves out otherwise is not tested with it.
+`python:…-slim-…`: the interpreter and pip in /usr/local, Debian's own packages around it. Other
+differences from the official image are not tested.
 """
 
 import platform
@@ -30,14 +30,14 @@ _LEFT_OUT = ("__pycache__", "config-*", "idlelib", "lib-tk", "site-packages", "t
 
 
 class NoStandInError(Exception):
-    """This machine cannot make a base image. The message says what is missing."""
+    """This machine cannot make a base image. The message names what is missing."""
 
 
 def make_stand_in(folder: Path, release: str) -> str:
-    """Fill `folder`, which must not exist, and return a description of what is in it.
+    """Fill `folder`, which must not exist, and return a description of its contents.
 
-    Raises NoStandInError without mmdebstrap, or if the tests run on the Python of Debian itself,
-    which cannot be moved.
+    Raises NoStandInError without mmdebstrap, or if the tests run on Debian's own Python, which
+    cannot be moved.
     """
     if shutil.which("mmdebstrap") is None:
         raise NoStandInError("mmdebstrap is missing: apt-get install mmdebstrap")
@@ -64,9 +64,7 @@ def make_stand_in(folder: Path, release: str) -> str:
 
 
 def _trust_what_this_machine_trusts(root: Path) -> None:
-    """The build downloads packages, on some networks through a proxy with a certificate of its
-    own.
-    """
+    """The build downloads packages, on some networks through a proxy with a private certificate."""
     machine = Path("/") / CERTIFICATES
     if machine.exists():
         shutil.copyfile(machine, root / CERTIFICATES)

@@ -1,8 +1,8 @@
-"""A process in an unpacked image, confined as the pods of deploy/k8s are, by util-linux alone.
+"""A process in an unpacked image, confined like the pods of deploy/k8s, by util-linux alone.
 
-Its root is read-only, /tmp is its own, it is process 1 of its PID namespace, its user is the
-image's, and it has no capability and can gain none. The network is the machine's, where the private
-servers listen.
+Its root is read-only, and it has its own /tmp. It is process 1 of its PID namespace and runs as the
+image's user, without capabilities and without a way to gain any. It uses the machine's network,
+where the private servers listen.
 """
 
 import os
@@ -38,7 +38,7 @@ SETTINGS = Path("/tmp/mailcase")
 
 
 class Container:
-    """A context manager: the process runs from entering to leaving it."""
+    """A context manager that runs the process during its block."""
 
     def __init__(
         self,
@@ -50,9 +50,7 @@ class Container:
         env: Mapping[str, str],
         log: Path,
     ) -> None:
-        """`settings` is a folder, which the process sees as `SETTINGS`; what it prints goes to
-        `log`.
-        """
+        """`settings` is a folder that the process sees as `SETTINGS`; its output goes to `log`."""
         confine = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", _ENTER]
         where = ["sh", str(root), str(settings), str(user)]
         self._command = [*confine, *where, *command]
@@ -76,13 +74,13 @@ class Container:
     ) -> None:
         assert self._outer is not None
         assert self._file is not None
-        self._outer.kill()  # and the process within, by --kill-child
+        self._outer.kill()  # and, by --kill-child, the process inside
         self._outer.wait()
         self._file.close()
 
     @property
     def status(self) -> dict[str, str]:
-        """The fields of /proc/PID/status of the process within."""
+        """The fields of /proc/PID/status of the process in the container."""
         lines = Path(f"/proc/{self._pid()}/status").read_text().splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
@@ -96,13 +94,13 @@ class Container:
         return self._outer.wait(patience_s)
 
     def stop(self, patience_s: float) -> tuple[int, float]:
-        """Send SIGTERM; return the exit status and the seconds that it took."""
+        """Send SIGTERM; returns the exit status, and how many seconds the process took to end."""
         started_s = time.monotonic()
         os.kill(self._pid(), signal.SIGTERM)
         return self.wait(patience_s), time.monotonic() - started_s
 
     def _pid(self) -> int:
-        """The process within, as this machine numbers it."""
+        """The PID of the process in the container, as this machine numbers it."""
         assert self._outer is not None
         children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children")
         return int(children.read_text())

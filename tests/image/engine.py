@@ -1,4 +1,4 @@
-"""buildah with a storage of its own, so that images of the machine's users are neither used nor
+"""buildah with separate storage, so that images of the machine's users are neither used nor
 changed.
 """
 
@@ -13,13 +13,11 @@ from tests.image.base import make_stand_in
 
 class Base(NamedTuple):
     image: str
-    stand_in: (
-        str  # what stands in for the image that the Dockerfile names; "" for that image itself
-    )
+    stand_in: str  # replaces the image that the Dockerfile names; "" for that image itself
 
 
 class Engine:
-    """`folder` holds the storage, and what is unpacked."""
+    """`folder` has the storage and the unpacked images."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,9 +25,7 @@ class Engine:
         self._command = ["buildah", *storage, "--runroot", f"{folder}/run"]
 
     def __call__(self, *arguments: str | Path) -> str:
-        """Run buildah, and return what it prints. Raises AssertionError with its errors if it
-        fails.
-        """
+        """Run buildah and return its output. AssertionError with its errors if it fails."""
         done = subprocess.run(
             [*self._command, *arguments], capture_output=True, text=True, check=False
         )
@@ -37,7 +33,9 @@ class Engine:
         return done.stdout.strip()
 
     def base(self, name: str, release: str) -> Base:
-        """The image of this name from its registry; without a registry, a stand-in from Debian."""
+        """The image of this name from its registry; if no registry is reachable, a substitute from
+        Debian.
+        """
         pull = [*self._command, "pull", "--quiet", f"docker.io/library/{name}"]
         if subprocess.run(pull, capture_output=True, check=False).returncode == 0:
             return Base(f"docker.io/library/{name}", "")
@@ -57,17 +55,17 @@ class Engine:
         self("build", *where, *options, context)
 
     def unpack(self, image: str) -> Path:
-        """The folder that is the image's root."""
+        """Unpack an image; returns the folder that is its root."""
         return Path(self("mount", self("from", "--pull-never", image)))
 
     def config(self, image: str) -> dict[str, Any]:
-        """The configuration of the image, as OCI describes it."""
+        """The configuration of the image in OCI's format."""
         found: dict[str, Any] = json.loads(self("inspect", "--type=image", image))["OCIv1"]
         return found
 
     def layer_bytes(self, image: str) -> list[int]:
-        """The size of each layer as a registry stores it: compressed; the base image's come
-        first.
+        """The compressed size of each layer, as a registry stores it. The layers of the base image
+        come first.
         """
         folder = self.folder / "oci"
         self("push", "--quiet", image, f"oci:{folder}:image")

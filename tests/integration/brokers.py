@@ -1,4 +1,4 @@
-"""A real RabbitMQ for one test: its own names, its connections, and what is in its queues."""
+"""A real RabbitMQ for one test, with names that only this test uses."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -24,7 +24,7 @@ def connected(servers: PrivateServers, name: str = "test") -> AbstractAsyncConte
 
 
 def topology(name: str, **arguments: object) -> Topology:
-    """An exchange and a work queue with its dead letters, all called by the test's word."""
+    """An exchange, and a work queue with its dead-letter and deferred queues."""
     queue = Queue(name, {"x-queue-type": "quorum"} | arguments, (Binding(name, "#"),))
     return Topology((name,), (dead_letter_queue(name), deferred_queue(name), queue))
 
@@ -34,7 +34,7 @@ def message(exchange: str, body: bytes, key: str = "a.b") -> Outgoing:
 
 
 async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
-    """The next `count` bodies, acknowledged."""
+    """Acknowledge the next `count` messages and return their bodies."""
     found: list[bytes] = []
     while len(found) < count:
         batch = await asyncio.wait_for(deliveries.next_batch(count - len(found)), PATIENCE_S)
@@ -44,7 +44,7 @@ async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
 
 
 def end_connection(servers: PrivateServers, name: str) -> None:
-    """The broker closes the connection of this name, as an operator would."""
+    """Close the connection of this name at the broker, as an operator can."""
     for line in servers.broker.ctl("list_connections", "pid", "client_properties").splitlines():
         pid, _, properties = line.partition("\t")
         if name in properties:
@@ -52,6 +52,6 @@ def end_connection(servers: PrivateServers, name: str) -> None:
 
 
 async def waiting(broker: Broker, queue: str) -> int:
-    """How many messages are in a queue that nobody consumes."""
+    """The number of messages in a queue without consumers."""
     async with browse_queue(broker, queue) as browser:
         return len([found async for found in browser])

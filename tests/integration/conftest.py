@@ -1,4 +1,4 @@
-"""A broker's connection, and names that no other test has."""
+"""A connection to the broker, and names that no other test uses."""
 
 import itertools
 import uuid
@@ -15,13 +15,13 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody kills the broker here."""
+    """Do not wait until new queues are on disk: no test here kills the broker."""
     monkeypatch.setattr("services.runtime.broker.declare.SETTLE_S", 0.0)
 
 
 @pytest.fixture
 def name() -> str:
-    """A word of its own for every test, for its queues and exchanges."""
+    """A unique word for the queues and exchanges of a test."""
     return f"t{next(_numbers)}-{uuid.uuid4().hex[:8]}"
 
 

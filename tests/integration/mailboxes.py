@@ -1,4 +1,4 @@
-"""Mailboxes of the private mail server, for tests of the fetcher."""
+"""Mailboxes on the private mail server, for tests of the fetcher."""
 
 import itertools
 import ssl
@@ -61,7 +61,7 @@ class Account:
     def system_flags(self) -> list[set[str]]:
         """The flags (RFC 9051 section 2.3.2) of each mail, oldest first, without \\Recent.
 
-        A server may add keywords of its own: Dovecot 2.4.5 says whether there are attachments.
+        A server may add keywords: Dovecot 2.4.5 adds whether a mail has attachments.
         """
         with self.client() as box:
             flags = [message.flags for message in box.fetch(mark_seen=False)]
@@ -79,7 +79,7 @@ def password() -> Password:
 
 @contextmanager
 def in_background(call: Callable[[], object]) -> Iterator[threading.Thread]:
-    """Run `call` in a thread during the block; it must end with the block."""
+    """Run `call` in a thread during the block; it must end when the block ends."""
     failures: list[BaseException] = []
 
     def run() -> None:
@@ -100,7 +100,7 @@ def in_background(call: Callable[[], object]) -> Iterator[threading.Thread]:
 
 
 def wrong_authority(folder: Path) -> Path:
-    """The certificate of an authority that signed nothing here."""
+    """The certificate of an authority that signed no certificate here."""
     import trustme  # noqa: PLC0415 - an extra of the tests
 
     file = folder / "other-ca.pem"

@@ -1,5 +1,5 @@
-"""An office that writes to its customers: router, case writer and senders in this process, an SMTP
-server beside it.
+"""An office that writes to its customers: router, case writer and senders in this process, and an
+SMTP server.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ password_file = "password"
 
 
 class Office:
-    """Settings, a virtual host and a database for one test, and what came of it."""
+    """Settings, a virtual host and a database for one test, and access to the results."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Office:
 
     @asynccontextmanager
     async def open(self, *, senders: int = 1) -> AsyncIterator["Office"]:
-        """Every stage runs during the block, the fetcher left out."""
+        """Run all services except the fetcher during the block."""
         stop = Stop()
         async with (
             Store.opened(self.servers.store.url, self.name) as self._store,
@@ -129,7 +129,7 @@ class Office:
                 self.servers.broker.delete_virtual_host(self.name)
 
     async def receive(self, raw: bytes, **more: Any) -> str:
-        """A mail comes in; returns its key."""
+        """Receive a mail; returns its key."""
         assert self._broker is not None
         key = mail_key("invoices", raw)
         fields: dict[str, Any] = {
@@ -164,7 +164,7 @@ class Office:
         assert await self._store.collection(collection).update(query, {"$set": fields})
 
     async def case_of(self, key: str) -> int:
-        """The case that a mail went to, once it is recorded."""
+        """The case of a mail, once it is recorded."""
         await self.until(lambda mails: key in mails, "mails")
         mail = (await self.all("mails"))[key]
         assert mail["case"] is not None, mail
@@ -173,14 +173,14 @@ class Office:
     async def until(
         self, condition: Callable[[dict[Any, dict[str, Any]]], bool], collection: str
     ) -> None:
-        """Raises AssertionError if the collection does not come to that within a minute."""
+        """Wait until the collection meets the condition. AssertionError after a minute."""
         deadline = asyncio.get_running_loop().time() + 60
         while not condition(found := await self.all(collection)):
             assert asyncio.get_running_loop().time() < deadline, found
-            await asyncio.sleep(0.03)  # between two looks at what tells nobody when it changes
+            await asyncio.sleep(0.03)  # it does not announce changes
 
     async def until_ended(self, count: int) -> dict[Any, dict[str, Any]]:
-        """The outbox, once so many mails of it came to their end."""
+        """Wait until this many mails of the outbox reached a final state, and return them."""
         await self.until(
             lambda mails: sum(mail["ended_at"] is not None for mail in mails.values()) >= count,
             "outbox",
@@ -197,7 +197,7 @@ def parsed(mail: TakenMail) -> EmailMessage:
 def letter(
     name: str, *, sender: str = "Anna Nowak <anna@customer.example>", headers: str = ""
 ) -> bytes:
-    """A customer's mail that opens a case."""
+    """A mail from a customer that opens a case."""
     lines = [
         "Return-Path: <bounce@customer.example>",
         f"From: {sender}",

@@ -1,4 +1,4 @@
-"""A TCP proxy for one server on loopback, with a fault for each connection."""
+"""A TCP proxy on loopback that can inject a fault into each connection."""
 
 import socket
 import struct
@@ -14,13 +14,13 @@ SLOW_BYTES_S = 1024
 
 @dataclass(frozen=True)
 class Fault:
-    """The fault of a connection; exactly one of these is set.
+    """The fault of a connection; exactly one field is set.
 
     - `cut_after`: reset after this many bytes from the server, within a mail;
-    - `reset_at`: pass this word of the client on, then reset instead of answering;
-    - `bye_after`: an orderly IMAP farewell after this many bytes;
-    - `silent_after`: pass nothing after this many bytes, and close nothing;
-    - `slow_s`: for this many seconds pass SLOW_BYTES_S bytes a second.
+    - `reset_at`: forward this word of the client, then reset instead of answering;
+    - `bye_after`: an orderly IMAP BYE after this many bytes;
+    - `silent_after`: forward nothing after this many bytes, and keep the connection open;
+    - `slow_s`: for this many seconds, forward SLOW_BYTES_S bytes per second.
     """
 
     cut_after: int = 0
@@ -31,7 +31,7 @@ class Fault:
 
 
 class Proxy:
-    """Connection number n gets `faults[n]`; later ones get no fault."""
+    """Connection number n gets `faults[n]`; later connections have no fault."""
 
     def __init__(self, port: int, faults: Sequence[Fault] = ()) -> None:
         self._target = port
@@ -65,7 +65,7 @@ class Proxy:
 
     @property
     def suffered(self) -> int:
-        """How many faults have started."""
+        """The number of faults that have started."""
         return min(self.connections, len(self._faults))
 
     def _accept(self) -> None:
@@ -91,7 +91,7 @@ class Proxy:
                 self.client_bytes += data
                 server.sendall(data)
                 if fault.reset_at and fault.reset_at in data:
-                    self._ended.wait(0.05)  # let the server execute it first
+                    self._ended.wait(0.05)  # so that the server executes it first
                     _reset(client)
                     _reset(server)
                     return

@@ -1,4 +1,4 @@
-"""A DNS server and an HTTPS server on loopback, where a domain publishes its mail servers."""
+"""A DNS server and an HTTPS server on loopback with which a domain publishes its mail servers."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ Records = Mapping[tuple[str, str], list[str]]  # (name without the last dot, kin
 
 @contextlib.contextmanager
 def dns_server(records: Records) -> Iterator[tuple[str, int]]:
-    """Answers over UDP by `records`, with NXDOMAIN for everything else."""
+    """Answer over UDP from `records`, and with NXDOMAIN for everything else."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         link.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=_answer, args=(link, records))
@@ -56,7 +56,7 @@ def https_server(
     files: Mapping[str, bytes],
     place: tuple[str, int] = ("127.0.0.1", 0),
 ) -> Iterator[tuple[int, Path]]:
-    """Serves files by their paths, without their queries; yields its port and its authority."""
+    """Serve files by path, ignoring queries; yields the port and the certificate authority."""
     authority = trustme.CA()
     ca_file = folder / "https-ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))

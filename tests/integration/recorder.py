@@ -1,6 +1,4 @@
-"""Fetchers without the stages behind them: the test takes the mails from the broker and sends the
-receipts.
-"""
+"""Fetchers without the services behind them: the test consumes the mails and sends the receipts."""
 
 import asyncio
 import itertools
@@ -28,8 +26,8 @@ _numbers = itertools.count(1)
 
 
 class Recorder:
-    """What came out of `router.mail`: how often each mail key came, and the bytes. `receipts` may
-    be turned off.
+    """Consumes `router.mail`: counts how often each mail key arrived, and keeps the bytes.
+    `receipts` can be turned off.
     """
 
     def __init__(self, broker: Broker, store: Store) -> None:
@@ -92,8 +90,8 @@ class Bench:
         return {"MAILCASE_BROKER_URL": url, "MAILCASE_STORE_URL": self.servers.store.url}
 
     def config(self, accounts: Mapping[str, Account], server: str, more: str = "") -> Path:
-        """`accounts` maps names of mailboxes to accounts of `[server.s]`, which `server`
-        describes.
+        """Write settings. `accounts` maps mailbox names to accounts on `[server.s]`; `server`
+        describes that server.
         """
         management = f"http://127.0.0.1:{self.servers.broker.plugin_port('rabbitmq_management')}"
         lines = [
@@ -145,7 +143,7 @@ class Bench:
 
 @asynccontextmanager
 async def fetching(settings: Settings) -> AsyncIterator[None]:
-    """A fetcher in this process, during the block."""
+    """Run a fetcher in this process during the block."""
     stop = Stop()
     running = asyncio.ensure_future(run(settings, 0, stop))
     try:
@@ -159,10 +157,10 @@ async def fetching(settings: Settings) -> AsyncIterator[None]:
 async def until(
     condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0
 ) -> None:
-    """Raises AssertionError if `condition` does not come true in time."""
+    """Wait until `condition` holds. AssertionError after the timeout."""
     deadline = asyncio.get_running_loop().time() + patience_s
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, (
             f"not within {patience_s:.0f} s: {what()}"
         )
-        await asyncio.sleep(0.02)  # between two looks at what tells nobody when it changes
+        await asyncio.sleep(0.02)  # it does not announce changes

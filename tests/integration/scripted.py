@@ -9,8 +9,8 @@ from typing import Self
 
 
 class ScriptedServer:
-    """`answer` maps a client's line to the bytes to send, b"" to hang up; `heard` are all its
-    lines, in any form.
+    """`answer` maps a client's line to the bytes to send; b"" closes the connection. `heard` are
+    all lines of clients.
     """
 
     def __init__(self, greeting: bytes, answer: Callable[[bytes], bytes]) -> None:
@@ -53,5 +53,5 @@ class ScriptedServer:
                     self._send(client, line, answer)
 
     def _send(self, client: socket.socket, _line: bytes, answer: bytes) -> None:
-        """Answer the line with `answer`."""
+        """Answer a line with `answer`."""
         client.sendall(answer)

@@ -1,4 +1,4 @@
-"""An SMTP server whose moods go by the recipient's name."""
+"""An SMTP server whose behavior depends on the name of the recipient."""
 
 import asyncio
 from collections import Counter
@@ -12,10 +12,16 @@ FAULTS = {"later": 3, "hang": 1, "cut": 2, "lost": 2, "never": 10**6}
 
 
 class MoodySink(SmtpSink):
-    """To `later@…` it says 451 three times; to `hang@…` it takes the mail and never answers, once;
-    to `cut@…` it takes the mail and cuts the connection, twice; to `lost@…` it cuts it and has not
-    taken the mail; to `never@…` it says 451 for ever. It refuses what goes to `no@…`, knows no
-    `unknown@…`, and postpones `grey@…` at the first RCPT.
+    """The local part of the recipient decides:
+
+    - `later@…`: answers 451 three times;
+    - `hang@…`: accepts the mail and once never answers;
+    - `cut@…`: accepts the mail and closes the connection, twice;
+    - `lost@…`: closes the connection without accepting the mail;
+    - `never@…`: always answers 451;
+    - `no@…`: rejects the mail;
+    - `unknown@…`: rejects the recipient;
+    - `grey@…`: defers the recipient at the first RCPT.
     """
 
     def __init__(self, **options: Any) -> None:

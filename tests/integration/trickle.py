@@ -1,6 +1,4 @@
-"""An IMAP server that gives out mails a byte a second, and one that accepts connections and says
-nothing.
-"""
+"""An IMAP server that sends mails at one byte per second, and a server that never answers."""
 
 import socket
 import threading
@@ -15,12 +13,12 @@ MAIL_BYTES = 3 * 1024 * 1024
 
 
 class TrickleServer(ScriptedServer):
-    """Three mails of MAIL_BYTES; `begun` is set once a client waits for one of them."""
+    """Offers three mails of MAIL_BYTES; `begun` is set when a client waits for one of them."""
 
     def __init__(self) -> None:
         super().__init__(GREETINGS["imap"], Imap({}))
         self.begun = threading.Event()
-        self.asked = 0  # how often, for a mail
+        self.asked = 0  # times, for a mail
         self._ended = threading.Event()
 
     def __exit__(
@@ -44,14 +42,14 @@ class TrickleServer(ScriptedServer):
 
 
 class SilentServer:
-    """Takes connections and never says a word."""
+    """Accepts connections and never answers."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
-        return self  # the system takes the connections by itself
+        return self  # the kernel accepts the connections
 
     def __exit__(
         self,
@@ -64,7 +62,7 @@ class SilentServer:
 
 
 def refusing_port() -> int:
-    """A port at which nobody listens."""
+    """A port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

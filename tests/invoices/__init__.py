@@ -1,1 +1,1 @@
-"""Makes structured invoices for tests. Knows the standards and nothing of the product."""
+"""Generates structured invoices for tests. It uses the standards and nothing of the product."""

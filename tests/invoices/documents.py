@@ -28,7 +28,7 @@ _EMBEDDED_NAMES = (
 
 @dataclass(frozen=True)
 class Document:
-    """A file, the XML in it, and what the XML says."""
+    """A file, the XML in it, and the facts that it states."""
 
     name: str
     content_type: str
@@ -50,7 +50,9 @@ def markup(facts: Facts, format_: str) -> str:
 
 
 def encode(text: str, random_: random.Random) -> bytes:
-    """As some program writes it: encodings, indented or not, with or without a byte order mark."""
+    """Encode the XML as some programs do: in several encodings, indented or not, with or without a
+    byte order mark.
+    """
     if random_.random() < 0.5:
         text = re.sub(r"(</[^>]+>)(?=<)", "\\1\n  ", text)
     encoding = random_.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16"))
@@ -65,7 +67,7 @@ def encode(text: str, random_: random.Random) -> bytes:
 def make(
     format_: str, random_: random.Random, *, lines: int | None = None, as_pdf: bool = False
 ) -> Document:
-    """A random invoice of a format."""
+    """A random invoice in a format."""
     facts = random_facts(random_, lines=lines, kind=random_.choice(KINDS[format_]))
     xml = encode(markup(facts, format_), random_)
     if not as_pdf:
@@ -80,7 +82,7 @@ def make(
 
 
 def generate(count: int, seed: int = 17) -> Iterator[Document]:
-    """`count` invoices, the formats in turn, every third in a PDF, every fiftieth with 1,000
+    """`count` invoices in all formats in turn; every third is in a PDF, every fiftieth has 1,000
     lines.
     """
     random_ = random.Random(seed)

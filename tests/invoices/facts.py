@@ -1,4 +1,4 @@
-"""What an invoice says, before it has a format; and random ones, the same for the same seed."""
+"""The facts of an invoice, independent of its format; random facts repeat for the same seed."""
 
 import random
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ BUYERS = ("Urząd Gminy Przykładowo", "Spółdzielnia „Źródło”", "Exampl
 
 @dataclass(frozen=True)
 class Line:
-    """A line: `rate` is a key of RATES; amounts are net."""
+    """A line. `rate` is a key of RATES; amounts are net."""
 
     name: str
     net: Decimal
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Earlier:
-    """An invoice that is corrected."""
+    """The invoice that a correction corrects."""
 
     number: str
     issued: date
@@ -44,11 +44,11 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Facts:
-    """An invoice. `kind`: invoice, credit (a credit note) or correction (of KSeF, with
+    """An invoice. `kind` is invoice, credit (a credit note) or correction (of KSeF, with
     differences).
 
-    `buyer_country` is that of its tax id, None if the buyer has none. `paid` is what was paid
-    before.
+    `buyer_country` is the country of the buyer's tax id, None if there is none. `paid` is the
+    amount paid before.
     """
 
     number: str
@@ -76,7 +76,7 @@ class Facts:
 
     @property
     def rates(self) -> list[str]:
-        """The rates in use, in the order of the form."""
+        """The rates that occur, in the order of the form."""
         return [rate for rate in RATES if any(line.rate == rate for line in self.lines)]
 
     @property
@@ -93,7 +93,7 @@ class Facts:
 
 
 def nip(random_: random.Random) -> str:
-    """A tax number with its check digit, of no company: no tax office has the number 999."""
+    """A tax number of no company, with its check digit: no tax office has the number 999."""
     while True:
         digits = [9, 9, 9, *(random_.randrange(10) for _ in range(6))]
         check = sum(w * d for w, d in zip((6, 5, 7, 2, 3, 4, 5, 6, 7), digits, strict=True)) % 11
@@ -122,8 +122,8 @@ def ksef_number(random_: random.Random, seller: str, day: date) -> str:
 def random_facts(
     random_: random.Random, *, lines: int | None = None, kind: str | None = None
 ) -> Facts:
-    """An invoice of 1 to 1,000 lines, most of few; several rates, currencies, missing optional
-    parts.
+    """An invoice of 1 to 1,000 lines, usually few, with several rates, currencies and missing
+    optional parts.
     """
     kind = kind or random_.choice(("invoice", "invoice", "invoice", "credit", "correction"))
     issued = date(2026, 1, 1) + timedelta(days=random_.randrange(330))

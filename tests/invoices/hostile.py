@@ -1,6 +1,4 @@
-"""Files that are made to break a reader of invoices, by what they do. None of them holds a value to
-take.
-"""
+"""Files made to break a reader of invoices, by what they do. None of them has a value to take."""
 
 # ruff: noqa: PLW0108 - the form without lambda makes every file at import
 
@@ -78,7 +76,7 @@ XML: dict[str, Callable[[], bytes]] = {
 
 
 def pdf_of(objects: dict[int, bytes], *, root: int = 1) -> bytes:
-    """A PDF with these objects and a table of them."""
+    """A PDF with these objects and a cross-reference table."""
     data, offsets = bytearray(b"%PDF-1.7\n"), {}
     for number, content in objects.items():
         offsets[number] = len(data)
@@ -112,7 +110,7 @@ _ONE_FILE = b"<</Names[(a)3 0 R]>>"
 
 
 def _blanks(count: int) -> bytes:
-    """That many blanks, compressed: one block over and over. Its checksum is never reached."""
+    """This many blanks, compressed: one block, repeated. A reader never gets to the checksum."""
     compressor = zlib.compressobj(9)
     head = compressor.compress(b" " * 1_000_000) + compressor.flush(zlib.Z_FULL_FLUSH)
     block = compressor.compress(b" " * 1_000_000) + compressor.flush(zlib.Z_FULL_FLUSH)
@@ -128,7 +126,7 @@ def _bomb(layers: int) -> bytes:
 
 
 def _bomb_as_object_stream() -> bytes:
-    """The stream that holds the catalog is 1 GB."""
+    """The stream that contains the catalog has 1 GB."""
     data = b"%PDF-1.7\n"
     first = len(data)
     entries = b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode"
@@ -144,7 +142,7 @@ def _bomb_as_object_stream() -> bytes:
 
 
 def _tables(count: int) -> bytes:
-    """A file that was updated that many times."""
+    """A file that was updated this many times."""
     data, before, start = bytearray(b"%PDF-1.4\n1 0 obj\n<</Type/Catalog>>\nendobj\n"), b"", 0
     for _ in range(count):
         start = len(data)
@@ -154,7 +152,7 @@ def _tables(count: int) -> bytes:
 
 
 def _objects_in_a_stream(count: int) -> bytes:
-    """The name tree stands in one stream with many others, which a reader parses with it."""
+    """The name tree is in one stream with many other objects, which a reader parses too."""
     heads = b"".join(b"%d %d " % (10 + n, 5 * n) for n in range(count))
     content = zlib.compress(heads + b"<<>> " * count, 9)
     entries = b"/Type/ObjStm/N %d/First %d/Filter/FlateDecode" % (count, len(heads))

@@ -118,7 +118,7 @@ def _payment(facts: Facts) -> str:
     dates = [tag("TerminPlatnosci", leaf("Termin", day.isoformat())) for day in facts.due]
     account = facts.account
     if account is not None and int(facts.seller_nip) % 2:
-        account = account.removeprefix("PL")  # as half of the programs write it
+        account = account.removeprefix("PL")  # as half of the programs do
     return tag(
         "Platnosc",
         dates,

@@ -1,6 +1,6 @@
-"""The same invoice as another program might write it: none of these changes what the invoice says.
+"""The same invoice as other programs might write it. No mutation changes what the invoice states.
 
-Each mutation takes and gives the XML as text. `Written` has what an encoding adds.
+Each mutation takes and returns the XML as text. `Written` has what an encoding adds.
 """
 
 import random
@@ -20,7 +20,7 @@ Mutation = Callable[[str, random.Random], str]
 
 
 def _each_leaf(text: str, random_: random.Random, change: Callable[[str], str]) -> str:
-    """Change every third value on average, but no code of KSeF with a blank in it."""
+    """Change every third value on average, except KSeF codes that contain a blank."""
 
     def changed(match: re.Match[str]) -> str:
         is_code = match[2].rpartition(":")[2] == "P_12"
@@ -95,7 +95,7 @@ def blanks_in_tags(text: str, random_: random.Random) -> str:
 
 
 def other_prefixes(text: str, random_: random.Random) -> str:
-    """Each prefix gets another name, and what has none gets one."""
+    """Rename each prefix, and give one to names without any."""
     known = dict.fromkeys(re.findall(r"xmlns:([\w.-]+)=", text))
     names = random_.sample(("_", "a.b", "n-1", "cbc2", "ż", "Faktura", "x1"), k=len(known) + 1)
     if re.search(r"\sxmlns=", text):
@@ -107,7 +107,7 @@ def other_prefixes(text: str, random_: random.Random) -> str:
 
 
 def numbers_in_another_form(text: str, random_: random.Random) -> str:
-    """As xs:decimal allows."""
+    """Other forms of a number that xs:decimal allows."""
 
     def change(match: re.Match[str]) -> str:
         sign, whole, cents = match.groups()
@@ -121,13 +121,13 @@ def numbers_in_another_form(text: str, random_: random.Random) -> str:
 
 
 def time_zones(text: str, random_: random.Random) -> str:
-    """As xs:date allows; the day stays the one that is written."""
+    """Time zones, which xs:date allows; the day stays the same."""
     zones = ("", "Z", "+01:00", "-11:00", "+14:00")
     return _DATE.sub(lambda match: match[1] + random_.choice(zones), text)
 
 
 def an_invoice_in_an_extension(text: str, random_: random.Random) -> str:
-    """UBL takes any XML before the invoice itself, another invoice too."""
+    """UBL allows any XML before the invoice itself, even another invoice."""
     inner = re.sub(r"(<cbc:ID[^>]*>)[^<]*", r"\g<1>666", text)
     inner = _AMOUNT.sub("666.00", inner)
     namespace = "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2"
@@ -139,7 +139,7 @@ def an_invoice_in_an_extension(text: str, random_: random.Random) -> str:
 
 
 def totals_in_another_order(text: str, random_: random.Random) -> str:
-    """The tax in the currency of accounting before that of the document."""
+    """The tax in the accounting currency before that in the document's currency."""
     text = re.sub(
         r"(<cac:TaxTotal>(?:(?!</cac:TaxTotal>).)*</cac:TaxTotal>)(<cac:TaxTotal>.*?</cac:TaxTotal>)",
         r"\2\1", text, flags=re.DOTALL,
@@ -170,14 +170,14 @@ ENCODINGS = (
 
 @dataclass(frozen=True)
 class Mutated:
-    """A document, and the names of what was done to it."""
+    """A document, and the names of its mutations."""
 
     document: Document
     mutations: tuple[str, ...]
 
 
 def mutated(count: int, seed: int = 29) -> Iterator[Mutated]:
-    """Invoices of every format in turn, each written in a way of its own."""
+    """Invoices in all formats in turn, each with its own mutations."""
     random_ = random.Random(seed)
     for position in range(count):
         format_ = FORMATS[position % len(FORMATS)]
@@ -196,7 +196,7 @@ def mutated(count: int, seed: int = 29) -> Iterator[Mutated]:
 
 
 def _facts(format_: str, random_: random.Random) -> Facts:
-    """Huge sums and negative credit notes among them."""
+    """Facts with huge sums and negative credit notes among them."""
     facts = random_facts(random_, kind=random_.choice(KINDS[format_]))
     factor = random_.choice((1, 1, 1, 10**9, -1 if facts.kind == "credit" else 1))
     return replace(facts, lines=tuple(replace(line, net=line.net * factor) for line in facts.lines))

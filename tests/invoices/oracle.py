@@ -1,13 +1,13 @@
-"""A second reader of invoices, on other people's libraries: it says what the product must read.
+"""A second reader of invoices, built on other libraries: it defines what the product must read.
 
-A program for an interpreter of its own that has factur-x, drafthorse and ksef-client:
+A program for a separate interpreter that has factur-x, drafthorse and ksef-client:
 
     python oracle.py [--validate] FILE…
 
-Prints one JSON object a line: the file, and for each invoice in it the format, what is wrong by its
-schema ("" if nothing, None if it was not checked), and the values by name. ksef-client reads
-FA(3), drafthorse reads CII, factur-x checks the schemas and opens PDF. None of them reads UBL and
-FA(2), and drafthorse keeps one of several elements: these are read by XPath of lxml.
+It prints one JSON object per line: the file, and for each invoice in it the format, its schema
+errors ("" if there are none, None if it was not checked), and the values by name. ksef-client reads
+FA(3), drafthorse reads CII, and factur-x checks the schemas and opens PDF. None of them reads UBL
+or FA(2), and drafthorse keeps only one of several elements; these are read by lxml's XPath.
 """
 
 import json
@@ -37,7 +37,7 @@ _NAMESPACES = {
     "fa": "http://crd.gov.pl/wzor/2023/06/29/12648/",
 }
 Values = dict[str, Any]
-Tree = Any  # lxml and the packages have no types that are worth having here
+Tree = Any  # the types of lxml and the packages do not help here
 
 
 def _texts(root: Tree, path: str) -> list[str]:
@@ -125,7 +125,7 @@ def _fa2(root: Tree) -> Values:
 
 
 def _fa3(root: Tree) -> Values:
-    """By ksef-client. It sums lines by rate where the document has totals; the two must agree."""
+    """By ksef-client. It sums lines by rate where the document has totals; both must agree."""
     invoice = parse_invoice_xml(etree.tostring(root, encoding="utf-8"))
     net_by_rate: dict[Any, Decimal] = {}
     for line in invoice.lines:
@@ -160,7 +160,7 @@ def _fa3(root: Tree) -> Values:
 
 
 def _cii(root: Tree) -> Values:
-    """By drafthorse, or by XPath when it cannot read the document; both must agree otherwise."""
+    """By drafthorse, or by XPath if it cannot read the document. If it can, both must agree."""
     values = _cii_by_xpath(root)
     etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)  # drafthorse: elements
     try:
@@ -218,7 +218,7 @@ def _cii_by_xpath(root: Tree) -> Values:
 
 
 def _cii_by_drafthorse(document: Any) -> Values:
-    """Without tax and corrected invoices: its model keeps one of several."""
+    """Without tax and corrected invoices: its model keeps only one of several."""
     trade, settlement = document.trade, document.trade.settlement
     totals, currency = settlement.monetary_summation, str(settlement.currency_code)
     means = [str(mean.payee_account.iban) for mean in settlement.payment_means.children]
@@ -303,10 +303,10 @@ def read(path: Path, *, validate: bool) -> list[Values]:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")  # of these libraries, which are not ours
+    warnings.simplefilter("ignore")  # raised by these libraries
     arguments = [argument for argument in sys.argv[1:] if argument != "--validate"]
     every = 1 if len(arguments) < len(sys.argv) - 1 else 6
     for position, argument in enumerate(arguments):
-        # the packages read a schema again for each file, which takes longer than all else
+        # the packages would read a schema again for each file, which takes most of the time
         invoices = read(Path(argument), validate=position % every == 0)
         sys.stdout.write(json.dumps({"file": argument, "invoices": invoices}) + "\n")

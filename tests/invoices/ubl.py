@@ -10,7 +10,7 @@ _CATEGORIES = {"zw": "E", "oo": "AE", "0 KR": "Z"}
 
 
 def write(facts: Facts) -> str:
-    """The document without an XML declaration: a credit note if the facts are one."""
+    """The document without an XML declaration; a credit note if the facts describe one."""
     credit = facts.kind == "credit"
     root = "CreditNote" if credit else "Invoice"
     kind = "381" if credit else "384" if facts.kind == "correction" else "380"

@@ -1,7 +1,7 @@
-"""Invoices that are valid and rarely seen: each has the values that it must give.
+"""Valid but rare invoices, each with the values that a reader must find.
 
-Most are a generated invoice, changed; `changes` are the values that differ from what the generator
-was given. `not_by_lines` is true if the totals do not follow from the lines, as in a final invoice.
+Most are generated invoices that were changed; `changes` are the values that differ from the facts.
+`not_by_lines` is true if the totals do not follow from the lines, as in a final invoice.
 """
 
 import random
@@ -21,7 +21,7 @@ _FOREIGN = "1234563218"
 
 @dataclass(frozen=True)
 class Unusual:
-    """A document, and how its values differ from its facts; None for a value that it lacks."""
+    """A document, and how its values differ from its facts; None for a value that is absent."""
 
     name: str
     document: Document
@@ -100,7 +100,7 @@ def _spellings() -> Iterator[Unusual]:
 
 
 def _prefixed(xml: str) -> str:
-    """Default namespace and prefixes the other way round."""
+    """Swap the default namespace and the prefixes."""
     if "xmlns:rsm" in xml:
         return re.sub(r"(</?|xmlns:)(rsm|ram|udt|qdt)\b", r"\1x-\2", xml)
     text = re.sub(r"(</?)(?=[A-Z])", r"\1main.x:", xml).replace("xmlns=", "xmlns:main.x=")

@@ -8,7 +8,7 @@ Attributes = dict[str, str]
 
 
 def tag(name: str, *content: "str | Iterable[str] | None", **attributes: str) -> str:
-    """An element with markup inside; None and "" as the only content leave the element out."""
+    """An element with markup inside. If the only content is None or "", the element is left out."""
     parts = [
         "".join(part) if not isinstance(part, str) else part for part in content if part is not None
     ]
@@ -20,7 +20,7 @@ def tag(name: str, *content: "str | Iterable[str] | None", **attributes: str) ->
 
 
 def leaf(name: str, text: "str | Decimal | None", **attributes: str) -> str:
-    """An element with text; absent if the text is."""
+    """An element with text; left out if the text is absent."""
     return "" if text is None else tag(name, escape(str(text)), **attributes)
 
 

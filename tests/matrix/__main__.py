@@ -1,4 +1,4 @@
-"""`make matrix`: the tests on other versions of the servers and of Python; see
+"""`make matrix`: runs tests with other versions of the servers and of Python; see
 docs/tested-versions.md.
 """
 

@@ -1,4 +1,4 @@
-"""Other versions of Python, each with the locked packages in an environment of its own."""
+"""Other versions of Python, each with the locked packages in its own environment."""
 
 import hashlib
 import shutil
@@ -15,7 +15,7 @@ DEBIAN = {"3.13": "trixie", "3.14": "unstable"}  # where no interpreter of this 
 
 
 def with_packages(wanted: str) -> Path:
-    """An interpreter of this version, such as "3.13". Raises UnpackError."""
+    """An interpreter of a version such as "3.13". Raises UnpackError."""
     place = PLACE / f"python-{wanted}"
     python, stamp = place / "bin" / "python", place / "ready"
     lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()

@@ -1,6 +1,7 @@
-"""Makes the unpacked programs run where they are, with their own C library.
+"""Makes unpacked programs run from their folder, with their own C library.
 
-Programs name their loader by an absolute path, and Debian's Erlang its root: both are rewritten.
+Programs contain the absolute path of their loader, and Debian's Erlang that of its root. Both are
+rewritten.
 """
 
 import struct
@@ -15,9 +16,7 @@ ERLANG_ROOT = "/usr/lib/erlang"
 
 
 def relocate(suite: Suite, folders: Iterable[str]) -> None:
-    """Rewrite the programs below these folders of the root: loader and library path
-    (patchelf(1)).
-    """
+    """Rewrite the loader and the library path of the programs in these folders (patchelf(1))."""
     patchelf = [
         *(str(suite.loader), "--library-path", str(suite.libraries)),
         str(suite.root / "usr/bin/patchelf"),
@@ -32,7 +31,7 @@ def relocate(suite: Suite, folders: Iterable[str]) -> None:
 
 
 def relocate_erlang(suite: Suite) -> None:
-    """Set ROOTDIR in Erlang's start scripts, which Debian fixes when it builds them."""
+    """Set ROOTDIR in Erlang's start scripts, which Debian sets when it builds them."""
     root = suite.root / "usr/lib/erlang"
     for script in [*root.glob("bin/*"), *root.glob("erts-*/bin/*")]:
         if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
@@ -42,7 +41,7 @@ def relocate_erlang(suite: Suite) -> None:
 
 
 def link(suite: Suite, place: str, names: dict[str, str]) -> None:
-    """A folder with commands by their names, for MAILCASE_PROGRAMS; they run files of the root."""
+    """Create a folder with commands, for MAILCASE_PROGRAMS, that run files of the root."""
     folder = suite.folder / place
     folder.mkdir(exist_ok=True)
     for name, target in names.items():
@@ -56,7 +55,7 @@ def _one(root: Path, pattern: str) -> Path:
 
 
 def _elf_files(folders: Iterable[Path]) -> Iterator[Path]:
-    """64-bit programs and shared libraries, but not the tool that changes them."""
+    """64-bit programs and shared libraries, except patchelf itself."""
     for folder in folders:
         for file in sorted(folder.rglob("*")):
             if file.is_symlink() or not file.is_file() or file.name == "patchelf":
@@ -68,7 +67,7 @@ def _elf_files(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def _has_interpreter(file: Path) -> bool:
-    """Whether the file names a loader: a library does not."""
+    """Whether the file names a loader; libraries do not."""
     with file.open("rb") as opened:
         head = opened.read(64)
         (start,) = struct.unpack_from("<Q", head, 32)

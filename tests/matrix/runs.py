@@ -1,4 +1,6 @@
-"""What `make matrix` runs: test files, the programs before the installed ones, the interpreter."""
+"""What `make matrix` runs: the test files, the programs that replace the installed ones, and the
+interpreter.
+"""
 
 import json
 import os
@@ -33,7 +35,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 @dataclass(frozen=True)
 class Result:
-    """One run: what of, from where (a suite, or `installed`), and what came of it."""
+    """One run: the product, its source (a suite, or `installed`), and the result."""
 
     product: str
     source: str
@@ -52,7 +54,7 @@ class Result:
 
 
 def names() -> list[str]:
-    """Every run by its name, PRODUCT/SOURCE/TESTS."""
+    """The name of each run: PRODUCT/SOURCE/TESTS."""
     rabbitmq = [
         f"rabbitmq/{release}/{tests}"
         for release in RELEASES
@@ -63,7 +65,7 @@ def names() -> list[str]:
 
 
 def run(name: str) -> Result:
-    """Raises UnpackError if the programs cannot be had."""
+    """Run the tests. Raises UnpackError if the programs are not available."""
     product, source, tests = name.split("/")
     PLACE.mkdir(parents=True, exist_ok=True)
     report, versions = PLACE / "report.xml", PLACE / "versions.jsonl"
@@ -79,7 +81,7 @@ def run(name: str) -> Result:
 
 
 def _programs(product: str, source: str) -> dict[str, str]:
-    """The programs that go before the installed ones, as the environment names them."""
+    """The environment variable with the programs that replace the installed ones."""
     if product == "python" or source == INSTALLED:
         return {}
     folder = unpacked.broker_programs if product == "rabbitmq" else unpacked.mail_programs
@@ -112,7 +114,7 @@ def _result(product: str, source: str, tests: str, report: Path, versions: Path)
 
 
 def _versions(product: str, source: str, file: Path) -> dict[str, str]:
-    """What the sessions noted; they must agree."""
+    """The versions that the sessions recorded; they must agree."""
     if not file.exists():
         return {
             "Python": interpreters.version(source)

@@ -1,8 +1,8 @@
-"""Packages of another Debian suite, unpacked into a folder of this project; nothing is installed.
+"""Packages of another Debian suite, unpacked into a folder of this project. Nothing is installed.
 
-apt gets a configuration of its own (apt.conf(5)): its sources are this machine's with another
-suite, its state and cache are in the folder. So the mirror, the proxies and the keys are the
-machine's.
+apt gets a separate configuration (apt.conf(5)): its sources are those of this machine with another
+suite, and its state and cache are in the folder. It therefore uses the machine's mirror, proxies
+and keys.
 """
 
 import os
@@ -17,11 +17,11 @@ STAMP = "unpacked"
 
 
 class UnpackError(Exception):
-    """The packages cannot be had here; the message says why."""
+    """The packages are not available here; the message says why."""
 
 
 class Suite:
-    """One suite: `root` has what its packages contain, `packages` their versions by name."""
+    """One suite. `root` has the contents of its packages; `packages` are their versions by name."""
 
     def __init__(self, name: str, place: Path = PLACE) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class Suite:
         return next(self.libraries.glob("ld-linux*.so.*"))
 
     def unpack(self, *wanted: str) -> bool:
-        """Download and unpack these packages with all that they depend on.
+        """Download and unpack these packages with all their dependencies.
 
         Returns False if they are there already. Raises UnpackError.
         """
@@ -71,7 +71,9 @@ class Suite:
         shutil.rmtree(self.folder, ignore_errors=True)
         for part in ("state/lists/partial", "cache/archives/partial", "sources"):
             (self.folder / part).mkdir(parents=True)
-        (self.folder / "status").touch()  # nothing counts as installed, so all dependencies come
+        (
+            self.folder / "status"
+        ).touch()  # nothing counts as installed, so all dependencies are downloaded
         self._write_sources()
         (self.folder / "apt.conf").write_text(
             f'Dir::State "{self.folder}/state";\n'
@@ -83,11 +85,11 @@ class Suite:
             'Dir::Etc::preferencesparts "/dev/null";\n'
             'Debug::NoLocking "1";\n'
             'Acquire::Languages "none";\n'
-            'APT::Sandbox::User "";\n'  # the folder may be closed to apt's own user
+            'APT::Sandbox::User "";\n'  # apt's own user may not be able to enter the folder
         )
 
     def _write_sources(self) -> None:
-        """The machine's source of its main suite, with this one's name."""
+        """Write the machine's source for its main suite, with the name of this suite."""
         for file in sorted(SOURCES.glob("sources.list.d/*.sources")):
             for stanza in re.split(r"\n\s*\n", file.read_text()):
                 found = re.search(r"^Suites:\s*(\w+)\b.*$", stanza, re.MULTILINE)

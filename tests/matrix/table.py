@@ -1,4 +1,4 @@
-"""docs/tested-versions.md, from the recorded results."""
+"""Writes docs/tested-versions.md from the recorded results."""
 
 from collections.abc import Iterable
 from pathlib import Path

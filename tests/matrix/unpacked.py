@@ -34,17 +34,17 @@ def unpacked(name: str) -> Suite:
 
 
 def broker_programs(name: str) -> Path:
-    """The folder with RabbitMQ and Erlang of that suite."""
+    """The folder with RabbitMQ and Erlang from that suite."""
     return unpacked(name).folder / "broker"
 
 
 def mail_programs(name: str) -> Path:
-    """The folder with Dovecot of that suite."""
+    """The folder with Dovecot from that suite."""
     return unpacked(name).folder / "mail"
 
 
 def _relocate_dovecot(suite: Suite) -> None:
-    """A command that shows Dovecot its own files where it was built to find them.
+    """A command that lets Dovecot find its own files at the paths for which it was built.
 
     Some of its paths have no setting. They are mounted in a namespace of the process, without root
     (unshare(1), mount_namespaces(7)); an installed Dovecot provides the mount points.

@@ -1,1 +1,1 @@
-"""A new user on a bare system: the README's commands, from the clone to the first own case."""
+"""A new user on a bare system, who follows README.md from the clone to their first case."""

@@ -1,6 +1,6 @@
-"""`make newcomer`: plays a new user on bare systems, and prints how long each step takes.
+"""`make newcomer`: acts as a new user on bare systems, and prints how long each step takes.
 
-Needs root, debootstrap and a network. Without releases, it takes Debian 12.
+Needs root, debootstrap and a network. Without arguments, it uses Debian 12.
 """
 
 import argparse
@@ -19,7 +19,9 @@ FOLDER = Path("/var/tmp/mailcase-newcomer")
 
 
 def main() -> int:
-    """The exit status: 1 if a step failed, or took too long in all."""
+    """Returns the exit status: 1 if a step failed or all steps took too long, 2 if it cannot run
+    here.
+    """
     parser = argparse.ArgumentParser(prog="make newcomer", description=__doc__)
     parser.add_argument("releases", nargs="*", default=["bookworm"], help="such as trixie, noble")
     parser.add_argument("--mirror", default="", help="default: that of this machine's apt")

@@ -33,7 +33,7 @@ Report = Callable[[str, float], None]
 
 
 def follow_readme(tree: Tree, provider: Provider, report: Report) -> None:
-    """Raises AssertionError if a step does not work as README.md says."""
+    """Follow README.md. Raises AssertionError if a step does not work as described there."""
     tree.name_host(WEB_ADDRESS, AUTOCONFIG_HOST)
     tree.install(provider.certificates)
     _publish_repository(tree)
@@ -46,12 +46,12 @@ def follow_readme(tree: Tree, provider: Provider, report: Report) -> None:
 
 
 def _own(command: str) -> str:
-    """The address of the repository is the one thing that README.md cannot know."""
+    """Replace the address of the repository, which README.md cannot know."""
     return re.sub(r"(git clone )\S+", rf"\1/home/{USER}/mailcase.git", command)
 
 
 def _publish_repository(tree: Tree) -> None:
-    """The last commit, where the new user clones it from."""
+    """Put the last commit where the new user can clone it."""
     copy = tree.root / "var/tmp/mailcase.git"
     command = ["git", "clone", "--quiet", "--bare", "--no-hardlinks", str(ROOT), str(copy)]
     subprocess.run(command, check=True)
@@ -93,7 +93,7 @@ def _use(
 
 
 def _answer_init(terminal: Terminal) -> None:
-    """The address and the password; Enter for everything else."""
+    """Type the address and the password, and Enter for everything else."""
     answers = ((r"Mail address to read.*: $", ADDRESS), (r"\(not shown\): $", PASSWORD))
     end = r"<<\d+>> $"
     for _ in range(30):
@@ -119,7 +119,7 @@ def _in_other_terminal(other: Terminal, command: str) -> None:
 
 
 def _see_at_desk(link: str) -> None:
-    """Make the first account by its one-time link, and find the case in the list."""
+    """Create the first account by its one-time link, and find the case in the list."""
     jar = http.cookiejar.CookieJar()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
     with browser.open(link, timeout=30) as answer:

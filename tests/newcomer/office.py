@@ -1,4 +1,4 @@
-"""The new user's mail provider: a private mail server that an autoconfig file publishes."""
+"""The new user's mail provider: a private mail server that an autoconfig file announces."""
 
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Provider:
     certificates: dict[str, bytes]
 
     def deliver(self, subject: str, text: str) -> None:
-        """A mail of a customer."""
+        """Deliver a mail from a customer."""
         head = f"From: Jan Lis <jan@customer.test>\nTo: {ADDRESS}\nSubject: {subject}\n"
         key = subject.replace(" ", ".").replace("/", "-")
         self.mail.deliver(ADDRESS, f"{head}Message-ID: <{key}@customer.test>\n\n{text}\n".encode())
@@ -33,7 +33,7 @@ class Provider:
 
 @contextmanager
 def provider() -> Iterator[Provider]:
-    """Runs during the block."""
+    """Run the provider during the block."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="mailcase-newcomer-") as name:
         folder = Path(name)
         folder.chmod(0o755)

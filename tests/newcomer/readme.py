@@ -1,4 +1,4 @@
-"""The commands that README.md gives a new user, in its order. Pure."""
+"""The commands that README.md gives a new user, in order. Pure."""
 
 import re
 
@@ -17,14 +17,16 @@ def run_commands(readme: str) -> list[str]:
 
 
 def _between(text: str, start: str, end: str) -> str:
-    """Raises ValueError if a part of the page is not where it was."""
+    """The text between two parts of the page. Raises ValueError if one of them is missing."""
     if text.count(f"\n{start}") != 1 or end not in text.partition(start)[2]:
         raise ValueError(f"README.md has no part from {start!r} to {end!r}: adapt tests/newcomer")
     return text.partition(f"\n{start}")[2].partition(end)[0]
 
 
 def _commands(text: str) -> list[str]:
-    """Lines that are indented deeper than a list's text, after an empty line, without remarks."""
+    """Lines that follow an empty line and are indented deeper than the text of a list, without
+    comments.
+    """
     found = []
     in_block = False
     previous = ""

@@ -1,4 +1,4 @@
-"""A terminal with a shell in it: types lines, and waits for what appears."""
+"""A terminal with a shell: types lines and waits for output."""
 
 import codecs
 import os
@@ -17,7 +17,7 @@ _PROMPT = re.compile(r"<<(\d+)>> $")
 
 
 class Terminal:
-    """`screen` is everything that appeared, without control sequences."""
+    """`screen` is all output so far, without control sequences."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.screen = ""
@@ -47,17 +47,19 @@ class Terminal:
         os.waitpid(self._pid, 0)
 
     def type(self, line: str) -> None:
-        """A line and Enter."""
+        """Type a line and Enter."""
         self._mark = len(self.screen)
         os.write(self._master, line.encode() + b"\n")
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Press Ctrl-C."""
         self._mark = len(self.screen)
         os.write(self._master, b"\x03")
 
     def wait_for(self, pattern: re.Pattern[str] | str, timeout_s: float) -> re.Match[str]:
-        """What appeared since the last line was typed. Raises AssertionError after the time."""
+        """Wait for output, and return what appeared since the last line was typed. AssertionError
+        after the timeout.
+        """
         deadline = time.monotonic() + timeout_s
         while (match := re.search(pattern, self.screen[self._mark :])) is None:
             left_s = deadline - time.monotonic()
@@ -66,14 +68,14 @@ class Terminal:
         return match
 
     def wait_for_prompt(self, timeout_s: float) -> str:
-        """What the last command printed. Raises AssertionError if its status is not 0."""
+        """The output of the last command. AssertionError if its status is not 0."""
         match = self.wait_for(_PROMPT, timeout_s)
         printed = self.screen[self._mark :].removesuffix(match[0])
         assert match[1] == "0", f"status {match[1]}:\n{printed}"
         return printed
 
     def run(self, line: str, timeout_s: float) -> str:
-        """Type a command and wait for its end."""
+        """Type a command and wait until it ends."""
         self.type(line)
         return self.wait_for_prompt(timeout_s)
 
@@ -84,6 +86,6 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError as error:
             raise AssertionError(f"the terminal ended:\n{self.screen}") from error
-        # A read may end within a character or a control sequence.
+        # A read may end inside a character or a control sequence.
         self._shown += self._decoder.decode(data)
         self.screen = _CONTROL.sub("", self._shown)

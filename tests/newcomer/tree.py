@@ -1,8 +1,8 @@
-"""A bare tree of a Debian or Ubuntu release, in which a new user logs in.
+"""A bare tree of a Debian or Ubuntu release in which a new user logs in.
 
-debootstrap makes it, from the mirror that apt uses on this machine unless another one is given.
-Processes and mounts of the tree are in namespaces of their own, so that none outlives the test;
-its network is that of this machine.
+debootstrap makes it from the mirror that apt uses on this machine, unless another mirror is given.
+The processes and mounts of the tree are in separate namespaces, so that none outlives the test; it
+uses this machine's network.
 """
 
 import os
@@ -35,7 +35,7 @@ _INIT = (
 
 
 class Tree:
-    """The tree of `release` below `folder`; the first time, it is made and kept as an archive."""
+    """The tree of `release` in `folder`. The first time, it is made and kept as an archive."""
 
     def __init__(self, folder: Path, release: str, mirror: str, *, verified: bool) -> None:
         self.release = release
@@ -68,21 +68,21 @@ class Tree:
         traceback: TracebackType | None,
     ) -> None:
         if self._init is not None:
-            self._init.kill()  # with --kill-child, and so everything in the tree
+            self._init.kill()  # and, by --kill-child, everything in the tree
             self._init.wait()
 
     def shell(self) -> list[str]:
-        """The command of a log-in shell of the new user."""
+        """The command that starts a log-in shell of the new user."""
         return [*self._inside(), "su", "-", USER]
 
     def install(self, files: dict[str, bytes]) -> None:
-        """Certificates that programs of the tree trust, by name."""
+        """Install certificates that programs of the tree then trust, by name."""
         for name, content in files.items():
             (self.root / "usr/local/share/ca-certificates" / f"{name}.crt").write_bytes(content)
         _run([*self._inside(), "update-ca-certificates"])
 
     def give(self, path: str, source: Path) -> None:
-        """A copy of a file or folder in the new user's home."""
+        """Copy a file or folder into the new user's home."""
         target = self.root / "home" / USER / path
         if source.is_dir():
             shutil.copytree(source, target, symlinks=True)
@@ -91,7 +91,7 @@ class Tree:
         _run([*self._inside(), "chown", "-R", f"{USER}:{USER}", f"/home/{USER}/{path}"])
 
     def name_host(self, address: str, host: str) -> None:
-        """An entry in the hosts file of the tree."""
+        """Add an entry to the hosts file of the tree."""
         with (self.root / "etc/hosts").open("a") as hosts:
             hosts.write(f"{address} {host}\n")
 
@@ -120,7 +120,7 @@ class Tree:
         partial.rename(self._archive)
 
     def _prepare(self) -> None:
-        """What the machine of a new user has: a network, time for packages, a user with sudo."""
+        """Add what a new user's machine has: a network, certificates, and a user with sudo."""
         etc = self.root / "etc"
         shutil.copyfile("/etc/resolv.conf", etc / "resolv.conf")
         (etc / "hosts").write_text(f"127.0.0.1 localhost {os.uname().nodename}\n")
@@ -139,12 +139,12 @@ class Tree:
 
 
 def _run(command: Sequence[str]) -> None:
-    """Raises AssertionError with what the program printed."""
+    """Run a program. AssertionError with its output if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
 def _own_mirror() -> str:
-    """Where apt gets the packages of this machine from."""
+    """The mirror that apt uses on this machine."""
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]

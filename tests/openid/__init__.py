@@ -1,3 +1,3 @@
-"""An OpenID provider for tests: `provider.js`, run by node with the packages of
+"""An OpenID provider for tests: `provider.js`, run by Node.js with the packages of
 `package-lock.json`.
 """

@@ -1,4 +1,4 @@
-"""The alert rules, the dashboards and the scaling triggers as data, and the expressions in them."""
+"""Alert rules, dashboards and scaling triggers as data, with the expressions that they contain."""
 
 import re
 from pathlib import Path
@@ -21,14 +21,14 @@ _LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\
 
 
 class Expression(NamedTuple):
-    """PromQL, and where it stands, for a test's message."""
+    """A PromQL expression, and where it is, for the message of a test."""
 
     where: str
     text: str
 
 
 def panels() -> list[Expression]:
-    """What the dashboards ask, with Grafana's variables filled in."""
+    """The expressions of the dashboards, with Grafana's variables filled in."""
     filled = {
         "$__rate_interval": "5m",
         "$__range": "1h",
@@ -68,5 +68,5 @@ def triggers() -> list[Expression]:
 
 
 def selectors(expression: str) -> set[str]:
-    """The series that an expression reads, each with its label matchers and without its range."""
+    """The series that an expression reads, with their label matchers and without ranges."""
     return set(_SELECTOR.findall(_LABEL_LISTS.sub("", expression)))

@@ -1,4 +1,4 @@
-"""An eventful minute of a Mailcase: everything that its metrics report happens once."""
+"""One eventful minute of Mailcase, in which everything that the metrics report happens once."""
 
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -10,8 +10,8 @@ from tests.invoices.documents import markup
 from tests.invoices.facts import random_facts
 from tests.watching.watched import AUTOMATIC_MAILS, PATIENCE_S, WINDOW, Watched, highest
 
-# more than WINDOW, so that in an outage some stay in the mailbox; with two more, AUTOMATIC_MAILS at
-# most
+# More than WINDOW, so that some stay in the mailbox during an outage; with two more, at most
+# AUTOMATIC_MAILS.
 MAILS = 12
 IN_FLIGHT = "mailcase_mailbox_mails_in_flight"
 BURST = AUTOMATIC_MAILS + 2
@@ -25,7 +25,7 @@ LOOP = (
 
 
 def eventful_minute(everything: Watched) -> list[bytes]:
-    """Mail of every kind and broken messages, a concurrent writer, a database outage, broker
+    """Mails of every kind and invalid messages, a concurrent writer, a database outage, and broker
     alarms.
 
     Returns the ordinary mails.
@@ -41,7 +41,7 @@ def eventful_minute(everything: Watched) -> list[bytes]:
     recorded += with_broker_alarms(everything, recorded)
     recorded += with_invoices(everything, recorded)
     everything.until("sum(mailcase_mails_recorded_total)", lambda count: count >= recorded)
-    everything.until(highest("mailcase:parked_mails"))  # counted every 15 s
+    everything.until(highest("mailcase:parked_mails"))  # updated every 15 s
     everything.until(highest("mailcase_overdue_cases"))
     everything.until(highest("mailcase:mails_late:increase1h"))
     everything.until(highest("mailcase_mailbox_mails_unreadable_total"))
@@ -49,7 +49,7 @@ def eventful_minute(everything: Watched) -> list[bytes]:
 
 
 def mail_of_every_kind(everything: Watched, ordinary: list[bytes]) -> int:
-    """Returns the number of outcomes; so do the functions below."""
+    """Returns the number of outcomes, as do the functions below."""
     everything.publish_unreadable()
     everything.until('max(mailcase_batch_failures_total{queue="router.mail"})')
     everything.until('max(rabbitmq_detailed_queue_messages{queue="router.mail.newer"})')
@@ -65,8 +65,8 @@ def mail_of_every_kind(everything: Watched, ordinary: list[bytes]) -> int:
 
 
 def with_a_concurrent_writer(everything: Watched, opener: bytes, recorded: int) -> int:
-    """A reply conflicts with another writer of its case; the batch behind it conflicts on the case
-    counter.
+    """A reply conflicts with another writer of its case; the batch behind it conflicts on the
+    counter of cases.
     """
     mails = everything.pipeline.database["mails"]
     (opened,) = mails.find({"_id": mail_key("invoices", opener)}, ["case"])
@@ -84,7 +84,7 @@ def with_a_concurrent_writer(everything: Watched, opener: bytes, recorded: int) 
 
 
 def make_a_case_overdue(everything: Watched) -> None:
-    """Move the due date of one open case into the past."""
+    """Move the due date of an open case into the past."""
     due_at = datetime.now(UTC) - timedelta(hours=1)
     changed = everything.pipeline.database["cases"].update_one(
         {"status": "open"}, {"$set": {"due_at": due_at}}
@@ -93,7 +93,7 @@ def make_a_case_overdue(everything: Watched) -> None:
 
 
 def without_database(everything: Watched, ordinary: list[bytes], recorded: int) -> int:
-    """During the outage the broker closes all connections, too."""
+    """Cause an outage of the database, in which the broker also closes all connections."""
     with everything.without_database():
         everything.deliver(*ordinary)
         everything.until("mailcase_messages_in_hand", lambda count: count >= WINDOW)
@@ -116,7 +116,7 @@ def without_database(everything: Watched, ordinary: list[bytes], recorded: int) 
 
 
 def with_broker_alarms(everything: Watched, recorded: int) -> int:
-    """A router holds mails that it cannot publish, and a fetcher waits."""
+    """Cause broker alarms, in which a router cannot publish and a fetcher waits."""
     (router,) = everything.services.named("router")
     router.freeze()
     try:
@@ -136,7 +136,7 @@ def with_broker_alarms(everything: Watched, recorded: int) -> int:
 
 
 def with_invoices(everything: Watched, recorded: int) -> int:
-    """An invoice comes twice, a reply contradicts it, and one file exceeds a limit."""
+    """Deliver an invoice twice, a reply that contradicts it, and a file that exceeds a limit."""
     first, other = (Random(seed) for seed in (1, 2))
     facts, contradicting = random_facts(first, kind="invoice"), random_facts(other, kind="invoice")
     deep = markup(facts, "ksef-fa3").replace("<Fa>", "<Fa>" + "<a>" * 100, 1)
@@ -179,7 +179,7 @@ def letter(number: int, domain: str = "customer.example") -> bytes:
 
 
 def bounce() -> bytes:
-    """A report on a mail that is not ours: it is parked."""
+    """A delivery report about a mail that is not ours; it is parked."""
     report = EmailMessage()
     report["From"] = "MAILER-DAEMON@relay.example"
     report["To"] = "invoices@example.test"
@@ -193,7 +193,7 @@ def bounce() -> bytes:
 
 
 def reply(case: int) -> bytes:
-    """A reply whose subject names a case."""
+    """A reply with the number of a case in its subject."""
     head = b"From: Anna Nowak <anna0@customer.example>\r\nTo: invoices@example.test\r\n"
     return (
         head

@@ -1,4 +1,4 @@
-"""A whole Mailcase, scraped by a real Prometheus."""
+"""A complete Mailcase, scraped by a real Prometheus."""
 
 import asyncio
 import json
@@ -83,14 +83,12 @@ password_file = "password"
 
 
 def highest(series: str) -> str:
-    """The expression for the largest value that any of these series has had in the last ten
-    minutes.
-    """
+    """An expression for the largest value of these series in the last ten minutes."""
     return f"max_over_time(max({series})[10m:{EVERY}])"
 
 
 class Watched:
-    """The services, their Prometheus server, and the faults that a test can cause."""
+    """The services, their Prometheus server, and methods that cause faults."""
 
     def __init__(
         self,
@@ -107,7 +105,7 @@ class Watched:
         self._desk = desk
 
     def open_desk(self) -> None:
-        """Open the page to sign in."""
+        """Open the log-in page of the desk."""
         with urllib.request.urlopen(f"{self._desk}/sign-in", timeout=PATIENCE_S) as answer:
             assert answer.status == 200
 
@@ -125,7 +123,7 @@ class Watched:
         )
 
     def events(self, mail_key: str) -> list[tuple[str, str]]:
-        """(service, event) of each log line with this key, service by service."""
+        """(service, event) of each log line that has this key."""
         return [
             (process.name, str(json.loads(line)["event"]))
             for process in self.services.all
@@ -136,7 +134,7 @@ class Watched:
     def publish_unreadable(self) -> None:
         """Publish an invalid message, and a message of a newer version.
 
-        The dead-letter queue is deleted first; a router that cannot dead-letter reconnects and
+        The dead-letter queue is deleted first: a router that cannot dead-letter reconnects and
         declares it again.
         """
         bodies = [b"no mail at all", msgspec.msgpack.encode({"type": "RawMail.v2"})]
@@ -161,7 +159,7 @@ class Watched:
 
     @contextmanager
     def with_a_concurrent_writer(self, collection: str, document: object) -> Iterator[None]:
-        """Another transaction has changed the document and stays open; it is aborted at the end."""
+        """Keep a transaction open that changed the document; it is aborted at the end."""
         database = self.pipeline.database
         with database.client.start_session() as session, session.start_transaction():
             changed = database[collection].update_one(
@@ -173,7 +171,7 @@ class Watched:
 
     @contextmanager
     def broker_alarms(self) -> Iterator[None]:
-        """The broker has memory and disk alarms, and blocks publishers."""
+        """Cause memory and disk alarms, during which the broker blocks publishers."""
         try:
             self._give_broker(memory="0.0001", free_disk_bytes=10**15)
             yield
@@ -181,9 +179,7 @@ class Watched:
             self._give_broker(memory="0.4", free_disk_bytes=50_000_000)
 
     def _give_broker(self, memory: str, free_disk_bytes: int) -> None:
-        """Set the share of memory that the broker may use, and the disk space that must stay
-        free.
-        """
+        """Set the broker's memory limit (as a share) and disk limit."""
         watermark = f"vm_memory_monitor:set_vm_memory_high_watermark({memory})"
         limit = f"rabbit_disk_monitor:set_disk_free_limit({free_disk_bytes})"
         self.pipeline.servers.broker.ctl("eval", f"{watermark}, {limit}.")
@@ -210,7 +206,7 @@ class PickySink(SmtpSink):
 
 @contextmanager
 def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
-    """Start everything, and wait until it was scraped once."""
+    """Start everything, and wait until it has been scraped once."""
     with ExitStack() as stack:
         addresses = {"invoices": f"invoices.{folder.name}@example.test"}
         pipeline = Pipeline(servers, folder, addresses, f"max_in_flight_mails = {WINDOW}")

@@ -1,1 +1,1 @@
-"""Schemas of custom resources, made of what their projects publish: README.md has the list."""
+"""Schemas of custom resources, derived from what their projects publish; README.md lists them."""

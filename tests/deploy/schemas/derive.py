@@ -1,7 +1,7 @@
-"""Makes the schemas in this folder: `python -m tests.deploy.schemas.derive FILE…`.
+"""Derives the schemas in this folder: `python -m tests.deploy.schemas.derive FILE…`.
 
-A FILE is YAML with CustomResourceDefinitions, or a module of @kubernetes-models, which has one
-schema as JSON. Kept is what validates; descriptions and validation rules in CEL go.
+A FILE is YAML with CustomResourceDefinitions, or a module of @kubernetes-models that contains one
+schema as JSON. Only what validates is kept; descriptions and CEL rules are dropped.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _MODULE = re.compile(r"^const schema = (\{.*?^\});$", re.MULTILINE | re.DOTALL)
 
 
 def derive(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The name and the content of each schema in a file."""
+    """The name and content of each schema in a file."""
     text = file.read_text()
     source = {"source": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     for api, kind, schema in _of_module(text) if file.suffix == ".js" else _of_yaml(text):
@@ -48,7 +48,7 @@ def _of_yaml(text: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _kept(schema: Any, *, names: bool = False) -> Any:
-    """Without what validates nothing; below `properties`, keys are names."""
+    """The schema without the parts that do not validate. Below `properties`, keys are names."""
     if isinstance(schema, list):
         return [_kept(item) for item in schema]
     if not isinstance(schema, dict):

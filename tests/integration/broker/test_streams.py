@@ -26,7 +26,7 @@ async def test_a_stream_that_is_slow_to_deliver_is_not_taken_for_an_empty_one(
             [Outgoing(MAIL, "raw.a.b", b"mail", "Test.v1", str(number)) for number in range(3)]
         )
         async with asyncio.timeout(30):
-            while not await broker.length(MAIL_ARCHIVE):  # noqa: ASYNC110 - the broker tells nobody that it counted
+            while not await broker.length(MAIL_ARCHIVE):  # noqa: ASYNC110 - the broker does not announce new counts
                 await asyncio.sleep(0.5)
         real = streams.Stream.put
 

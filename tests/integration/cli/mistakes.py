@@ -1,6 +1,4 @@
-"""Typical mistakes of the first days: how they are made, what is reported, and what following the
-fix means.
-"""
+"""Typical mistakes of the first days: how each is made, what is reported, and how it is fixed."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -32,7 +30,7 @@ password_file = "password"
 
 @dataclass(frozen=True)
 class Office:
-    """A folder in which everything works; `plain_port` speaks IMAP with STARTTLS."""
+    """A folder with settings that work; `plain_port` speaks IMAP with STARTTLS."""
 
     folder: Path
     good: str
@@ -57,8 +55,8 @@ Step = Callable[[Office], object]
 class Slip:
     """A mistake in `command`, or made before it.
 
-    One line has the `cause` and the `fix`. After `follow`, `then` succeeds; by default the command
-    itself.
+    One line of the output contains the `cause` and the `fix`. After `follow`, `then` succeeds; by
+    default this is the command itself.
     """
 
     name: str
@@ -79,7 +77,7 @@ def edited(before: str, after: str) -> Step:
 
 
 def in_settings(name: str, line: str, slip: str, fix: str, followed: str = "") -> Slip:
-    """A slip in one line of the settings."""
+    """A mistake in one line of the settings."""
     return Slip(
         name, edited(line, slip), "mailcase.toml: line", fix, edited(slip, followed or line)
     )
@@ -102,7 +100,7 @@ def good_settings(office: Office) -> None:
 
 
 def variable(name: str, value: str) -> Step:
-    """Set a variable of the environment."""
+    """Set an environment variable."""
     return lambda _: os.environ.update({name: value})
 
 

@@ -134,7 +134,7 @@ PEOPLE: dict[str, Principal] = {
 
 
 class KnownPeople:
-    """Believes who the header `x-test-user` names; `signed_out` are those whose proof has ended."""
+    """Accepts the name in the header `x-test-user`; the sessions of `signed_out` have ended."""
 
     def __init__(self) -> None:
         self.signed_out: set[str] = set()
@@ -153,7 +153,7 @@ class KnownPeople:
 async def indexed_store(
     servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Store]:
-    """A database with the desk's indexes, which take longer than a test."""
+    """A database with the desk's indexes. Creating them takes longer than a test."""
     settings = desk_settings(tmp_path_factory.mktemp("desk"))
     async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
         await ensure_indexes(build_desk(settings, store, "http://desk.test", tools(settings)))
@@ -183,7 +183,7 @@ def desk_settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def client(desk: Desk) -> Callable[[str], Client]:
-    """A client for a name of PEOPLE; its requests come from the desk's own pages."""
+    """A client for one of PEOPLE. Its requests come from the desk's own pages."""
     app = build_app(desk, KnownPeople())
     return lambda name: Client(
         app, {"x-test-user": name, "sec-fetch-site": "same-origin"} if name else {}
@@ -211,7 +211,7 @@ OpenCase = Callable[..., Awaitable[Case]]
 
 @pytest.fixture
 def opened(desk: Desk) -> OpenCase:
-    """Opens a case as a mail does."""
+    """Opens a case, as a mail does."""
 
     async def opens(number: int, **fields: Any) -> Case:
         return await open_case(desk.store, number, **fields)

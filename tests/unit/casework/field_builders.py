@@ -1,4 +1,4 @@
-"""A process that reads its fields from mails, and what is read in them."""
+"""A process that reads its fields from mails, and values that were read."""
 
 from datetime import timedelta
 from typing import Any
@@ -63,7 +63,7 @@ OTHER = Process(
 
 
 def value(field: Field, text: str | bool, source: str = "line") -> ReadValue:
-    """A value as the rule of that source of the field reads it."""
+    """A value as the rule for this source of the field reads it."""
     rule = next(rule for rule, known in field.rules() if known.source == source)
     return ReadValue(
         field=field.name, value=text, source=source, evidence=f"{source} of {field.name}", rule=rule

@@ -1,4 +1,4 @@
-"""A mailbox reader on a mailbox in memory, with a scripted server, broker and receipts."""
+"""A mailbox reader with a mailbox in memory and a scripted server, broker and receipts."""
 
 import asyncio
 import threading
@@ -26,7 +26,7 @@ PATIENCE_S = 30.0
 
 
 class StuckSource(FakeMailSource):
-    """Hangs in the method `stuck_in` until `go` is set or the connection is aborted."""
+    """Blocks in the method `stuck_in` until `go` is set or the connection is aborted."""
 
     def __init__(self, mailbox: FakeMailbox, stuck_in: str = "", *, can_flag: bool = True) -> None:
         super().__init__(mailbox, can_flag=can_flag)
@@ -47,7 +47,7 @@ class StuckSource(FakeMailSource):
 
     def abort(self) -> None:
         super().abort()
-        if self._stuck_in == "fetch":  # while it connects, there is no connection to abort
+        if self._stuck_in == "fetch":  # there is no connection to abort yet
             self._aborted = True
             self.go.set()
 
@@ -62,8 +62,8 @@ class StuckSource(FakeMailSource):
 
 
 class FakePublisher:
-    """Confirms every message, except while `failures` are left: they are raised, one for each
-    batch.
+    """Confirms every message, except that each batch raises the next of `failures` while any are
+    left.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,9 @@ class FakeReceipts(Deliveries):
 
 
 class RecordingHealth(Health):
-    """Records why members were down: a reader that recovers overwrites it within milliseconds."""
+    """Records why members were down: a reader that recovers overwrites the reason within
+    milliseconds.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +129,9 @@ class RecordingHealth(Health):
 
 
 class ReaderBench:
-    """A reader of the mailbox `a`, and what it needs. Mails over 100 bytes go to the blob store."""
+    """A reader of the mailbox `a`, with everything that it needs. Mails over 100 bytes go to the
+    blob store.
+    """
 
     def __init__(
         self,
@@ -139,7 +143,7 @@ class ReaderBench:
     ) -> None:
         self.source, self.lease = source, lease
         self.publisher, self.receipts, self.stop = FakePublisher(), FakeReceipts(), Stop()
-        self.window = InFlight(10, 10_000) if window is None else window  # an empty one is false
+        self.window = InFlight(10, 10_000) if window is None else window  # an empty one is falsy
         self.health = RecordingHealth()
         self.ping: Callable[[], Awaitable[None]] | None = None
         self.put_failures: list[Exception] = []
@@ -147,7 +151,7 @@ class ReaderBench:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator["asyncio.Task[None]"]:
-        """The reader's task; the block has PATIENCE_S to end."""
+        """Run the reader during the block; it must stop within PATIENCE_S."""
         reader = MailboxReader(
             "a",
             self.source,
@@ -177,12 +181,12 @@ class ReaderBench:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for something that another thread does; the bench ends a wait that takes too long."""
+    """Wait for something that another thread does. The bench ends a wait that takes too long."""
     while not condition():
         with suppress(TimeoutError):
             await asyncio.sleep(0.002)
 
 
 def metric(name: str, **labels: str) -> float:
-    """A metric of the mailbox `a`, without its prefix; 0.0 if it has no value yet."""
+    """A metric of the mailbox `a`, named without its prefix; 0.0 if it has no value yet."""
     return REGISTRY.get_sample_value(f"mailcase_mailbox_{name}", {"mailbox": "a", **labels}) or 0.0

@@ -1,4 +1,4 @@
-"""Short ways to outgoing mails and settings. All people are invented."""
+"""Shortcuts that build outgoing mails and settings. All people are invented."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,14 +37,14 @@ password_file = "password"
 
 
 def settings(folder: Path, change: tuple[str, str] = ("", ""), more: str = "") -> Settings:
-    """`change` is a replacement in the text above, `more` what is added to it."""
+    """Settings in which `change` replaces text and `more` is appended."""
     assert change[0] in TOML
     (folder / "mailcase.toml").write_text((TOML.replace(*change) if change[0] else TOML) + more)
     return load_settings(folder / "mailcase.toml", {})
 
 
 def outgoing(**more: Any) -> OutgoingMail:
-    """An acknowledgement of case 235 to Anna, settled."""
+    """An acknowledgement of case 235 to Anna, with its text rendered."""
     fields: dict[str, Any] = {
         "id": "ack 235",
         "kind": "acknowledgement",

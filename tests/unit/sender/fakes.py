@@ -1,4 +1,4 @@
-"""Fakes of the sender's ports; `tests/contract` holds them to the adapters."""
+"""Fakes of the sender's ports; they pass the same contracts in `tests/contract` as the adapters."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,9 @@ _UNFINISHED = frozenset({"pending", "claimed"})
 
 @dataclass
 class FakeOutbox:
-    """The port `Outbox` in memory; the next writes of an ending or a history raise `failures`."""
+    """Implements the port `Outbox` in memory. The next writes of a final state or a history raise
+    `failures`.
+    """
 
     mails: dict[str, OutgoingMail] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
@@ -96,7 +98,7 @@ class FakeOutbox:
         return True
 
     async def prove_majority(self) -> None:
-        """A majority takes the write."""
+        """Accept the write, as by a majority of members."""
 
     async def backlog(self) -> Backlog:
         times = [mail.created_at for mail in self._unfinished()]
@@ -122,7 +124,7 @@ def _is_of(share: Share, mail: OutgoingMail) -> bool:
 
 
 class FakeTransport:
-    """The port `Transport`; `answer` decides the result from the recipients."""
+    """Implements the port `Transport`; `answer` maps the recipients to a result."""
 
     def __init__(self, answer: Callable[[Sequence[str]], DeliveryResult] = DeliveryResult) -> None:
         self.answer = answer
@@ -136,7 +138,7 @@ class FakeTransport:
 
 
 def answer_by_name(recipients: Sequence[str]) -> DeliveryResult:
-    """Reject `unknown@…`, defer `grey@…`, accept the others."""
+    """Reject `unknown@…`, defer `grey@…`, accept all others."""
     names = {address: address.partition("@")[0] for address in recipients}
     return DeliveryResult(
         accepted=[address for address, name in names.items() if name not in {"unknown", "grey"}],

@@ -1,4 +1,4 @@
-"""Accounts on a real database, with a clock that tests move."""
+"""Accounts in a real database, with a clock that tests move."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ ATTACKER = Client(address="192.0.2.66", user_agent="curl")
 
 
 class Clock:
-    """A time that stands still unless a test moves it."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.now = datetime(2030, 3, 1, 9, 0, tzinfo=UTC)
@@ -29,13 +29,13 @@ class Clock:
 
 
 def accounts_on(store: Store, clock: Clock, settings: DeskSettings | None = None) -> Accounts:
-    """Accounts with cheap hashes; a second one on the same store is another replica."""
+    """Accounts with cheap hashes; a second instance on the same store acts as another replica."""
     passwords = Passwords(memory_kib=256, passes=1)
     return Accounts(store, settings or DeskSettings(), passwords=passwords, clock=clock)
 
 
 async def empty(store: Store) -> None:
-    """Remove what an earlier test left; its indexes stay."""
+    """Remove what an earlier test left, but keep the indexes."""
     for kind in vars(desk).values():
         if isinstance(kind, type) and hasattr(kind, "COLLECTION"):
             await store.collection(kind.COLLECTION).delete({})
@@ -50,6 +50,6 @@ def code_of(url: str | None) -> str:
 async def join(
     accounts: Accounts, address: str = ANNA, *, groups: tuple[str, ...] = (), admin: bool = False
 ) -> LoggedIn:
-    """Invite someone who follows the link from the office and sets PASSWORD."""
+    """Invite someone, who follows the link from the office's network and sets PASSWORD."""
     _, url = await accounts.add_user(address, "Anna Nowak", groups, admin=admin, by="test")
     return await accounts.use_link(code_of(url), PASSWORD, OFFICE)

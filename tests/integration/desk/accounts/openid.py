@@ -1,4 +1,4 @@
-"""A real OpenID provider, a desk behind a real port, and a browser between them."""
+"""A real OpenID provider, a desk behind a real port, and a browser that talks to both."""
 
 import asyncio
 import contextlib
@@ -28,10 +28,10 @@ _FILES = ("package.json", "package-lock.json", "provider.js")
 
 
 def installed_provider() -> Path:
-    """The folder with the provider's program and packages; installed once a checkout, by its lock
-    file.
+    """The folder with the provider's program and packages, installed from its lock file once per
+    checkout.
 
-    Skips the test without a node that runs it; fails instead with CI=true.
+    The test is skipped if no suitable Node.js is installed; with CI=true it fails.
     """
     node, npm = shutil.which("node"), shutil.which("npm")
     version = (
@@ -66,7 +66,7 @@ def free_port() -> int:
 
 @dataclass
 class RunningProvider:
-    """A provider at `issuer`, restarted with other keys or claims by `restart`."""
+    """A provider at `issuer`; `restart` gives it other keys or claims."""
 
     desk_url: str
     port: int = field(default_factory=free_port)
@@ -77,7 +77,7 @@ class RunningProvider:
         return f"http://127.0.0.1:{self.port}"
 
     def restart(self, *, claims_in_id_token: bool = False) -> None:
-        """Start it with new keys; sessions and codes of before are gone."""
+        """Start the provider with new keys. Earlier sessions and codes become invalid."""
         self.stop()
         folder = installed_provider()
         key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}).as_dict(private=True)
@@ -113,7 +113,7 @@ class RunningProvider:
             self.process = None
 
     async def person(self, sub: str | None, **claims: Any) -> None:
-        """Who signs in next; None refuses everyone."""
+        """Set who signs in next; None rejects everyone."""
         body = json.dumps({"sub": sub, **claims})
         url = f"{self.issuer}/test/person"
         await Browser().ask("POST", url, body, {"content-type": "application/json"})
@@ -121,7 +121,7 @@ class RunningProvider:
 
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp, port: int) -> AsyncIterator[None]:
-    """The application on a port of this machine."""
+    """Serve the application on a port of this machine."""
     config = uvicorn.Config(
         app, "127.0.0.1", port, log_config=None, proxy_headers=False, lifespan="off"
     )
@@ -141,7 +141,7 @@ async def served(app: ASGIApp, port: int) -> AsyncIterator[None]:
 
 @dataclass(frozen=True)
 class Page:
-    """What a browser got: the URL that it asked for, and the answer."""
+    """A page in the browser: the URL that was requested, and the response."""
 
     url: str
     status: int

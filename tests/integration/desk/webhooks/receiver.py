@@ -1,4 +1,4 @@
-"""A receiver of webhooks that keeps what it gets and answers as a test asks."""
+"""A webhook receiver that records requests and answers as a test asks."""
 
 import asyncio
 import ssl
@@ -11,7 +11,7 @@ Answering = Callable[["Received", asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Received:
-    """One request; header names in lower case."""
+    """One request. Header names are in lower case."""
 
     target: str
     headers: dict[str, str]
@@ -20,7 +20,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`answer` is what each connection gets back, as bytes or by a function of its own."""
+    """`answer` is sent on each connection: bytes, or a function that writes the response."""
 
     port: int = 0
     answer: bytes | Answering = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"

@@ -77,7 +77,7 @@ _SUBJECTS = (
 
 
 def page(language: str = "en", **changes: object) -> Page:
-    """The frame around all pages, for a signed-in administrator."""
+    """The frame of all pages, for a signed-in administrator."""
     viewer = Viewer(name="Anna Nowak", address="anna@firm.example", can_park=True, can_admin=True)
     values: dict[str, object] = {
         "language": language,
@@ -97,7 +97,7 @@ def page(language: str = "en", **changes: object) -> Page:
 
 
 def rows(count: int = 8, first: int = 235) -> tuple[CaseRow, ...]:
-    """Cases of a list, with everything that a row can show among them."""
+    """Cases of a list that together show everything that a row can show."""
     return tuple(_row(index, first - index) for index in range(count))
 
 
@@ -124,7 +124,7 @@ def _row(index: int, number: int) -> CaseRow:
 
 
 def work_list() -> ListView:
-    """A list with overdue cases on top, filters, counts and another page."""
+    """A list with overdue cases at the top, filters, counts and a next page."""
     late = CaseRow(
         number=198,
         reference="[#198]",
@@ -179,7 +179,7 @@ def work_list() -> ListView:
 
 
 def entries() -> tuple[Entry, ...]:
-    """A conversation with every kind of entry."""
+    """A conversation with all kinds of entries."""
     files = (
         FileView(
             name="FV-2026-11-0418.pdf",
@@ -408,7 +408,7 @@ def parked() -> ParkedListView:
 
 
 def dead_letters() -> DeadLettersView:
-    """A mail that failed, and a message that nobody can read."""
+    """A dead letter with a mail, and one that cannot be decoded."""
     return DeadLettersView(
         rows=(
             DeadLetterRow(
@@ -449,7 +449,7 @@ def parked_mail() -> ParkedMailView:
 
 
 def mailboxes() -> MailboxesView:
-    """A mailbox that works and one that is down."""
+    """A mailbox that works, and one that is down."""
     return MailboxesView(
         rows=(
             MailboxRow(
@@ -482,7 +482,7 @@ def mailboxes() -> MailboxesView:
 
 
 def flow() -> FlowView:
-    """A pipeline with a backlog at the router and a sender that is off."""
+    """A pipeline with a backlog at the router and without a sender."""
     return FlowView(
         nodes=(
             FlowNode(name="mailboxes", waiting=1204, rate=38.5),
@@ -513,7 +513,7 @@ def flow() -> FlowView:
 
 
 def people() -> PeopleView:
-    """Accounts, and a link just made."""
+    """Accounts, and a link that was just created."""
     return PeopleView(
         rows=(
             PersonRow(

@@ -1,12 +1,12 @@
-"""What people write in seventeen languages: a text, subjects, names, file names. Own sentences,
-invented people.
+"""What people write in seventeen languages: a text, subjects, names and file names. All of it is
+invented.
 """
 
 from typing import NamedTuple
 
 
 class Language(NamedTuple):
-    """The code pages that a language is written in, and things written in it."""
+    """The code pages of a language, and texts in it."""
 
     pages: tuple[str, ...]
     body: str

@@ -1,4 +1,4 @@
-"""Settings that load, for tests to change."""
+"""Valid settings for tests to change."""
 
 WHOLE = """
 [broker]
