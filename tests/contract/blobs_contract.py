@@ -38,7 +38,7 @@ class BlobsContract:
     async def test_nothing_to_keep_is_no_error(self, blobs: BlobStore) -> None:
         assert await blobs.put_all([]) == []
 
-    async def test_a_missing_content_is_an_error_for_ever(self, blobs: BlobStore) -> None:
+    async def test_missing_content_is_a_permanent_error(self, blobs: BlobStore) -> None:
         with pytest.raises(PermanentError):
             await blobs.get("0" * 64)
         with pytest.raises(PermanentError):

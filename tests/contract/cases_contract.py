@@ -111,7 +111,9 @@ class CasesContract:
         assert case["participants"] == [ANNA.address, "invoices@office.example", JAN.address]
         assert case["updated_at"] >= case["opened_at"]
 
-    async def test_mails_set_aside_are_recorded_without_a_case(self, cases: CasesUnderTest) -> None:
+    async def test_parked_and_ignored_mails_are_recorded_without_a_case(
+        self, cases: CasesUnderTest
+    ) -> None:
         parked, ignored = item(parking("p")), item(ignoring("i"))
         await write(cases, parked, ignored)
         mails = await cases.all("mails")

@@ -70,7 +70,7 @@ class OutboxContract:
         assert await outbox.claim("ack 1", "second", NOW, LATER) is None
         assert await outbox.due(NOW, 10) == []
 
-    async def test_a_mail_that_is_not_there_or_not_due_is_not_claimed(
+    async def test_a_mail_that_is_missing_or_not_due_is_not_claimed(
         self, outbox: Outbox, put: Put
     ) -> None:
         await put([pending(1, due_at=LATER), pending(2, state="sent")])

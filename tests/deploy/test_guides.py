@@ -75,7 +75,7 @@ def test_pods_and_objects_that_the_guides_name_exist() -> None:
         assert objects or "--all" in command
 
 
-def test_whoever_scales_by_hand_is_told_that_keda_undoes_it() -> None:
+def test_the_guide_says_that_keda_undoes_manual_scaling() -> None:
     for name, text in TEXT.items():
         for paragraph in re.split(r"\n\n|\n(?=\d\. )", text):
             assert (
@@ -88,7 +88,7 @@ def test_whoever_scales_by_hand_is_told_that_keda_undoes_it() -> None:
             )
 
 
-def test_commands_of_ours_that_the_guides_name_are_understood() -> None:
+def test_our_commands_in_the_guides_are_valid() -> None:
     given = {
         "STAGE": "router",
         "FILE": "mailcase.toml",

@@ -46,7 +46,7 @@ def test_a_field_that_an_operator_does_not_know_is_found() -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_stage_runs_under_the_restricted_pod_security_standard(overlay: str) -> None:
+def test_every_service_runs_under_the_restricted_pod_security_standard(overlay: str) -> None:
     (namespace,) = of_kind(overlay, "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for deployment in deployments(overlay):
@@ -65,7 +65,7 @@ def test_every_stage_runs_under_the_restricted_pod_security_standard(overlay: st
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_stage_says_what_it_needs_and_writes_only_to_tmp(overlay: str) -> None:
+def test_every_service_declares_its_resources_and_writes_only_to_tmp(overlay: str) -> None:
     for deployment in deployments(overlay):
         one = container(deployment)
         assert set(one["resources"]["requests"]) == {"cpu", "memory"}

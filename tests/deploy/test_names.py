@@ -51,7 +51,7 @@ overlays = pytest.mark.parametrize("overlay", OVERLAYS)
 
 
 @overlays
-def test_every_stage_of_the_command_line_is_deployed_under_its_own_name(overlay: str) -> None:
+def test_every_service_of_the_command_line_is_deployed_under_its_own_name(overlay: str) -> None:
     in_code = {path.parent.name.replace("_", "-") for path in (ROOT / "services").glob("*/main.py")}
     assert {deployment["metadata"]["name"] for deployment in deployments(overlay)} == in_code
     for deployment in deployments(overlay):
@@ -102,7 +102,7 @@ def test_no_selector_selects_nothing(overlay: str) -> None:
 
 
 @overlays
-def test_a_disruption_takes_one_pod_of_a_stage_at_a_time(overlay: str) -> None:
+def test_a_disruption_takes_one_pod_of_a_service_at_a_time(overlay: str) -> None:
     budgets = of_kind(overlay, "PodDisruptionBudget")
     assert {budget["metadata"]["name"] for budget in budgets} >= {
         deployment["metadata"]["name"] for deployment in deployments(overlay)
@@ -126,7 +126,7 @@ def test_services_have_accounts_of_their_own_without_a_token(overlay: str) -> No
 
 
 @overlays
-def test_probes_ask_where_the_services_answer(overlay: str) -> None:
+def test_probes_use_the_paths_of_the_services(overlay: str) -> None:
     answered = (ROOT / "services/runtime/process/http.py").read_text()
     for deployment in deployments(overlay):
         one = container(deployment)

@@ -184,7 +184,7 @@ def test_a_case_is_shown_and_a_missing_one_is_an_error_of_one_line(pipeline: Pip
     )
 
 
-def test_check_passes_where_all_is_well_and_names_what_is_not(pipeline: Pipeline) -> None:
+def test_check_passes_if_all_is_well_and_names_failures(pipeline: Pipeline) -> None:
     good = mailcase(pipeline, "check")
     assert good.returncode == 0, good.stdout
     (pipeline.folder / "password").write_text("wrong")

@@ -46,7 +46,7 @@ def commands(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why(
+def test_dead_letters_are_listed_shown_retried_or_discarded_with_who_and_why(
     pipeline: Pipeline, commands: None, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     def said(command: Callable[..., object], *arguments: Any, **options: Any) -> str:
@@ -137,7 +137,7 @@ def test_an_id_that_names_several_messages_or_none_leaves_all_of_them_where_they
     assert pipeline.database["discards"].count_documents({}) == 2
 
 
-def test_one_message_that_cannot_be_put_back_is_reported_and_the_others_go_on(
+def test_a_message_that_cannot_be_requeued_is_reported_and_the_others_continue(
     pipeline: Pipeline,
     commands: None,
     capsys: pytest.CaptureFixture[str],

@@ -115,7 +115,7 @@ def test_a_reference_to_no_case_opens_one_and_says_so(pipeline: Pipeline) -> Non
     assert mail["decision"]["resolution"] == "no-such-case"
 
 
-def test_every_stage_ends_with_status_zero_on_sigterm(pipeline: Pipeline) -> None:
+def test_every_service_ends_with_status_zero_on_sigterm(pipeline: Pipeline) -> None:
     with pipeline.services(fetcher=1, router=1, case_writer=1) as services:
         services.wait_until_ready()
         pipeline.append("invoices", [sample.raw for sample in new_mails(50)])

@@ -107,7 +107,7 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
     assert comment["case"] == 4
 
 
-def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(
+def test_a_replay_shows_its_effects_in_advance_and_resumes_after_a_stop(
     pipeline: Pipeline,
 ) -> None:
     samples = new_mails(12)

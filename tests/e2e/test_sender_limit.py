@@ -8,7 +8,7 @@ from tests.sample_mails import new_mails
 MAILS, LIMIT = 60, 20
 
 
-def test_one_address_opens_no_more_cases_than_its_limit_whoever_writes_them(
+def test_one_address_opens_no_more_cases_than_its_limit_through_any_writer(
     pipeline: Pipeline,
 ) -> None:
     mails = [

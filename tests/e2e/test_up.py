@@ -139,7 +139,7 @@ def ingest(config: Path, number: int, to: Path | None = None) -> str:
     return done.stdout
 
 
-def test_up_is_found_alone_on_loopback_restarts_its_servers_and_goes_on_in_a_moved_folder(
+def test_up_listens_on_loopback_restarts_its_servers_and_resumes_in_a_moved_folder(
     config: Path, tmp_path: Path
 ) -> None:
     with up(config) as running:

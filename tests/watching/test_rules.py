@@ -83,7 +83,7 @@ def test_an_alert_leads_to_its_section_of_the_guide(rule: dict[str, Any]) -> Non
     assert "It ends" in text or "](#mailcase" in text
 
 
-def test_the_guide_tells_of_no_alert_that_does_not_exist() -> None:
+def test_the_guide_names_no_alert_that_does_not_exist() -> None:
     assert {title for title in GUIDE if title.startswith("Mailcase")} == {
         rule["alert"] for rule in ALERTS
     }

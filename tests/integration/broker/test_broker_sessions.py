@@ -104,7 +104,7 @@ class TestKeepingConnected:
         stop.request()
         await asyncio.wait_for(keeping, PATIENCE_S)
 
-    async def test_a_cancellation_of_the_drivers_ends_the_session_and_not_the_stage(
+    async def test_a_cancellation_by_the_driver_ends_the_session_and_not_the_service(
         self, servers: PrivateServers, name: str
     ) -> None:
         """The driver cancels what waits for an answer when a frozen connection ends, deep inside a
@@ -127,7 +127,7 @@ class TestKeepingConnected:
         await asyncio.wait_for(keeping, PATIENCE_S)
         assert len(sessions) == 2
 
-    async def test_a_stage_that_is_cancelled_ends(self, servers: PrivateServers, name: str) -> None:
+    async def test_a_cancelled_service_ends(self, servers: PrivateServers, name: str) -> None:
         started = asyncio.Event()
 
         async def session(_broker: Broker) -> None:
@@ -231,7 +231,7 @@ class TestKeepingConnected:
         )
         assert said == ["up", "down", "down", "up"]
 
-    async def test_a_fault_of_ours_in_a_session_is_not_hidden(
+    async def test_a_programming_error_in_a_session_is_not_hidden(
         self, servers: PrivateServers, name: str
     ) -> None:
         async def session(_broker: Broker) -> None:

@@ -26,9 +26,7 @@ from tests.integration.brokers import PATIENCE_S, bodies, connected, message, to
 pytestmark = pytest.mark.usefixtures("no_settling")
 
 
-async def test_what_comes_back_while_someone_looks_is_not_found_again(
-    broker: Broker, name: str
-) -> None:
+async def test_a_requeued_message_is_not_browsed_again(broker: Broker, name: str) -> None:
     await broker.declare(topology(name))
     await broker.publish_all([message(name, str(number).encode()) for number in range(3)])
     found = []
@@ -191,7 +189,7 @@ class TestHandlingBatches:
         async with connected(servers) as broker:
             assert sorted(await bodies(await broker.consume(name, 10), 2)) == [b"1", b"2"]
 
-    async def test_a_newer_version_waits_aside_for_a_stage_that_reads_it(
+    async def test_a_message_of_a_newer_version_is_deferred_until_a_service_can_read_it(
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it

@@ -188,7 +188,7 @@ async def test_replicas_sweep_in_turn_and_not_too_often(store: Store) -> None:
     assert await other.sweep_if_due(now + EVERY) == Swept()
 
 
-async def test_a_sweep_that_ended_midway_goes_on_at_its_place_whoever_goes_on(
+async def test_an_interrupted_sweep_resumes_at_its_position_in_any_process(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "_PAGE", 1)

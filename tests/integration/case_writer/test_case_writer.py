@@ -120,7 +120,7 @@ async def together(url: str, database: str, work: Sequence[Sequence[Command]]) -
     return [key for keys in published for key in keys]
 
 
-async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
+async def test_four_writers_assign_numbers_without_gaps_or_duplicates(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     work = [[_from_someone(w * MAILS + m) for m in range(MAILS)] for w in range(WRITERS)]
@@ -215,7 +215,7 @@ async def test_writers_adding_to_one_case_lose_no_comment(
     assert case["comment_count"] == 1 + WRITERS * 20 == len(await cases.all("comments"))
 
 
-async def test_one_sender_has_his_limit_and_one_alert_whoever_writes_his_mails(
+async def test_a_sender_has_one_limit_and_one_alert_across_writers(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     work = [[opening(f"writer {w} mail {m}") for m in range(15)] for w in range(WRITERS)]

@@ -196,7 +196,7 @@ async def test_a_mail_whose_number_was_overlooked_moves_when_asked_and_its_empti
     assert await dump(cases) == now
 
 
-async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
+async def test_a_move_is_reported_again_if_the_writer_died_before_reporting_it(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     first, lost = mail("first"), mail("lost", subject="RE: [Case #1] more", sender=JAN)
@@ -214,7 +214,7 @@ async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
     assert (event.mail_key, event.was, event.case) == (lost.key, 2, 1)
 
 
-async def test_a_parked_mail_that_a_replay_placed_is_told_of_again_where_the_writer_died_before_it_could(
+async def test_a_parked_mail_placed_by_a_replay_is_reported_again_if_the_writer_died_before_reporting_it(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     denied = mail("denied", sender=EVE)
@@ -263,7 +263,7 @@ async def test_a_mail_that_belongs_to_no_case_any_more_opens_one_when_asked(
     await assert_all_is_well(cases)
 
 
-async def test_two_writers_that_derive_the_same_mails_anew_count_no_attachment_twice(
+async def test_two_writers_that_rederive_the_same_mails_count_no_attachment_twice(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     mails = [mail(f"m {number}", subject=f"Order {number}") for number in range(10)]

@@ -403,7 +403,7 @@ class TestAnswers:
         } | fields
         await store.collection(OutgoingMail.COLLECTION).insert([to_document(outgoing(**chosen))])
 
-    async def test_an_answer_that_waits_is_taken_back(
+    async def test_a_held_answer_is_recalled(
         self, store: Store, repository: CaseRepository
     ) -> None:
         await open_case(store, 1)

@@ -281,7 +281,7 @@ async def damaged(
         await documents.insert([one])
 
 
-async def test_a_case_too_large_for_one_transaction_is_counted_all_the_same(
+async def test_a_case_too_large_for_one_transaction_is_counted_too(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.cli.audit.checks.COMMENTS_AT_ONCE", 1)

@@ -105,5 +105,5 @@ async def test_no_path_leads_to_a_file_of_the_machine(port: int, path: str) -> N
 @pytest.mark.parametrize(
     "sent", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nHost d\r\n\r\n"]
 )
-async def test_what_is_no_http_is_answered_with_400_or_hung_up(port: int, sent: bytes) -> None:
+async def test_a_request_that_is_not_http_gets_400_or_is_closed(port: int, sent: bytes) -> None:
     assert (await ask(port, sent))[:12] in {b"", b"HTTP/1.1 400"}

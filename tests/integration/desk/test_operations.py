@@ -60,7 +60,7 @@ async def test_without_a_broker_a_retry_is_refused_and_nothing_is_lost(
     assert len((await client("maria").ask("GET", "/api/v1/parked")).json()["items"]) == 1
 
 
-async def test_a_mailbox_without_news_is_unread(client: Clients, desk: Desk) -> None:
+async def test_a_mailbox_without_a_status_report_is_unread(client: Clients, desk: Desk) -> None:
     states = desk.store.collection(MailboxState.COLLECTION)
     maria = client("maria")
     mailbox = (await maria.ask("GET", "/api/v1/mailboxes")).json()["items"][0]

@@ -133,7 +133,7 @@ def cookies(answer: Answer) -> str:
     return "; ".join(cookie.partition(";")[0] for cookie in answer.cookies)
 
 
-async def test_an_action_on_many_cases_is_undone_except_where_something_changed_since(
+async def test_an_action_on_many_cases_is_undone_except_in_cases_changed_since(
     browser: Clients, opened: OpenCase, desk: Desk
 ) -> None:
     for number in (1, 2, 3):
@@ -217,7 +217,7 @@ def dead_mail(process: str, mailbox: str) -> Outgoing:
     return Outgoing(**{**vars(message), "headers": headers})
 
 
-async def test_dead_letters_are_shown_retried_and_discarded_by_whoever_manages_the_process(
+async def test_managers_of_a_process_see_retry_and_discard_its_dead_letters(
     browser: Clients, broker: Broker, desk: Desk
 ) -> None:
     ours = dead_mail("invoices", "invoices")

@@ -181,7 +181,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("patience_s", [2.0, pytest.param(60.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
-async def test_through_every_network_fault_each_mail_comes_with_its_bytes(
+async def test_each_mail_arrives_byte_for_byte_through_every_network_fault(
     bench: Bench,
     account: Account,
     protocol: str,

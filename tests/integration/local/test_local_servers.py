@@ -126,7 +126,7 @@ def test_three_members_elect_another_primary_when_theirs_dies(server_folder: Pat
 # --- the broker
 
 
-def test_the_broker_keeps_its_data_over_kill_9_and_tells_through_rabbitmqctl(
+def test_the_broker_keeps_its_data_after_sigkill_and_answers_rabbitmqctl(
     servers: PrivateServers,
 ) -> None:
     port = servers.broker.port
@@ -144,7 +144,7 @@ def test_the_broker_keeps_its_data_over_kill_9_and_tells_through_rabbitmqctl(
         servers.broker.ctl("no_such_command")
 
 
-def test_a_frozen_broker_falls_silent_and_goes_on_when_thawed(servers: PrivateServers) -> None:
+def test_a_frozen_broker_is_silent_and_resumes_when_thawed(servers: PrivateServers) -> None:
     servers.broker.freeze()
     try:
         with pytest.raises(TimeoutError):
@@ -223,7 +223,7 @@ def test_an_account_added_or_changed_while_the_server_runs_is_valid_at_once(
         servers.mail.add_user("../late@example.test", "x")
 
 
-def test_idle_tells_of_a_new_mail_at_once(servers: PrivateServers) -> None:
+def test_idle_announces_a_new_mail_at_once(servers: PrivateServers) -> None:
     servers.mail.add_user("idle@example.test", "secret")
     with imap(servers.mail, "idle@example.test", "secret") as session:
         session.select()
@@ -266,7 +266,7 @@ def test_root_may_keep_mail_below_a_folder_closed_to_others(tmp_path: Path) -> N
 # --- what is missing
 
 
-def test_missing_programs_are_named_together_with_their_mend(
+def test_missing_programs_are_named_together_with_a_hint(
     server_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -113,7 +113,7 @@ async def test_every_mail_is_forwarded_byte_for_byte(settings: Settings, broker:
     assert len(routed) == len(mails)
 
 
-async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(
+async def test_an_unreadable_message_is_dead_lettered_and_the_next_one_is_routed(
     settings: Settings, broker: Broker
 ) -> None:
     broken = [
@@ -131,7 +131,7 @@ async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(
         assert sorted(await bodies(dead, len(broken))) == sorted(broken)
 
 
-async def test_a_mail_that_our_own_code_fails_on_is_set_aside_and_the_next_one_goes_on(
+async def test_a_mail_on_which_our_code_fails_is_dead_lettered_and_the_next_one_is_routed(
     settings: Settings, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, even = raw_mail(raw_bytes("odd")), raw_mail(raw_bytes("even"))

@@ -173,7 +173,7 @@ async def test_a_delivery_report_that_is_quicker_than_our_word_marks_the_comment
     assert comment["failure"] == f"a delivery report came, see comment {'1e' * 32}"
 
 
-async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(
+async def test_the_breaker_stops_automatic_mail_across_senders(
     store: Store, tmp_path: Path
 ) -> None:
     limits = "[sender]\nmax_automatic_mails_per_minute = 6\nbreaker_pause_s = 600\n"
@@ -200,7 +200,9 @@ async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(
     assert len(transport.taken) == 10
 
 
-async def test_five_an_hour_to_one_address_whoever_sends_them(store: Store, tmp_path: Path) -> None:
+async def test_five_acknowledgements_per_hour_and_address_across_senders(
+    store: Store, tmp_path: Path
+) -> None:
     chosen, transport = settings(tmp_path), CountingTransport()
     to = ["anna@customer.example"]
     mails = [pending(number, to=to, remaining=to) for number in range(1, 21)]

@@ -108,7 +108,7 @@ async def test_our_own_mail_that_comes_back_is_ignored(office: Office) -> None:
     assert (mail["outcome"], mail["reason"]) == ("ignored", "own-mail")
 
 
-async def test_the_header_of_a_mail_of_ours_is_known_without_its_message_id_and_proves_no_other_mail(
+async def test_our_header_identifies_a_sent_mail_without_its_message_id_and_proves_no_other_mail(
     office: Office,
 ) -> None:
     await opened(office, "gateway")
@@ -221,7 +221,7 @@ async def test_an_answer_that_can_never_go_out_is_a_dead_letter_with_its_reason(
     assert letters[0].headers["x-mailcase-routing-key"] == "answer.invoices"
 
 
-async def test_whatever_the_server_does_a_mail_goes_out_and_doubles_are_no_more_than_faults(
+async def test_every_mail_is_sent_and_at_most_one_duplicate_per_server_fault(
     office: Office,
 ) -> None:
     moods = ["later", "hang", "cut", "lost"]
@@ -441,7 +441,7 @@ async def test_the_audit_finds_nothing_wrong_with_what_went_out(office: Office) 
         ] == []
 
 
-async def test_a_reply_quotes_the_mail_copies_others_and_can_be_taken_back(
+async def test_a_reply_quotes_the_mail_copies_others_and_can_be_recalled(
     office: Office, tmp_path: Path
 ) -> None:
     number = await opened(office, "quoted")

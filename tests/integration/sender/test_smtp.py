@@ -154,9 +154,7 @@ async def test_no_password_goes_to_a_server_without_starttls() -> None:
     assert (seen, sink.mails) == ([], [])
 
 
-async def test_a_token_that_is_refused_is_asked_for_anew(
-    sink: Sink, certificates: Certificates
-) -> None:
+async def test_a_rejected_token_is_requested_again(sink: Sink, certificates: Certificates) -> None:
     forgotten: list[str] = []
     token = AccessToken("old", lambda: forgotten.append("old"))
     transport = SmtpTransport(

@@ -75,7 +75,7 @@ async def test_only_one_group_is_stored_at_a_time() -> None:
         assert await uploads.all_stored() == [reference(b"a"), reference(b"b")]
 
 
-async def test_nothing_to_store_asks_nobody() -> None:
+async def test_nothing_to_store_makes_no_request() -> None:
     blobs = SlowBlobs()
     async with BlobUploads(blobs) as uploads:
         await uploads.add([])

@@ -25,7 +25,9 @@ async def reader() -> AsyncIterator[IsolatedReader]:
     await made.close()
 
 
-async def test_a_mail_read_aside_reads_as_it_does_here(reader: IsolatedReader) -> None:
+async def test_a_mail_read_in_a_child_process_gives_the_same_reading(
+    reader: IsolatedReader,
+) -> None:
     assert await reader.read(in_pieces(MAIL)) == read_mail(MAIL)
 
 

@@ -57,7 +57,7 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
 
 
 @pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
-async def test_a_mail_set_aside_is_kept_whole_and_not_read(
+async def test_a_parked_mail_is_kept_whole_and_not_read(
     blobs: FakeBlobs, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "read_mail", None)
@@ -157,13 +157,13 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
     assert caught.value.reason == ParkReason.CONTENT_MISSING
 
 
-async def test_a_mail_whose_blob_is_gone_fails_for_ever(blobs: FakeBlobs) -> None:
+async def test_a_mail_without_its_blob_fails_permanently(blobs: FakeBlobs) -> None:
     missing = opening("m", raw=None, blob=BlobRef(sha256="0" * 64, size=5))
     with pytest.raises(PermanentError):
         await MailPreparer(blobs, lambda _mailbox: False).prepare([missing])
 
 
-async def test_a_message_without_the_mail_fails_for_ever_and_names_it(blobs: FakeBlobs) -> None:
+async def test_a_message_without_the_mail_fails_permanently_and_names_it(blobs: FakeBlobs) -> None:
     command = opening("m", raw=None)
     with pytest.raises(PermanentError) as caught:
         await MailPreparer(blobs, lambda _mailbox: False).prepare([command])
@@ -235,7 +235,7 @@ async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: Fa
     assert not isinstance(caught.value, UnreadableMailError)
 
 
-async def test_a_suspect_is_read_aside_however_small_it_is() -> None:
+async def test_a_suspect_is_read_in_a_child_process_however_small_it_is() -> None:
     class Reader:
         async def read(self, mail: Pieces) -> MailReading:
             size = sum([len(piece) async for piece in mail()])

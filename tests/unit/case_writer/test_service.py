@@ -388,7 +388,7 @@ class TestPoison:
         assert await writer.handle(command, opening("two")) == [command.mail.key]
         assert len(writer.cases.mails) == 1
 
-    async def test_a_fault_of_ours_met_by_one_mail_parks_that_mail(self, writer: Writer) -> None:
+    async def test_a_programming_error_on_one_mail_parks_that_mail(self, writer: Writer) -> None:
         def check(plan: Plan) -> None:
             if any(b"odd" in (placement.mail.command.mail.raw or b"") for placement in plan.placed):
                 raise ZeroDivisionError
@@ -408,7 +408,7 @@ class TestPoison:
             == "unexpected: ZeroDivisionError()"
         )
 
-    async def test_a_fault_of_ours_that_passes_costs_a_mail_nothing(self, writer: Writer) -> None:
+    async def test_a_temporary_programming_error_parks_nothing(self, writer: Writer) -> None:
         writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS - 1)
         await writer.handle(opening("one"))
         assert list(writer.outcomes.values()) == ["opened"]
@@ -431,7 +431,7 @@ class TestPoison:
 
 
 class TestOutage:
-    async def test_an_outage_waits_and_then_goes_on_with_nothing_parked(
+    async def test_the_writer_waits_during_an_outage_and_parks_nothing(
         self, writer: Writer
     ) -> None:
         writer.cases.fails(OUTAGE, 20)

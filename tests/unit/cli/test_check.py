@@ -11,7 +11,7 @@ from tests.unit.sender.builders import settings
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "No such file"), (b"", "contains no key"), (b"short\n", "shorter")]
 )
-def test_keys_of_no_use_are_a_line_with_the_mend(
+def test_unusable_keys_are_reported_with_a_hint(
     tmp_path: Path, content: bytes | None, said: str
 ) -> None:
     if content is not None:

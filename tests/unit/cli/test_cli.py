@@ -81,7 +81,7 @@ class TestExitStatus:
     @pytest.mark.parametrize(
         "command", [["router"], ["check"], ["up"], ["case", "show", "1"], ["parked", "list"]]
     )
-    def test_settings_that_are_not_there_are_told_on_one_line(
+    def test_missing_settings_are_reported_in_one_line(
         self, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert status(*command, "--config", str(tmp_path / "missing.toml")) == 2
@@ -176,14 +176,14 @@ class TestExitStatus:
             ["up", "--data", "/dev/null/data"],
         ],
     )
-    def test_arguments_that_do_not_go_together_are_told_on_one_line(
+    def test_conflicting_arguments_are_reported_in_one_line(
         self, arguments: list[str], config: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert status(*arguments, "--config", str(config)) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
     @pytest.mark.parametrize("arguments", [["case", "show", "1"], ["dead", "list"]])
-    def test_a_server_that_is_not_there_is_told_on_one_line(
+    def test_an_unreachable_server_is_reported_in_one_line(
         self,
         arguments: list[str],
         config: Path,
@@ -223,13 +223,13 @@ class TestExitStatus:
         assert "services.router.main" in loaded.split()
         assert not {"pymongo", "motor", "gridfs", "deploy"} & set(loaded.split())
 
-    def test_a_stage_without_a_broker_says_where_to_set_it(
+    def test_a_service_without_a_broker_says_where_to_set_it(
         self, config: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert status("case", "show", "1", "--config", str(config)) == 2
         assert "MAILCASE_STORE_URL" in capsys.readouterr().err
 
-    def test_an_unknown_process_is_told_with_those_that_there_are(
+    def test_an_unknown_process_is_reported_with_the_existing_ones(
         self, config: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert status("ingest", str(config), "--process", "invoice", "--config", str(config)) == 2
@@ -329,13 +329,13 @@ def help_into(output: IO[bytes], unbuffered: str) -> subprocess.CompletedProcess
 class TestOutput:
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_output_that_finds_no_room_is_told_on_one_line(self, unbuffered: str) -> None:
+    def test_a_full_disk_for_the_output_is_reported_in_one_line(self, unbuffered: str) -> None:
         with Path("/dev/full").open("wb") as full:
             run = help_into(full, unbuffered)
         assert (run.returncode, run.stderr) == (1, b"mailcase: No space left on device\n")
 
     @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_a_reader_that_has_seen_enough_is_no_error_to_tell(self, unbuffered: str) -> None:
+    def test_a_closed_pipe_is_not_reported_as_an_error(self, unbuffered: str) -> None:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:

@@ -91,7 +91,7 @@ def test_a_prefix_of_the_settings_is_written_and_read() -> None:
 
 
 @pytest.mark.parametrize("header", ["To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To"])
-def test_a_plus_address_of_ours_leads_to_its_case(header: str) -> None:
+def test_our_plus_address_identifies_its_case(header: str) -> None:
     verdict = decide({header: "Office <Invoices+235@Office.example>"})
     assert (verdict.decision.rule, verdict.decision.cases) == ("plus-address", [235])
 

@@ -103,7 +103,7 @@ def test_a_level_that_is_off_does_not_touch_the_values(stream: io.StringIO) -> N
     assert stream.getvalue() == ""
 
 
-def test_our_own_error_tells_its_class_message_cause_and_mail(stream: io.StringIO) -> None:
+def test_our_own_error_is_logged_with_class_message_cause_and_mail(stream: io.StringIO) -> None:
     error = raised(TransientError("no primary", mail_key="5f1d", mailbox="invoices"), OSError("x"))
     log.error("write_postponed", error=error, mailbox="other")
     line = only(stream)
@@ -130,7 +130,7 @@ def test_an_expected_error_has_a_traceback_at_debug_only() -> None:
         assert ("traceback" in only(stream)) is traced
 
 
-def test_exception_tells_of_the_error_at_hand(stream: io.StringIO) -> None:
+def test_exception_logs_the_current_error(stream: io.StringIO) -> None:
     try:
         int("x")
     except ValueError:
@@ -265,7 +265,7 @@ class UnspeakableError(Exception):
     ],
     ids=lambda _: "",  # pytest would print the largest number whole
 )
-def test_a_value_is_told_as_far_as_it_is_harmless(
+def test_a_value_is_logged_as_far_as_it_is_harmless(
     stream: io.StringIO, value: object, told: object
 ) -> None:
     log.info("seen", value=value)
@@ -325,7 +325,7 @@ def test_python_s_warnings_are_logged(stream: io.StringIO) -> None:
     assert "old\\nforged" in only(stream)["message"]
 
 
-def test_configuring_again_does_not_double_the_lines(stream: io.StringIO) -> None:
+def test_configuring_again_does_not_duplicate_lines(stream: io.StringIO) -> None:
     again = io.StringIO()
     configure_logs("json", "info", again)
     log.info("once")
@@ -343,7 +343,7 @@ def test_auto_is_console_in_colour_on_a_terminal_and_json_elsewhere() -> None:
     assert only(pipe)["case"] == 1
 
 
-def test_the_console_is_colourless_where_nobody_looks() -> None:
+def test_the_console_has_no_color_without_a_terminal() -> None:
     stream = io.StringIO()
     configure_logs("console", "info", stream)
     log.warning("seen", case=1)

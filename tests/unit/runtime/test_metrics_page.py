@@ -45,7 +45,7 @@ def exported() -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def test_the_page_tells_every_metric_with_its_type_and_labels() -> None:
+def test_the_page_describes_every_metric_with_its_type_and_labels() -> None:
     rows = ROW.findall((ROOT / "docs" / "metrics.md").read_text())
     told = {
         name: (kind, [label for label in labels.strip().split(", ") if label])

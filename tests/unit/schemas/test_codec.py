@@ -68,7 +68,7 @@ def test_a_broken_raw_mail_is_unreadable(body: bytes) -> None:
         decode_raw_mail(body)
 
 
-def test_a_torn_message_is_unreadable_wherever_it_was_cut() -> None:
+def test_a_truncated_message_is_unreadable_wherever_it_was_cut() -> None:
     whole = encode(opening("torn"))
     for end in range(len(whole)):
         with pytest.raises(UnreadableMessageError):

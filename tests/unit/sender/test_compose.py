@@ -142,7 +142,7 @@ def test_a_value_with_a_line_break_makes_no_mail_at_all(hostile: dict[str, Any])
         ("\u202e[#235] turned around", "[#235] \u202e[#235] turned around"),
     ],
 )
-def test_the_reference_is_put_in_where_it_would_not_be_found_first(text: str, subject: str) -> None:
+def test_the_reference_is_inserted_if_it_would_not_be_found_first(text: str, subject: str) -> None:
     assert subject_of(text, 235, REFERENCE) == subject
     assert REFERENCE.find(subject)[0] == 235
 

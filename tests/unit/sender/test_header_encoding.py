@@ -101,7 +101,7 @@ def test_a_long_name_is_folded() -> None:
     assert read.name.endswith("Przedsiębiorstwa Łódzkiego")
 
 
-def test_many_ids_stand_one_a_line() -> None:
+def test_many_ids_are_written_one_per_line() -> None:
     ids = [f"<{number}.{'x' * 60}@customer.example>" for number in range(20)]
     line = header("References", list_value(ids))
     assert MailHeaders.parse(line + b"\r\n").message_ids("References") == ids

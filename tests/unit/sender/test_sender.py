@@ -118,7 +118,9 @@ def _failing_then(bench: Bench, recipients: Sequence[str]) -> DeliveryResult:
     return DeliveryResult(list(recipients))
 
 
-async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench: Bench) -> None:
+async def test_a_service_that_ends_during_an_outage_leaves_the_mail_to_another(
+    bench: Bench,
+) -> None:
     bench.put()
 
     def taken(recipients: Sequence[str]) -> DeliveryResult:
@@ -170,7 +172,7 @@ async def test_a_mail_whose_comment_cannot_even_be_made_does_not_go_out_again(
     assert [ending.comment for ending in bench.outbox.endings] == [None]
 
 
-async def test_a_fault_of_ours_at_a_mail_is_tried_again_later_and_given_up_in_its_time(
+async def test_a_mail_on_which_our_code_fails_is_retried_and_given_up_in_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.sender.service.compose", lambda *_: 1 / 0)
@@ -304,9 +306,7 @@ def scheduler_of(bench: Bench, clock: SharedClock) -> Scheduler:
     )
 
 
-async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(
-    bench: Bench, tmp_path: Path
-) -> None:
+async def test_a_mail_on_which_our_code_fails_delays_no_other(bench: Bench, tmp_path: Path) -> None:
     reached = asyncio.Event()
 
     class Odd(FakeTransport):
@@ -348,7 +348,7 @@ async def test_nothing_is_claimed_before_the_databases_time_is_known(bench: Benc
     [([0], 0), ([0, 60], 60), ([60, 0], 0), ([0, -0.5], 0)],
     ids=["once", "ahead", "set back", "a late answer"],
 )
-def test_senders_go_by_the_databases_time(told: list[float], seems: float) -> None:
+def test_senders_use_the_databases_time(told: list[float], seems: float) -> None:
     clock = SharedClock()
     for seconds in told:
         clock.report(NOW + timedelta(seconds=seconds))

@@ -45,7 +45,7 @@ def test_each_language_has_a_subject_and_a_text(
         ("de", "Ticket", "[Ticket #235] wurde angelegt"),
     ],
 )
-def test_a_prefix_stands_in_place_of_our_word_for_a_case(
+def test_a_prefix_replaces_our_word_for_a_case(
     tmp_path: Path, language: str, prefix: str, subject: str
 ) -> None:
     chosen = settings(tmp_path, (HEAD, f'{HEAD}\nlanguage = "{language}"'))

@@ -242,7 +242,7 @@ async def test_every_refusal_reads_the_same_whether_the_account_exists(accounts:
     assert len(texts) == 1
 
 
-async def test_old_parameters_are_hashed_anew_at_log_in(
+async def test_a_hash_with_old_parameters_is_renewed_at_log_in(
     accounts: Accounts, store: Store, clock: Clock
 ) -> None:
     await join(accounts)
@@ -333,7 +333,7 @@ async def test_a_new_password_ends_every_other_session(accounts: Accounts) -> No
     assert await _guess(accounts, ELSEWHERE, PASSWORD) == "login-failed"
 
 
-async def test_a_disabled_user_is_out_at_once_and_comes_back_without_old_sessions(
+async def test_a_disabled_user_is_logged_out_at_once_and_returns_without_old_sessions(
     accounts: Accounts,
 ) -> None:
     anna = await join(accounts)
@@ -459,7 +459,7 @@ async def test_a_token_ends_by_expiry_and_revocation_and_is_stored_nowhere(
     assert await accounts.tokens.revoke(token.id) is None
 
 
-async def test_the_audit_log_tells_who_came_and_holds_no_typed_text(
+async def test_the_audit_log_shows_who_logged_in_and_no_typed_text(
     accounts: Accounts, clock: Clock
 ) -> None:
     anna = await join(accounts)

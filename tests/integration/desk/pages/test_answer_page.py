@@ -179,7 +179,7 @@ async def test_a_colleagues_answer_on_its_way_is_shown_with_the_form(
 
 
 @pytest.mark.parametrize("quote", ["true", ""])
-async def test_an_answer_taken_back_has_its_files_and_its_quote_again(
+async def test_a_recalled_answer_has_its_files_and_quote_again(
     desk: Desk, anna: Client, opened: OpenCase, quote: str
 ) -> None:
     await opened(1)
@@ -197,7 +197,7 @@ async def test_an_answer_taken_back_has_its_files_and_its_quote_again(
     assert [file.name for file in sent.attachments] == ["terms.txt", "invoice.txt"]
 
 
-async def test_an_answer_taken_back_is_kept_with_the_one_begun_since(
+async def test_a_recalled_answer_is_kept_next_to_a_newer_draft(
     desk: Desk, anna: Client, opened: OpenCase
 ) -> None:
     await opened(1)
@@ -219,7 +219,7 @@ async def test_an_answer_taken_back_is_kept_with_the_one_begun_since(
     assert [file.name for file in files] == ["terms.txt", "more.txt"]
 
 
-async def test_an_answer_taken_back_is_shown_with_the_mail_that_came_meanwhile(
+async def test_a_recalled_answer_is_shown_with_mail_that_arrived_meanwhile(
     desk: Desk, anna: Client, opened: OpenCase
 ) -> None:
     await opened(1)
@@ -234,7 +234,7 @@ async def test_an_answer_taken_back_is_shown_with_the_mail_that_came_meanwhile(
     assert answer.status == 303
 
 
-async def test_an_answer_is_a_draft_before_it_is_taken_back(
+async def test_an_answer_becomes_a_draft_before_it_is_recalled(
     desk: Desk, anna: Client, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opened(1)
@@ -257,7 +257,7 @@ async def test_an_answer_is_a_draft_before_it_is_taken_back(
 
 
 @pytest.mark.parametrize("begun", ["", "One more thing"])
-async def test_an_answer_that_is_taken_back_too_late_leaves_the_drafts_alone(
+async def test_an_answer_recalled_too_late_leaves_the_drafts_alone(
     desk: Desk, anna: Client, opened: OpenCase, begun: str
 ) -> None:
     await opened(1)
@@ -274,7 +274,7 @@ async def test_an_answer_that_is_taken_back_too_late_leaves_the_drafts_alone(
 
 
 @pytest.mark.parametrize("number", ["2", "abc", "9" * 30])
-async def test_an_answer_of_a_case_that_is_not_there_cannot_be_taken_back(
+async def test_an_answer_of_a_missing_case_cannot_be_recalled(
     desk: Desk, anna: Client, number: str
 ) -> None:
     assert (await post(anna, f"/cases/{number}/answers/some-answer/recall")).status == 404

@@ -57,7 +57,7 @@ async def test_a_draft_that_is_saved_late_overwrites_nothing(
     assert answer.status == 303
 
 
-async def test_a_draft_that_is_saved_while_an_answer_is_taken_back_is_kept(
+async def test_a_draft_saved_while_an_answer_is_recalled_is_kept(
     desk: Desk, anna: Client, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opened(1)
@@ -122,7 +122,7 @@ async def test_a_window_does_not_delete_the_draft_of_another(
     assert await draft_of(desk) is None
 
 
-async def test_an_answer_that_is_taken_back_too_late_puts_the_draft_of_a_window_back(
+async def test_an_answer_recalled_too_late_restores_the_draft_of_a_window(
     desk: Desk, anna: Client, opened: OpenCase
 ) -> None:
     await opened(1)

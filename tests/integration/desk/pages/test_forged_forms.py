@@ -95,7 +95,7 @@ async def test_no_form_of_another_site_is_taken(
     assert case.revision == 1
 
 
-async def test_no_form_of_a_case_works_for_whoever_may_not_see_it(
+async def test_no_form_of_a_case_works_for_people_who_may_not_see_it(
     browser: Clients, opened: OpenCase, parked: object, desk: Desk
 ) -> None:
     await opened(1)

@@ -115,9 +115,7 @@ async def test_a_form_of_an_older_revision_changes_nothing(
     assert b"Changed in the meantime" in answer.body
 
 
-async def test_an_answer_is_held_and_taken_back_into_the_draft(
-    browser: Browser, opened: OpenCase
-) -> None:
+async def test_a_held_answer_is_recalled_into_the_draft(browser: Browser, opened: OpenCase) -> None:
     await opened(1)
     anna = browser("anna")
     form = await shown(anna, "/cases/1/answer")
@@ -318,7 +316,7 @@ async def test_a_mails_html_is_framed_without_scripts_and_remote_images(
     assert b'src="https://track.example/1.png"' in answer.body
 
 
-async def test_pages_have_a_policy_of_their_own_for_every_answer(browser: Browser) -> None:
+async def test_every_response_has_its_own_content_security_policy(browser: Browser) -> None:
     first, second = [await browser("anna").ask("GET", "/todo") for _ in range(2)]
     for answer in (first, second):
         policy = answer.headers["content-security-policy"]

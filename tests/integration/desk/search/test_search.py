@@ -157,7 +157,7 @@ async def test_events_bring_what_was_written_into_the_index(
         assert await found(search, "reklamacja") == []
 
 
-async def test_a_message_that_is_no_event_becomes_a_dead_letter_and_holds_up_nothing(
+async def test_a_message_that_is_not_an_event_is_dead_lettered_and_delays_nothing(
     store: Store, search: CaseSearch, broker: Broker, servers: PrivateServers
 ) -> None:
     servers.broker.ctl("purge_queue", dead_name(DESK_INDEX))

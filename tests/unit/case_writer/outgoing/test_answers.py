@@ -75,7 +75,7 @@ async def test_an_answer_to_a_number_that_is_no_case_s_can_never_go_out(
         await answers.handle(answer(number))
 
 
-async def test_an_answer_with_a_blob_that_is_not_there_can_never_go_out_and_others_do(
+async def test_an_answer_with_a_missing_blob_is_never_sent_and_others_are(
     tmp_path: Path,
 ) -> None:
     stored, blobs = OneCase(), FakeBlobs()
@@ -114,7 +114,7 @@ async def test_a_queue_of_the_senders_that_takes_nothing_holds_up_no_answer(
     assert len(stored.written) == 1
 
 
-async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_sees(
+async def test_a_stop_ends_the_wait_for_an_unnoticed_answer(
     tmp_path: Path,
 ) -> None:
     """As long as a primary cannot replicate, its keys are taken by what no majority has."""

@@ -157,7 +157,7 @@ def sent_as(folder: Path, change: tuple[str, str]) -> OutgoingMail:
     return mail
 
 
-def test_answers_are_asked_for_at_the_plus_address_where_the_server_has_it(tmp_path: Path) -> None:
+def test_reply_to_is_the_plus_address_if_the_server_supports_it(tmp_path: Path) -> None:
     mail = sent_as(tmp_path, ('server = "s"', 'server = "s"\nplus_addressing = true'))
     assert (mail.author.address, mail.reply_to) == (
         "invoices@office.example",

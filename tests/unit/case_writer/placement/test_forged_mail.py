@@ -197,9 +197,7 @@ def test_no_forged_mail_passes_a_rule_that_parks_strangers(forged: str, policy: 
 
 @pytest.mark.parametrize("rule", ["anyone", "participants", "hold"])
 @pytest.mark.parametrize("policy", ["allow_senders", "nothing"])
-def test_a_report_on_a_mail_of_ours_comes_to_its_case_under_every_rule(
-    policy: str, rule: str
-) -> None:
+def test_a_report_about_a_sent_mail_joins_its_case_under_every_rule(policy: str, rule: str) -> None:
     daemon = REPORT | {
         "From": "mailer-daemon@mx.customer.example",
         "Return-Path": "<>",

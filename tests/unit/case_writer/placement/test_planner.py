@@ -295,7 +295,7 @@ class TestWithinOneBatch:
         assert done.placed[1].opens
         assert done.placed[1].flags == ("message-id-reused",)
 
-    def test_parked_and_ignored_mails_stand_beside_the_others(self) -> None:
+    def test_parked_and_ignored_mails_are_planned_with_the_others(self) -> None:
         done = place(item(parking("p")), opened("m"), item(ignoring("i")))
         assert [(mail.outcome, mail.reason) for mail in done.unassigned] == [
             ("parked", "virus"),
@@ -403,7 +403,7 @@ class TestParticipants:
         )
 
 
-def test_a_query_asks_for_everything_that_placing_looks_up() -> None:
+def test_a_query_requests_everything_that_placement_looks_up() -> None:
     items = [opened("one", A, thread_ids=[B]), item(appending("two", 7, 5)), item(parking("p"))]
     asked = query(items)
     assert asked.mails == [item.key for item in items]

@@ -106,7 +106,7 @@ class TestRestoring:
         mail = replayed(read, case=7, opener=read.key)
         assert numbers(place(mail)) == {mail.key: 7}
 
-    def test_a_mail_that_was_parked_for_its_missing_content_is_placed_by_whoever_brings_it(
+    def test_a_mail_parked_for_missing_content_is_placed_once_anyone_provides_it(
         self,
     ) -> None:
         mail = opened("m")
@@ -115,7 +115,7 @@ class TestRestoring:
         }
         assert numbers(place(mail, mails=known)) == {mail.key: 100}
 
-    def test_so_it_is_where_the_rules_park_it_once_it_is_whole(self) -> None:
+    def test_the_same_holds_if_the_rules_park_it_once_it_is_whole(self) -> None:
         mail = item(parking("m"))
         known = {
             mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)

@@ -188,7 +188,7 @@ def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
     assert [mail.mail.command.mail.key for mail in made.unassigned] == [mails[3].command.mail.key]
 
 
-def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
+def test_the_limit_of_a_mailbox_counts_all_senders() -> None:
     mails = [
         opened(f"m{number}", author=Address("", f"{number}@crowd.example")) for number in range(7)
     ]

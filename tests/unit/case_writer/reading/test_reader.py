@@ -145,7 +145,7 @@ class TestTransferEncodings:
             True,
         )
 
-    def test_base64_with_a_damaged_line_goes_on_behind_it(self) -> None:
+    def test_base64_continues_after_a_damaged_line(self) -> None:
         content = bytes(range(256))
         encoded = base64.encodebytes(content)
         assert decode_transfer_encoding(encoded[:100] + b"*!" + encoded[100:], "base64") == (
@@ -241,7 +241,7 @@ class TestKinds:
             ("application/pdf", "a.pdf", b"", False),
         ],
     )
-    def test_a_file_contradicts_what_it_is_said_to_be_or_not(
+    def test_a_file_is_compared_with_its_declared_type(
         self,
         declared: str,
         name: str,

@@ -249,7 +249,7 @@ def test_what_was_wrong_with_a_mail_comes_before_what_is_wrong_with_its_place() 
         (ignoring("m"), "ignored", "loop", MailIgnored),
     ],
 )
-def test_a_mail_set_aside_keeps_its_bytes_and_reason(
+def test_a_parked_mail_keeps_its_bytes_and_reason(
     command: Any, outcome: str, reason: str, event: type
 ) -> None:
     built = build([item(command)])

@@ -159,7 +159,7 @@ def test_nothing_is_restored_over_settings_or_data(
     "data",
     [b"", b"{", b"[]", b'{"format":1}', b"\xff"],
 )
-def test_what_is_no_backup_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_a_folder_that_is_not_a_backup_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE).write_bytes(data)
     with pytest.raises(PermanentError, match="cannot be read"):
         read_manifest(tmp_path)

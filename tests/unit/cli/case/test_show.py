@@ -44,7 +44,7 @@ class TestShowing:
     def test_sizes_are_short(self, size: int, text: str) -> None:
         assert size_text(size) == text
 
-    def test_a_finding_is_one_line_with_its_mend(self) -> None:
+    def test_a_finding_is_one_line_with_its_hint(self) -> None:
         assert str(Finding("broker", ok=True, detail="RabbitMQ 4")) == "ok    broker: RabbitMQ 4"
         assert (
             str(Finding("store", ok=False, detail="refused", hint="start it"))
@@ -96,7 +96,7 @@ class TestShowing:
         assert shown.count("[link=https://evil.example]x[/link]") == 5
         assert "(unverified-sender)" in shown
 
-    def test_what_is_known_of_a_case_stands_under_its_title(self) -> None:
+    def test_the_facts_of_a_case_are_shown_below_its_title(self) -> None:
         now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
         case = to_document(
             builders.case(
@@ -140,7 +140,7 @@ class TestShowing:
         assert "> more" not in outputs[0]
         assert "> more" in outputs[1]
 
-    def test_fields_other_words_and_links_stand_under_the_title_with_where_they_are_from(
+    def test_fields_candidates_and_links_are_shown_below_the_title_with_their_sources(
         self,
     ) -> None:
         now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

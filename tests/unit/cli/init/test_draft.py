@@ -85,7 +85,7 @@ def test_a_server_is_named_with_or_without_its_port(text: str, expected: Place) 
 
 
 @pytest.mark.parametrize("text", ["https://example.com", "a b", "a:0", "a:65536", "a:x", ""])
-def test_what_is_no_server_is_refused(text: str) -> None:
+def test_an_invalid_server_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"needs|not a port"):
         place("imap", None)(text)
 

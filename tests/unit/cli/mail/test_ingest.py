@@ -91,9 +91,7 @@ class TestIngest:
         file.write_bytes(envelope + first + b"\r\n" + envelope + second + b"\r\n")
         assert list(mails_of(file, 10_000)) == [(f"{file}:1", first), (f"{file}:2", second)]
 
-    def test_an_envelope_needs_no_blank_line_before_it_where_it_has_a_time(
-        self, tmp_path: Path
-    ) -> None:
+    def test_an_envelope_with_a_time_needs_no_blank_line_before_it(self, tmp_path: Path) -> None:
         file = tmp_path / "all.mbox"
         envelope = b"From - Wed Mar  4 05:06:07 2026\n"
         file.write_bytes(
@@ -118,7 +116,7 @@ class TestIngest:
         [(_, raw)] = mails_of(Path("/dev/zero"), 1000)
         assert len(raw) == 1001
 
-    def test_what_gives_no_mail_is_told_and_the_rest_goes_on(
+    def test_files_without_a_mail_are_reported_and_the_rest_continues(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "folder").mkdir()
@@ -166,7 +164,7 @@ class TestIngest:
         assert said.err.startswith("mailcase: c.eml: ")
         assert run.failed == 1
 
-    async def test_who_stops_it_is_told_what_became_of_the_mails(
+    async def test_a_stopped_ingest_reports_what_happened_to_the_mails(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         run = _Ingestion("invoices")
@@ -178,7 +176,7 @@ class TestIngest:
             await working
         assert "stopped; 1 mail is published" in capsys.readouterr().err
 
-    def test_off_a_terminal_plain_lines_tell_how_far_it_is(
+    def test_without_a_terminal_progress_is_printed_in_plain_lines(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)

@@ -64,7 +64,7 @@ async def test_only_what_is_missing_is_published_and_each_mail_once() -> None:
     assert publisher.effects == {"unchanged": 2, "unreadable": 1}
 
 
-async def test_only_what_is_recorded_is_derived_anew() -> None:
+async def test_only_recorded_mails_are_rederived() -> None:
     publisher = publisher_of(TWO, ReplayOptions("r", rederive=True))
     assert await chosen(publisher) == [11, 12]
     assert publisher.effects == {"not-recorded": 2, "unreadable": 1}

@@ -53,7 +53,7 @@ def test_anything_else_is_a_mistake_that_names_the_option(text: str) -> None:
         (Choice(message_id="<8@x.example>"), False),
     ],
 )
-def test_a_mail_is_meant_where_everything_holds(choice: Choice, has: bool) -> None:
+def test_a_mail_matches_if_all_conditions_hold(choice: Choice, has: bool) -> None:
     raw = raw_bytes(headers="Message-ID: <7@x.example>\r\n")
     assert choice.has(raw_mail(raw, key="0f" * 32)) is has
 
@@ -79,7 +79,7 @@ def test_the_end_is_past_only_when_late_mail_can_no_longer_come() -> None:
     assert not Choice().is_over(mail)
 
 
-def test_a_wrong_outcome_and_a_mailbox_of_another_process_are_told_together() -> None:
+def test_a_wrong_outcome_and_a_mailbox_of_another_process_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         check_selection({"claims-en": "claims"}, "invoices", "claims-en", "lost")
     assert [mistake.path for mistake in caught.value.mistakes] == ["--outcome", "--mailbox"]
@@ -125,7 +125,7 @@ def test_a_number_given_twice_stays_apart_by_the_mails_that_opened_its_cases() -
     ]
 
 
-def test_a_reply_that_was_told_of_before_its_case_belongs_to_the_mail_that_opened_it() -> None:
+def test_a_reply_reported_before_its_case_belongs_to_the_mail_that_opened_it() -> None:
     """Else a number given again after a restore would lead it into a stranger's case."""
     past = CaseHistory()
     for event in (appended("b", 7), opened("a", 7), opened("x", 7), appended("y", 7)):

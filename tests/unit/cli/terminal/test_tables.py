@@ -40,7 +40,7 @@ def test_a_narrow_terminal_leaves_out_what_matters_least(
     assert row.startswith("5f1d0c2a  invoices  too-many-new-cases  Faktura")
 
 
-def test_the_last_column_goes_on_below_itself(
+def test_the_last_column_wraps_below_itself(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")

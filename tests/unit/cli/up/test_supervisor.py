@@ -149,7 +149,7 @@ def test_a_restart_that_takes_long_holds_up_neither_the_others_nor_a_full_stop()
 @pytest.mark.parametrize(
     ("script", "expected"), [("exit 3", " (status 3)"), ("kill -9 $$", " (killed; if nobody")]
 )
-def test_how_a_process_ended_is_told_with_a_hint(
+def test_how_a_process_ended_is_reported_with_a_hint(
     tmp_path: Path, script: str, expected: str
 ) -> None:
     process = GuardedProcess(

@@ -21,7 +21,7 @@ def test_a_cursor_names_the_place_it_was_made_of(at: datetime | None, of: int | 
 
 
 @pytest.mark.parametrize("text", ["", "A", "AAAA", "%%%", "kqd1cGRhdGVk", "ł", "A" * 600])
-def test_what_is_no_cursor_is_refused(text: str) -> None:
+def test_an_invalid_cursor_is_refused(text: str) -> None:
     with pytest.raises(ProblemError) as raised:
         read_cursor(text, "updated")
     assert raised.value.problem.status == 400

@@ -87,7 +87,7 @@ def test_a_stream_that_lags_too_far_is_asked_to_fetch_everything(
     assert [data["case"] for data in datas(frames)[1:]] == [9]
 
 
-def test_streams_are_bounded_for_everyone_and_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_are_limited_in_total_and_per_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "MAX_STREAMS_EACH", 2)
     monkeypatch.setattr(hub_module, "MAX_STREAMS", 3)
     hub = LiveHub()

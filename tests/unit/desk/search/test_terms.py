@@ -75,7 +75,7 @@ def test_a_query_without_a_word_asks_for_nothing(query: str) -> None:
     assert parse_query(query) == []
 
 
-def test_what_stands_in_a_query_is_never_an_operator() -> None:
+def test_text_in_a_query_is_never_an_operator() -> None:
     assert finds('say "no" -never $where', '"no" -never $where')
 
 

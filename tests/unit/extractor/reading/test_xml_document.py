@@ -73,7 +73,7 @@ def test_an_amount_that_programs_read_differently_is_not_taken() -> None:
 
 
 @pytest.mark.parametrize("text", ["1,5", "1e3", "NaN", "0x1", "1 000.00", "--1", "Infinity", "١٢"])
-def test_an_amount_that_is_no_decimal_is_not_taken(text: str) -> None:
+def test_an_amount_that_is_not_a_decimal_is_not_taken(text: str) -> None:
     document = read(replaced(ksef.write(facts(), 3), r"<P_15>[^<]*", f"<P_15>{text}"))
     assert document.invoice is not None
     assert document.invoice.gross is None

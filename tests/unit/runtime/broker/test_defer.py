@@ -89,7 +89,7 @@ async def test_mail_of_a_known_process_is_route_delivery() -> None:
     assert broker.published == []
 
 
-async def test_the_time_counts_from_the_first_wait_whoever_set_the_mail_aside() -> None:
+async def test_the_time_counts_from_the_first_deferral_in_any_replica() -> None:
     just_now = {WAITS_FOR: "process invoices", WAITS_SINCE_MS: int((time.time() - 1) * 1000)}
     _, broker = await routed(raw_mail(), OLD, just_now)
     [waiting] = broker.published
@@ -97,7 +97,7 @@ async def test_the_time_counts_from_the_first_wait_whoever_set_the_mail_aside() 
     assert waiting.headers[WAITS_SINCE_MS] == just_now[WAITS_SINCE_MS]
 
 
-async def test_what_nobody_knew_for_ten_minutes_is_parked_with_that_as_the_reason() -> None:
+async def test_a_name_unknown_for_ten_minutes_is_parked_with_that_reason() -> None:
     assert not OLD.waits_in_vain(LONG_AGO)
     command, broker = await routed(raw_mail(), OLD, LONG_AGO)
     assert isinstance(command, ParkMail)

@@ -26,7 +26,7 @@ def test_every_earlier_delivery_counts_however_it_ended(
     assert earlier_deliveries(headers) == count
 
 
-def test_a_message_that_is_put_back_begins_to_count_anew() -> None:
+def test_a_requeued_message_starts_a_new_count() -> None:
     headers = {"x-delivery-count": 2, "x-acquired-count": 6, "x-own": 1}
     delivery = Delivery(b"", "", "", redelivered=True, routing_key="", exchange="", headers=headers)
     assert own_headers(delivery) == {"x-own": 1}

@@ -47,7 +47,7 @@ def letter(body: bytes = b"", /, **headers: Any) -> DeadLetter:
         (BROKERS, "delivery_limit", "mailcase.mail, raw.a.b"),
     ],
 )
-def test_reason_origin_and_time_are_told_by_whoever_dead_lettered_it(
+def test_reason_origin_and_time_come_from_the_service_or_the_broker(
     headers: dict[str, Any], reason: str, by: str
 ) -> None:
     one = letter(**headers)

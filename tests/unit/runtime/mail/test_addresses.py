@@ -138,7 +138,7 @@ def test_from_with_a_blank_before_its_colon_is_a_field_also_as_the_first_line(
 @example(b'"a@b" <c>')
 @example(b"<a(b)@c,d@e>")
 @settings(max_examples=500, deadline=None)
-def test_an_address_always_stands_in_the_input_in_one_piece(raw: bytes) -> None:
+def test_an_address_is_always_a_contiguous_part_of_the_input(raw: bytes) -> None:
     forms = (raw, without_comments(raw))
     readings = [
         visible(text)

@@ -226,7 +226,9 @@ class TestDamagedUtf8:
         assert reading.text == "Zażółć g\ufffdślą jaźń"
         assert "charset-repaired" in reading.defects
 
-    def test_is_told_from_a_code_page_that_has_one_sequence_of_it_by_chance(self) -> None:
+    def test_is_distinguished_from_a_code_page_that_contains_a_sequence_of_it_by_chance(
+        self,
+    ) -> None:
         assert decode("PÓŁ litra, żółw i gęś".encode("cp1250"))[0] == "PÓŁ litra, żółw i gęś"
 
 

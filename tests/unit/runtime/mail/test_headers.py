@@ -145,7 +145,7 @@ class TestText:
     def test_is_one_decoded_line(self, raw: bytes, text: str) -> None:
         assert header_text(raw) == text
 
-    def test_splits_no_word_that_stands_between_plain_ones(self) -> None:
+    def test_does_not_split_an_encoded_word_between_plain_words(self) -> None:
         assert header_text(b"x=?utf-8?q?y?=z") == "xyz"
 
 
@@ -217,7 +217,7 @@ class TestMessageIds:
             f"<{index}@x>" for index in range(500 - MAX_MESSAGE_IDS, 500)
         ]
 
-    def test_folded_within_or_without_brackets_are_mended(self) -> None:
+    def test_ids_folded_within_or_without_brackets_are_repaired(self) -> None:
         assert MailHeaders.parse(b"References: <a@x\n y>\n\n").message_ids("References") == [
             "<a@xy>"
         ]

@@ -160,7 +160,7 @@ def test_google_takes_a_service_accounts_signature_for_each_user(
 
 
 @pytest.mark.parametrize("library", ["msal.oauth2cli", "google.oauth2"])
-def test_a_library_that_is_not_installed_is_told_with_the_mend(
+def test_a_missing_library_is_reported_with_a_hint(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
@@ -189,7 +189,7 @@ def test_a_library_that_is_not_installed_is_told_with_the_mend(
         (302, {}, "HTTP 302"),
     ],
 )
-def test_a_refusal_is_told_with_the_mend_and_without_the_secret(
+def test_a_refusal_is_reported_with_a_hint_and_without_the_secret(
     endpoint: Endpoint, status: int, answer: object, told: str
 ) -> None:
     endpoint.status, endpoint.answer = status, answer
@@ -200,14 +200,14 @@ def test_a_refusal_is_told_with_the_mend_and_without_the_secret(
     assert len(endpoint.forms) == 1
 
 
-def test_an_endpoint_that_nobody_serves_is_reported(endpoint: Endpoint) -> None:
+def test_an_unreachable_endpoint_is_reported(endpoint: Endpoint) -> None:
     source = microsoft(endpoint, token_url="http://127.0.0.1:1/token")
     with pytest.raises(TokenRefusedError, match="does not answer"):
         source.token("a@x.test")
 
 
 @pytest.mark.parametrize("content", ["", "scribble", "[]", '{"type": "service_account"}'])
-def test_a_secret_that_is_no_key_is_told_without_its_content(
+def test_a_secret_that_is_not_a_key_is_reported_without_its_content(
     endpoint: Endpoint, tmp_path: Path, content: str
 ) -> None:
     (tmp_path / "key.json").write_text(content)

@@ -23,7 +23,7 @@ def ready(health: Health) -> bool:
 
 
 class TestReadiness:
-    def test_a_stage_is_ready_once_everything_that_it_needs_is_up(self) -> None:
+    def test_a_service_is_ready_once_everything_that_it_needs_is_up(self) -> None:
         health = Health("broker", "store")
         assert not ready(health)
         health.up("broker")
@@ -33,7 +33,7 @@ class TestReadiness:
         health.down("broker", "connection refused")
         assert not ready(health)
 
-    def test_a_stage_without_needs_is_ready(self) -> None:
+    def test_a_service_without_dependencies_is_ready(self) -> None:
         assert Health().ready
 
     def test_mailboxes_do_not_count_for_readiness(self) -> None:
@@ -62,7 +62,7 @@ class TestReadiness:
         }
 
 
-def test_a_stage_whose_loop_stands_still_is_not_alive() -> None:
+def test_a_service_with_a_blocked_loop_is_not_alive() -> None:
     health = Health()
     now = time.monotonic()
     assert health.alive(now)
@@ -123,7 +123,7 @@ class TestServing:
         with pytest.raises(PermanentError, match=hint), serve_http(health, 0, "192.0.2.1"):
             pass
 
-    def test_a_stage_may_be_alive_without_being_ready(self, health: Health, port: int) -> None:
+    def test_a_service_may_be_alive_without_being_ready(self, health: Health, port: int) -> None:
         assert self.get(port, "/healthz")[0] == 200
         health._last_beat = float("-inf")
         assert self.get(port, "/healthz")[0] == 503
@@ -153,14 +153,14 @@ class TestServing:
         assert capfd.readouterr().err == ""
 
     @pytest.mark.parametrize("wrong", [70_000, -1])
-    def test_a_port_that_cannot_be_is_said_so(self, health: Health, wrong: int) -> None:
+    def test_an_impossible_port_is_reported(self, health: Health, wrong: int) -> None:
         with (
             pytest.raises(PermanentError, match="--http-port"),
             serve_http(health, wrong, "127.0.0.1"),
         ):
             pass
 
-    def test_a_port_that_is_taken_is_said_so(self, health: Health, port: int) -> None:
+    def test_an_occupied_port_is_reported(self, health: Health, port: int) -> None:
         with pytest.raises(PermanentError, match=str(port)), serve_http(health, port, "127.0.0.1"):
             pass
 

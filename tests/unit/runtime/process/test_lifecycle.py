@@ -165,7 +165,7 @@ class TestRunStage:
                 signal.signal(number, handler)
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_a_signal_asks_the_stage_to_stop_and_waits_for_it(self, number: int) -> None:
+    def test_a_signal_asks_the_service_to_stop_and_waits_for_it(self, number: int) -> None:
         steps: list[str] = []
 
         async def stage(stop: Stop) -> None:
@@ -178,20 +178,20 @@ class TestRunStage:
         self.run(stage)
         assert steps == ["asked", "drained"]
 
-    def test_a_stage_that_ends_by_itself_ends_the_process(self) -> None:
+    def test_a_service_that_ends_by_itself_ends_the_process(self) -> None:
         async def stage(_stop: Stop) -> None:
             await asyncio.sleep(0)
 
         self.run(stage)
 
-    def test_what_a_stage_raised_is_raised(self) -> None:
+    def test_what_a_service_raised_is_raised(self) -> None:
         async def stage(_stop: Stop) -> None:
             raise ValueError("broken")
 
         with pytest.raises(ValueError, match="broken"):
             self.run(stage)
 
-    def test_what_a_stage_raised_while_draining_is_raised(self) -> None:
+    def test_what_a_service_raised_while_draining_is_raised(self) -> None:
         async def stage(stop: Stop) -> None:
             stop_asked = asyncio.ensure_future(stop.wait())
             os.kill(os.getpid(), signal.SIGTERM)

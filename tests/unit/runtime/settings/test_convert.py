@@ -47,7 +47,7 @@ def test_nested_tables_lists_and_renamed_keys_are_converted() -> None:
     assert sender == Sender(relay=relay, spare=(relay,), languages=("pl", "de"), class_="bulk")
 
 
-def test_what_is_missing_is_told_and_replaced_by_something_of_its_type() -> None:
+def test_a_missing_value_is_reported_and_replaced_by_one_of_its_type() -> None:
     walker = Walker()
     sender = walker.table(Sender, {"spare": [{}]})
     assert [str(mistake) for mistake in walker.mistakes] == [
@@ -75,7 +75,7 @@ def test_a_broken_value_with_a_default_becomes_the_default() -> None:
     ]
 
 
-def test_what_stands_in_place_of_a_table_is_told_by_its_kind_alone() -> None:
+def test_a_value_in_place_of_a_table_is_reported_only_by_its_type() -> None:
     walker = Walker()
     walker.table(Sender, {"relay": "hunter2", "spare": [1.5]})
     assert [str(mistake) for mistake in walker.mistakes] == [

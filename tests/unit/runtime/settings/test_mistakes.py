@@ -329,7 +329,7 @@ def test_one_mistake_is_reported_once_with_its_path_and_fix(
         ),
     ],
 )
-def test_two_mailboxes_may_not_share_what_tells_them_apart(
+def test_two_mailboxes_may_not_share_their_identity(
     mistakes: Mistakes, old: str, new: str, reported: str
 ) -> None:
     assert mistakes(WHOLE + SECOND_MAILBOX) == []
@@ -402,7 +402,7 @@ def test_a_name_that_no_routing_key_could_hold_is_refused(mistakes: Mistakes, na
     )
 
 
-def test_a_name_in_a_mend_stays_on_its_line(mistakes: Mistakes) -> None:
+def test_a_name_in_a_hint_stays_on_its_line(mistakes: Mistakes) -> None:
     reported = mistakes(WHOLE.replace("[server.corp]", '[server."a\\nb"]'))
     assert (
         reported[1]
@@ -487,7 +487,7 @@ def places(tree: object) -> list[tuple[Any, Any]]:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_whatever_stands_in_some_places_the_walk_and_the_checks_go_on(data: st.DataObject) -> None:
+def test_conversion_and_checks_continue_with_any_value_anywhere(data: st.DataObject) -> None:
     tree = tomllib.loads(WHOLE + SECOND_MAILBOX)
     for _ in range(data.draw(st.integers(1, 3))):
         table, key = data.draw(st.sampled_from(places({"": tree})[1:] or [(tree, "process")]))

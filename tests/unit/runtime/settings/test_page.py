@@ -53,7 +53,7 @@ def _default(section: str, field: msgspec.structs.FieldInfo) -> str:
     return "none" if default is None else f"`{msgspec.json.encode(default).decode()}`"
 
 
-def test_the_page_tells_every_setting_with_its_default_and_range() -> None:
+def test_the_page_describes_every_setting_with_its_default_and_range() -> None:
     parts = HEADING.split((DOCS / "settings.md").read_text())
     documented = {
         heading: {row[0]: row[1:] for row in ROW.findall(body)}

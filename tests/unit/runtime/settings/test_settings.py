@@ -115,7 +115,7 @@ def test_an_empty_variable_counts_as_absent(place: Place) -> None:
     )
 
 
-def test_a_bad_url_in_the_environment_is_told_with_its_variable(place: Place) -> None:
+def test_an_invalid_url_in_the_environment_is_reported_with_its_variable(place: Place) -> None:
     assert place.mistakes(WHOLE, MAILCASE_STORE_URL="postgres://u:hunter2@db/") == [
         "MAILCASE_STORE_URL: is not a valid URL; it begins with mongodb:// or mongodb+srv://"
     ]
@@ -150,13 +150,13 @@ def test_a_byte_order_mark_does_no_harm(place: Place) -> None:
         (5_000_000 * b"#", "is larger than 4 MiB; name the settings' file with --config"),
     ],
 )
-def test_a_file_that_is_no_toml_is_told_with_its_place(
+def test_a_file_that_is_not_toml_is_reported_with_the_position(
     place: Place, content: str | bytes, told: str
 ) -> None:
     assert place.mistakes(content) == [told]
 
 
-def test_a_missing_file_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"absent.toml: there is no such file; create it .* --config$"
     ):
@@ -171,7 +171,7 @@ def test_a_directory_or_a_path_through_a_file_is_reported(tmp_path: Path, place:
         load_settings(place.file / "x", {})
 
 
-def test_a_password_is_read_anew_each_time(place: Place) -> None:
+def test_a_password_is_read_again_each_time(place: Place) -> None:
     mailbox = place.load(WHOLE).mailboxes["invoices"]
     secret = place.file.parent / "secrets" / "invoices"
     secret.parent.mkdir()

@@ -62,7 +62,7 @@ async def test_after_an_unclear_commit_the_proof_is_asked_for_again() -> None:
     assert majority.asked == 5
 
 
-async def test_an_idle_stage_reports_a_database_that_died_and_came_back() -> None:
+async def test_an_idle_service_reports_a_database_that_died_and_recovered() -> None:
     health, stop, majority = Health("store"), Stop(), Majority()
     health.up("store")
     reports: asyncio.Queue[bool] = asyncio.Queue()

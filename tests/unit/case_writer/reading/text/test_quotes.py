@@ -92,7 +92,7 @@ def test_a_separator_needs_its_dashes() -> None:
     assert strip_quotes(text("Ok", "----- Original message -----", "old")) == "Ok"
 
 
-def test_a_signature_of_a_whole_page_is_no_signature() -> None:
+def test_a_whole_page_is_not_a_signature() -> None:
     mail = text("Ok", "-- ", *(f"line {index}" for index in range(60)))
     assert strip_quotes(mail) == mail
 

@@ -142,7 +142,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("old", "new", "mistake"), MISTAKES)
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, mistake: str) -> None:
+def test_a_mistake_is_reported_with_its_position(
+    tmp_path: Path, old: str, new: str, mistake: str
+) -> None:
     assert old in WHOLE
     assert any(
         reported.startswith(mistake)
