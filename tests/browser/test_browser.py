@@ -35,7 +35,7 @@ async def office(
 
 
 async def drive(office: Office, script: str, **environment: str) -> None:
-    """Run a script as the administrator. Raises AssertionError with what it printed."""
+    """Run a script as the administrator. Raises AssertionError with its output if it fails."""
     await run_script(script, DESK_URL=office.url, DESK_PASSWORD=PASSWORD, **environment)
 
 
@@ -57,7 +57,7 @@ async def test_two_people_work_together(office: Office) -> None:
 
 
 async def test_two_people_race_for_ten_cases(office: Office) -> None:
-    """One race of each kind; the slow test below has two hundred."""
+    """One race of each kind; the slow test has two hundred."""
     await run_races(office, 501, 10, seed=1)
 
 
@@ -84,7 +84,7 @@ async def test_a_customers_reply_appears_by_itself(office: Office) -> None:
 
 
 async def test_hostile_mails_stay_in_their_frames(office: Office) -> None:
-    """Twelve of them; the slow test below has the whole corpus."""
+    """Twelve mails; the slow test has the whole corpus."""
     await fill_hostile(office.store, 101)
     await drive(office, "hostile.mjs", CASES="101 112", FRAMES="8")
 
@@ -96,12 +96,12 @@ async def test_every_hostile_mail_stays_in_its_frame(office: Office) -> None:
 
 
 async def test_axe_finds_nothing_on_any_page(office: Office) -> None:
-    """Each page in one of the combinations; the slow test below has all of them."""
+    """Each page in one combination; the slow test has all combinations."""
     await drive(office, "pages.mjs", COMBINATIONS=" ".join(ALL_COMBINATIONS), ONE_EACH="yes")
 
 
 async def test_every_page_is_valid_html(office: Office) -> None:
-    """Pages and answers to forms, each in one language; the slow test below has both."""
+    """Pages and responses to forms, each in one language; the slow test has both."""
     await drive(office, "validity.mjs", LANGUAGES="en pl", ONE_EACH="yes")
 
 

@@ -1,7 +1,7 @@
-"""What happens to three-node clusters while mail flows: nothing is lost or doubled, and mail flows
-on.
+"""Faults of three-node clusters while mail flows: no mail is lost or duplicated, and mail keeps
+flowing.
 
-Each test prints, and records as a figure, for how long no mail of a mailbox was recorded.
+Each test prints and records how long no mail of a mailbox was recorded.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ MAILS = 5000
 
 @contextmanager
 def ledger(start: Start, release: str, record: Record, worst_s: float) -> Iterator[Events]:
-    """Mail flows; at the end every mail has its one outcome, and no event cost more than
+    """Mail flows. At the end every mail has one outcome, and no event stopped a mailbox longer than
     `worst_s`.
     """
     pipeline = start(release)

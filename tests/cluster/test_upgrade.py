@@ -1,7 +1,8 @@
-"""From RabbitMQ 4.0 to 4.3 while mail flows.
+"""An upgrade from RabbitMQ 4.0 to 4.3 while mail flows.
 
 4.3 joins no cluster of 4.0 (its release notes name 4.2 as the oldest neighbor), so a rolling
-upgrade is refused at the first node. With all nodes stopped at once, it upgrades the data of 4.0.
+upgrade is refused at the first node. After all nodes were stopped at once, 4.3 upgrades the data of
+4.0.
 """
 
 from functools import partial

@@ -1,6 +1,4 @@
-"""Yesterday's bytes stay readable: a stored sample of every message and version, against today's
-code.
-"""
+"""Old bytes stay readable: the current code reads a stored sample of every message and version."""
 
 import inspect
 from collections.abc import Callable
@@ -61,7 +59,7 @@ def plain(name: str, body: bytes) -> Any:
 
 
 def tagged_types() -> set[str]:
-    """The tags of all messages that `schemas` defines, unfinished bases left out."""
+    """The tags of all messages that `schemas` defines, without abstract bases."""
     found = [
         one
         for module in (mails, cases, events, fields, sending)

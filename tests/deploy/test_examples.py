@@ -1,4 +1,4 @@
-"""deploy/k8s/examples can be copied: it renders, is valid, and has what the manifests ask for."""
+"""deploy/k8s/examples can be copied: it renders, is valid, and has what the manifests need."""
 
 import os
 import re
@@ -106,7 +106,9 @@ def test_the_settings_of_the_example_name_files_that_its_secrets_have(tmp_path: 
 
 
 def test_retention_runs_every_night_with_the_rights_and_settings_of_a_service() -> None:
-    """As the case writer runs, so that the two cannot differ: image, settings, database, rights."""
+    """Image, settings, database and rights are those of the case writer, so that the two cannot
+    differ.
+    """
     manifests = render(EXAMPLES)
     [job] = [manifest for manifest in manifests if manifest["kind"] == "CronJob"]
     [writer] = [
@@ -173,9 +175,7 @@ def test_the_certificates_have_the_names_that_the_guide_lists() -> None:
 
 
 def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Path) -> None:
-    """The component desk-gateway in the place of desk-ingress; both lead to the same port and
-    host.
-    """
+    """The component desk-gateway in place of desk-ingress; both lead to the same port and host."""
     manifests = _managed_with(tmp_path, "desk-ingress", "desk-gateway")
     assert not [manifest for manifest in manifests if manifest["kind"] == "Ingress"]
     (route,) = [manifest for manifest in manifests if manifest["kind"] == "HTTPRoute"]
@@ -191,7 +191,7 @@ def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Pat
 
 
 def test_without_keda_services_scale_by_cpu(tmp_path: Path) -> None:
-    """The component autoscaling-cpu in the place of autoscaling."""
+    """The component autoscaling-cpu in place of autoscaling."""
     manifests = _managed_with(tmp_path, "autoscaling", "autoscaling-cpu")
     assert not [one for one in manifests if one["apiVersion"].startswith("keda.sh/")]
     deployments = {one["metadata"]["name"]: one for one in manifests if one["kind"] == "Deployment"}
@@ -217,7 +217,7 @@ def test_without_keda_services_scale_by_cpu(tmp_path: Path) -> None:
 
 
 def _managed_with(folder: Path, component: str, other: str) -> tuple[Manifest, ...]:
-    """The overlay `managed` with another component in the place of one."""
+    """The overlay `managed` with one component replaced."""
     overlay = folder / "overlay"
     overlay.mkdir()
     for file in (K8S / "overlays/managed").iterdir():
@@ -232,12 +232,12 @@ def _managed_with(folder: Path, component: str, other: str) -> tuple[Manifest, .
 
 
 def _up(folder: Path) -> str:
-    """The way from a folder to deploy/k8s; kustomize takes no absolute paths."""
+    """The path from a folder to deploy/k8s; kustomize accepts no absolute paths."""
     return os.path.relpath(K8S, folder)
 
 
 def test_the_desk_may_try_a_log_in_as_the_fetcher_does() -> None:
-    """The same files at the same place, and the same ports of mail servers."""
+    """The same files at the same paths, and the same ports of mail servers."""
     mounts = mounted_secrets("dev")
     ports = {
         policy["metadata"]["name"]: {

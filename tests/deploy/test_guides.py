@@ -22,8 +22,8 @@ COMPONENT = "app.kubernetes.io/component"
 
 
 def _commands(program: str) -> Iterator[tuple[str, str]]:
-    """Each command of `program` in the guides, with the guide's name; without what a pipe or a
-    comment adds.
+    """Each command of `program` in the guides, with the name of the guide; without pipes and
+    comments.
     """
     for name, text in TEXT.items():
         joined = re.sub(r"\\\n\s*", "", text)

@@ -1,7 +1,6 @@
-"""The text of the Dockerfile; and (slow) its steps taken by hand in a folder, on machines without
-buildah.
+"""The text of the Dockerfile, and (slow) its steps in a folder, for machines without buildah.
 
-With buildah, tests/image builds it and runs what comes out.
+With buildah, tests/image builds the image and runs it.
 """
 
 import os
@@ -36,7 +35,7 @@ def _instructions() -> list[tuple[str, str]]:
 
 
 def _copied() -> list[tuple[list[str], str]]:
-    """What the build stage copies from the project, and where to."""
+    """What the build stage copies from the project, and where."""
     found = [
         rest.split()
         for word, rest in _instructions()
@@ -101,7 +100,7 @@ def test_nothing_that_runs_in_the_image_is_left_out_of_it() -> None:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder that stands for `/`, after the instructions of the build stage."""
+    """The folder that represents `/` after the instructions of the build stage."""
     if os.geteuid() == 0 and shutil.which("buildah") is not None:
         pytest.skip("tests/image builds it with buildah")
     root = tmp_path_factory.mktemp("image")

@@ -1,4 +1,6 @@
-"""The wheel, installed by pipx and by uv for a user with an empty home; `make install` likewise."""
+"""The wheel, installed by pipx and by uv for a user with an empty home folder, and by `make
+install`.
+"""
 
 import os
 import re
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.slow  # downloads, unless the tools have everything in 
 
 
 def run(home: Path, *command: str | Path) -> str:
-    """Run a program with that home; returns what it prints."""
+    """Run a program with that home folder and return its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILCASE_")}
     for name in ("VIRTUAL_ENV", "PYTHONPATH", "PIPX_HOME", "UV_TOOL_DIR"):
         kept.pop(name, None)
@@ -33,7 +35,7 @@ def run(home: Path, *command: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of the committed files, as `pip wheel --no-deps .` does it."""
+    """A wheel built from a copy of the committed files, as by `pip wheel --no-deps .`."""
     folder = tmp_path_factory.mktemp("wheel")
     run(folder, "git", "clone", "--quiet", ROOT, folder / "source")
     run(
@@ -81,7 +83,7 @@ def test_make_install_takes_the_tool_that_is_there(tool: str, tmp_path: Path) ->
 
 
 def check_installed(home: Path) -> None:
-    """The command is there, finds its servers, and has all its parts."""
+    """Check that the command works, finds its servers, and has all its parts."""
     program = home / ".local" / "bin" / "mailcase"
     version = run(home, program, "--version")
     commit = run(ROOT, "git", "rev-parse", "--short=12", "HEAD").strip()

@@ -1,8 +1,8 @@
-"""docs/kubernetes.md, followed word by word as far as no cluster is needed.
+"""docs/kubernetes.md, followed literally as far as possible without a cluster.
 
-Every block of the guide is taken: YAML is rendered by kustomize, commands that create objects run
-with `--dry-run=client`, commands that change objects are checked against the objects of prod. A
-block of a kind that no test takes fails.
+Every block of the guide is checked: YAML is rendered by kustomize, commands that create objects run
+with `--dry-run=client`, and commands that change objects are checked against the objects of prod. A
+block of any other kind fails.
 """
 
 import os
@@ -44,7 +44,7 @@ def test_the_guide_has_no_block_of_another_kind() -> None:
     "text", [text for kind, text in BLOCKS if kind == "yaml"], ids=lambda text: str(text)[:30]
 )
 def test_a_piece_of_yaml_renders(text: str, tmp_path: Path) -> None:
-    """A whole kustomization as it is, a part of one in an overlay of prod."""
+    """A whole kustomization alone, and a part of one in an overlay of prod."""
     document: dict[str, Any] = yaml.safe_load(text)
     base = os.path.relpath(K8S, tmp_path)
     if "kind" not in document:
@@ -126,7 +126,9 @@ def test_dashes_and_quotes_of_commands_are_those_of_a_shell() -> None:
 
 
 def _run(command: str, folder: Path) -> str:
-    """By a shell, since the guide's commands have substitutions; kubectl is that of the tests."""
+    """Run a command in a shell, since the guide uses substitutions, with the kubectl of
+    the tests.
+    """
     path = f"{Path(kubectl()).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-ec", command],

@@ -1,4 +1,4 @@
-"""Every overlay renders, and what it renders is what Kubernetes and the operators take."""
+"""Every overlay renders, and the result is valid for Kubernetes and the operators."""
 
 import copy
 import json
@@ -98,7 +98,7 @@ def test_the_servers_run_under_the_restricted_pod_security_standard_too(overlay:
 
 
 def validate(manifest: Manifest) -> None:
-    """Against the newest schemas of Kubernetes; a field that they do not know is a mistake."""
+    """Validate against the newest schemas of Kubernetes; unknown fields are errors."""
     _validate(json.dumps(manifest))
 
 

@@ -1,4 +1,4 @@
-"""Names that meet in several places are the same in all of them; schemas cannot see that."""
+"""Names that occur in several places are the same everywhere; schemas cannot check this."""
 
 import importlib
 import re
@@ -411,7 +411,7 @@ def test_every_component_is_used_by_an_overlay() -> None:
 
 
 def _namespaces(scaled: Manifest) -> set[str]:
-    """Of the series that Prometheus is asked for; each names one."""
+    """The namespaces of the series in Prometheus queries; each query names one."""
     queries = [
         trigger["metadata"]["query"]
         for trigger in scaled["spec"]["triggers"]
@@ -472,7 +472,7 @@ def _names(reference: object) -> Iterator[str]:
 
 
 def _exported_metrics() -> set[str]:
-    """The names of the series of every metric that a service defines."""
+    """The names of the series of all metrics that a service defines."""
     for file in (ROOT / "services").glob("*/metrics.py"):
         importlib.import_module(f"services.{file.parent.name}.metrics")
     names: set[str] = set()
@@ -487,8 +487,8 @@ def _exported_metrics() -> set[str]:
 
 @overlays
 def test_a_case_writer_has_memory_for_the_most_that_its_settings_allow(overlay: str) -> None:
-    """Messages in hand, the process that reads a large mail, and that mail between both; 100 MB are
-    its own.
+    """Messages in hand, the child process that reads a large mail, and that mail between both; 100
+    MB are its own.
     """
     deployment = named(overlay, "Deployment", "case-writer")
     settings = _settings(overlay, deployment)

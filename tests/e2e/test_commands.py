@@ -1,4 +1,4 @@
-"""The commands as a person runs them: separate processes, with a running pipeline."""
+"""Commands as a person runs them: in separate processes, with a running pipeline."""
 
 import os
 import subprocess
@@ -204,7 +204,7 @@ def written(pipeline: Pipeline, mails: Iterable[bytes]) -> Iterable[str]:
 
 
 def test_a_parked_mail_is_put_into_a_case_by_a_person(pipeline: Pipeline) -> None:
-    """Also where strangers' mail is held: the person vouches for the author."""
+    """Even if mail from strangers is parked: the person vouches for the author."""
     held = '[process.invoices]\nreply_from = "hold"\nspam = "park"'
     pipeline.config.write_text(pipeline.config.read_text().replace("[process.invoices]", held))
     key = mail_key("invoices", SPAM)

@@ -40,7 +40,7 @@ def send_to_dead(
 
 @pytest.fixture
 def commands(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commands run in this process, which is faster than one of their own each."""
+    """Run the commands in this process, which is faster than separate processes."""
     monkeypatch.setattr(common, "configure_logs", lambda *_: None)
     for name, value in pipeline.env.items():
         monkeypatch.setenv(name, value)
@@ -143,7 +143,7 @@ def test_a_message_that_cannot_be_requeued_is_reported_and_the_others_continue(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And what is said of one queue does not touch an equal message of another."""
+    """A selection by queue does not affect an equal message in another queue."""
     dead.list_messages(config=pipeline.config)  # and the queues are there from now on
     for body in (b"first", b"stubborn", b"last"):
         send_to_dead(pipeline, "router.mail", body)

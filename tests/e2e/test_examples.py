@@ -31,7 +31,7 @@ def environment(pipeline: Pipeline) -> dict[str, str]:
 
 
 def ran(pipeline: Pipeline, name: str, *arguments: str) -> str:
-    """What an example printed, run where the settings are."""
+    """The output of an example that runs in the folder of the settings."""
     command = [sys.executable, str(EXAMPLES / name), *arguments]
     done = subprocess.run(
         command,
@@ -47,7 +47,7 @@ def ran(pipeline: Pipeline, name: str, *arguments: str) -> str:
 
 @contextmanager
 def running_consumer(pipeline: Pipeline) -> Iterator[list[str]]:
-    """The lines that the consumer prints, while it runs."""
+    """The lines that the consumer prints while it runs."""
     process = subprocess.Popen(
         [sys.executable, str(EXAMPLES / "consumer.py")],
         env=environment(pipeline),

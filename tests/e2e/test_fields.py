@@ -26,7 +26,7 @@ def case_of(pipeline: Pipeline, mailbox: str, raw: bytes) -> dict[str, Any] | No
 def until_case(
     pipeline: Pipeline, raw: bytes, mailbox: str = "invoices", **wanted: Any
 ) -> dict[str, Any]:
-    """The case of a mail once it has these parts."""
+    """Wait until the case of a mail has these parts, and return it."""
 
     def is_there() -> bool:
         case = case_of(pipeline, mailbox, raw)
@@ -39,7 +39,7 @@ def until_case(
 
 
 def until_extracted(pipeline: Pipeline) -> None:
-    """Nothing waits for the extractor or the case writer."""
+    """Wait until no message waits for the extractor or the case writer."""
 
     def is_idle() -> bool:
         listing = pipeline.servers.broker.ctl(
@@ -131,7 +131,7 @@ def test_the_same_invoice_in_another_format_mailbox_and_process_is_linked(
 
 
 def test_a_mail_commands_nothing(pipeline: Pipeline) -> None:
-    """Each attempt to move, assign, close, address or rename a case is text and nothing else."""
+    """Each attempt to move, assign, close, address or rename a case is only text."""
     fields.declare_fields(pipeline, "invoices")
     attempts = [
         *("stage: paid", "Stage: paid", "etap: paid", "Status: closed", "State: closed"),
@@ -181,7 +181,7 @@ def test_a_mail_commands_nothing(pipeline: Pipeline) -> None:
     assert pipeline.database["cases"].count_documents({}) == 1
 
 
-# What anyone can write: an author, and headers beside it.
+# What anyone can write: an author, and other headers.
 FORGERIES: list[tuple[str, dict[str, str]]] = [
     ("eve@evil.example", {}),
     (fields.SUPPLIER, {}),
@@ -270,7 +270,7 @@ def test_a_replay_reads_fields_again_after_a_rule_changed(
 
 
 # The long run has 10,000 invoices. MAILCASE_INVOICES makes it shorter, and MAILCASE_FIRST_INVOICE
-# lets the next run go on with other ones.
+# lets the next run continue with others.
 MANY_INVOICES = int(os.environ.get("MAILCASE_INVOICES", "10000"))
 FIRST_INVOICE = int(os.environ.get("MAILCASE_FIRST_INVOICE", "0"))
 
@@ -282,8 +282,8 @@ FIRST_INVOICE = int(os.environ.get("MAILCASE_FIRST_INVOICE", "0"))
 def test_killed_extractors_miss_no_duplicate_and_invent_none(
     pipeline: Pipeline, invoices: int, kills: int
 ) -> None:
-    """4 extractors and 2 case writers. 5 % of the invoices come twice: in another format, and every
-    other one of them in another mailbox and process as well.
+    """4 extractors and 2 case writers. 5 % of the invoices come twice: in another format, and half
+    of these in another mailbox and process as well.
     """
     fields.declare_fields(pipeline, "invoices", "complaints")
     sent = list(sent_twice(pipeline, invoices))
@@ -310,7 +310,7 @@ def test_killed_extractors_miss_no_duplicate_and_invent_none(
 
 
 def sent_twice(pipeline: Pipeline, invoices: int) -> Iterator[list[tuple[str, bytes]]]:
-    """For each invoice its mails as (mailbox, mail)."""
+    """The mails of each invoice, as (mailbox, mail)."""
     forms = list(fields.formats())
     for seed in range(FIRST_INVOICE, FIRST_INVOICE + invoices):
         facts, (form, pdf) = fields.facts(seed), forms[seed % len(forms)]
@@ -328,7 +328,7 @@ def sent_twice(pipeline: Pipeline, invoices: int) -> Iterator[list[tuple[str, by
 
 
 def kill_one_after_another(extractors: Sequence[ServiceProcess], kills: int) -> None:
-    """Kill -9 and restart one every half second, wherever its work is then."""
+    """Every half second, kill one with SIGKILL and restart it, wherever it is in its work."""
     for kill in range(kills):
         time.sleep(0.5)
         process = extractors[kill % len(extractors)]

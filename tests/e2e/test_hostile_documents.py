@@ -1,4 +1,6 @@
-"""Hostile documents, from the mailbox to the case: nothing is taken, and everything stands."""
+"""Hostile documents, from the mailbox to the case: no value is taken, and every service keeps
+running.
+"""
 
 import gzip
 import io
@@ -57,7 +59,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {"1 GB in a zip": _zip, "1 GB in a gz
 
 @contextmanager
 def watched_memory(process: ServiceProcess) -> Iterator[list[int]]:
-    """Collects the peak of each process of a service, in bytes, again and again."""
+    """Record the peak memory of each process of a service, in bytes, while it runs."""
     peaks: dict[int, int] = {}
     largest: list[int] = []
     is_over = threading.Event()

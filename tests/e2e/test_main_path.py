@@ -88,7 +88,7 @@ def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(
     ids=["8-bit", "binary", "long-line", "no-final-newline", "no-body"],
 )
 def test_the_bytes_published_equal_the_bytes_in_the_mailbox(pipeline: Pipeline, raw: bytes) -> None:
-    """The mail key is the hash of the published bytes, and the kept original is those bytes."""
+    """The mail key is the hash of the published bytes, and the kept original has the same bytes."""
     pipeline.config.write_text(
         pipeline.config.read_text().replace(
             "[server.private]", "[server.private]\nattach_original = true"

@@ -50,7 +50,7 @@ def replay(pipeline: Pipeline, *options: str) -> str:
 
 
 def placed(state: Dump) -> dict[str, Any]:
-    """What a mail became, as a customer sees it: the case, and what is in the comment."""
+    """What a customer sees of a mail: the case, and the content of the comment."""
     return {
         key: (one["case"], one["text"], [file["blob"] for file in one["attachments"]])
         for key, one in state["comments"].items()
@@ -58,7 +58,7 @@ def placed(state: Dump) -> dict[str, Any]:
 
 
 def fetch(pipeline: Pipeline, mails: list[Sample] | list[bytes]) -> None:
-    """Through the mailbox, until all of them are recorded."""
+    """Deliver mails to the mailbox, and wait until all are recorded."""
     before = pipeline.recorded()
     pipeline.append("invoices", [mail.raw if isinstance(mail, Sample) else mail for mail in mails])
     pipeline.until_recorded(before + len(mails))
@@ -66,7 +66,7 @@ def fetch(pipeline: Pipeline, mails: list[Sample] | list[bytes]) -> None:
 
 
 def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: Pipeline) -> None:
-    """Some mails were in the backup, others came after it; mail that came after the restore took
+    """Some mails were in the backup, others came after it; mail that arrived after the restore took
     one of the numbers.
     """
     opening = new_mails(9)
@@ -157,7 +157,7 @@ def start_replay(pipeline: Pipeline, *options: str) -> subprocess.Popen[bytes]:
 
 
 def reply_to(sample: Sample, name: str) -> Sample:
-    """An answer that only the Message-ID leads home."""
+    """A reply that only its Message-ID connects to the case."""
     _, _, rest = sample.raw.partition(b"Message-ID: ")
     message_id = rest.split(b"\r\n")[0].decode()
     head = f"From: helper@customers.test\r\nSubject: answer {name}\r\nMessage-ID: <{name}@helpers.test>\r\n"

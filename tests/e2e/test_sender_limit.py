@@ -1,4 +1,4 @@
-"""How many cases one address may open holds across all case writers."""
+"""The limit of new cases per address holds across all case writers."""
 
 import re
 

@@ -1,5 +1,5 @@
-"""`mailcase up` as a person starts it: found by the other commands, alone, whole again after each
-crash, movable.
+"""`mailcase up` as a person starts it: other commands find it, it is the only one, recovers from
+crashes, and can move.
 """
 
 import json
@@ -42,7 +42,7 @@ password_file = "password"
 
 
 class Up:
-    """A running `mailcase up`, and what it prints."""
+    """A running `mailcase up`, and its output."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
         self.process = process
@@ -63,7 +63,7 @@ class Up:
         self.until(lambda: text in self.printed, f"prints {text!r}")
 
     def kill_9(self, program: bytes) -> None:
-        """The one process of its that runs this program."""
+        """Send SIGKILL to the one process of `up` that runs this program."""
         [pid] = [
             pid
             for pid in descendants(self.process.pid)
@@ -78,7 +78,7 @@ class Up:
 
 @contextmanager
 def up(config: Path, **environ: str) -> Iterator[Up]:
-    """Started from another folder, and ready."""
+    """Started from another folder; yields when it is ready."""
     output = config.with_name("printed")
     command = [sys.executable, "-m", "services.cli", "up", "--config", str(config)]
     with (
@@ -127,12 +127,12 @@ def config(servers: PrivateServers, tmp_path: Path) -> Path:
 
 
 def size_of(folder: Path) -> int:
-    """The room that a folder takes, in bytes."""
+    """The size of a folder in bytes."""
     return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
 
 
 def ingest(config: Path, number: int, to: Path | None = None) -> str:
-    """Bring in a mail of the folder of `config`, by default for these settings."""
+    """Ingest a mail from the folder of `config`, by default with these settings."""
     file = config.with_name(f"{number}.eml")
     done = mailcase("ingest", file, "--process", "invoices", "--config", to or config)
     assert done.returncode == 0, done.stderr

@@ -191,7 +191,7 @@ def test_a_primary_that_steps_down_ten_times_parks_nothing(three_members: Pipeli
                 suppress(Exception),
                 primary.client() as client,
             ):
-                # stepping down closes the connection that asked for it
+                # stepping down closes the connection of the command
                 client.admin.command("replSetStepDown", 5, force=True)
         ledger.settle(patience_s=180)
     ledger.assert_no_faults()

@@ -1,6 +1,4 @@
-"""The built image: what is in it, and every service of it against real servers. Slow: `make
-image`.
-"""
+"""The built image: its contents, and every service of it with real servers. Slow: `make image`."""
 
 import os
 import re
@@ -61,8 +59,8 @@ def image() -> Iterator[Image]:
 
 
 def _base(engine: Engine) -> Base:
-    """The image that the Dockerfile names, or a stand-in of the same series of Python; said in the
-    output.
+    """The image that the Dockerfile names, or a substitute with the same series of Python; the
+    output says which.
     """
     text = (ROOT / "deploy/Dockerfile").read_text()
     (name,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", text, re.MULTILINE)
@@ -174,7 +172,7 @@ def test_a_service_gets_ready_and_stops(
 
 
 def test_nothing_but_tmp_can_be_written(image: Image, tmp_path: Path) -> None:
-    """The proof that the tests above run on a read-only root."""
+    """This proves that the tests above run on a read-only root."""
     script = """
 import os, pathlib
 def writable(path):
@@ -192,15 +190,15 @@ print([path for path in paths if writable(path)], os.getuid())
     with Container(image.root, USER, command, settings=settings, env={}, log=log) as container:
         assert container.wait(30) == 0, log.read_text()
     assert log.read_text().strip() == f"['/tmp'] {USER}"
-    # The same folders without the confinement: it is the read-only root that forbids them, not only
-    # their owner.
+    # The same folders without the confinement: not only their owner, but also the read-only root
+    # forbids writing there.
     with Container(image.root, 0, command, settings=settings, env={}, log=log) as container:
         assert container.wait(30) == 0, log.read_text()
     assert log.read_text().strip() == "['/tmp'] 0"
 
 
 def _settings(pipeline: Pipeline, folder: Path) -> Path:
-    """The test's settings with all that they name, for the user of the image."""
+    """The settings of the test with all files that they name, for the user of the image."""
     folder.mkdir()
     ca_file = str(pipeline.servers.mail.ca_file)
     text = pipeline.config.read_text().replace(ca_file, "ca.pem")
@@ -214,5 +212,5 @@ def _settings(pipeline: Pipeline, folder: Path) -> Path:
 
 
 def _say(text: str) -> None:
-    """To the terminal, although pytest captures what tests print (`make image` shows it by -s)."""
+    """Print to the terminal although pytest captures output (`make image` uses -s)."""
     print(f"\nimage: {text}")

@@ -110,7 +110,7 @@ _ONE_FILE = b"<</Names[(a)3 0 R]>>"
 
 
 def _blanks(count: int) -> bytes:
-    """This many blanks, compressed: one block, repeated. A reader never gets to the checksum."""
+    """This many spaces, compressed: one block, repeated. A reader never gets to the checksum."""
     compressor = zlib.compressobj(9)
     head = compressor.compress(b" " * 1_000_000) + compressor.flush(zlib.Z_FULL_FLUSH)
     block = compressor.compress(b" " * 1_000_000) + compressor.flush(zlib.Z_FULL_FLUSH)

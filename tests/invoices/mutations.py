@@ -20,7 +20,7 @@ Mutation = Callable[[str, random.Random], str]
 
 
 def _each_leaf(text: str, random_: random.Random, change: Callable[[str], str]) -> str:
-    """Change every third value on average, except KSeF codes that contain a blank."""
+    """Change every third value on average, except KSeF codes that contain a space."""
 
     def changed(match: re.Match[str]) -> str:
         is_code = match[2].rpartition(":")[2] == "P_12"

@@ -54,7 +54,7 @@ def write(facts: Facts) -> str:
 
 def _party(name: str, country: str | None, tax_id: str) -> str:
     vat = "" if country is None else _scheme(f"{country}{tax_id}", "VAT")
-    other = _scheme("BDO-000", "TAX")  # a registration that is no VAT number (BT-32)
+    other = _scheme("BDO-000", "TAX")  # a registration that is not a VAT number (BT-32)
     return tag(
         "cac:Party",
         tag("cac:PartyName", leaf("cbc:Name", f"Marka {name}")),

@@ -1,4 +1,6 @@
-"""`make release`: what stops it, and (slow) a whole release of a tagged copy of this repository."""
+"""`make release`: what stops it, and (slow) a complete release of a tagged copy of this
+repository.
+"""
 
 import hashlib
 import json
@@ -155,7 +157,7 @@ def test_a_tagged_commit_gives_a_whole_release(tmp_path: Path) -> None:
 
 
 def _run_from(wheel: Path, folder: Path) -> None:
-    """The wheel's own files are what the command needs of this project."""
+    """The wheel contains all files of this project that the command needs."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     interpreter = shutil.which("python", path=str(ROOT / ".venv/bin"))

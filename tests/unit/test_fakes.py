@@ -1,4 +1,4 @@
-"""The fakes keep the promises of the ports that they stand in for."""
+"""The fakes pass the contracts of the ports that they implement."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

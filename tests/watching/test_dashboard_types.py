@@ -1,4 +1,4 @@
-"""The dashboards go through Grafana's own types and come back whole."""
+"""The dashboards pass through Grafana's own types unchanged."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def _through_grafana(dashboard: dict[str, Any]) -> Any:
 
 
 def _differences(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
-    """The places of `ours` that `theirs` lacks or has otherwise; a null may be left out."""
+    """The places where `theirs` lacks or changes something of `ours`; a null may be left out."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key, value in ours.items():
             if key in theirs:

@@ -31,7 +31,9 @@ def test_the_json_is_made_from_its_source(name: str) -> None:
 
 
 def test_a_dashboard_loads_anywhere(dashboard: dict[str, Any]) -> None:
-    """It has no id of another Grafana, and every panel uses the data source chosen at the top."""
+    """It has no ids of another Grafana, and every panel uses the data source selected
+    at the top.
+    """
     assert dashboard["id"] is None
     variables = dashboard["templating"]["list"]
     sources = [variable["name"] for variable in variables if variable["type"] == "datasource"]
@@ -51,8 +53,8 @@ def test_every_panel_is_described(dashboard: dict[str, Any]) -> None:
 
 
 def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str, Any]) -> None:
-    """As in the alerts and KEDA's queries. "All" is the default, and matches series without a
-    namespace, too.
+    """As in the alerts and KEDA's queries. "All" is the default, and also matches series without a
+    namespace.
     """
     variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
     chosen = variables["namespace"]

@@ -1,6 +1,4 @@
-"""Every alert fires when it should, stays quiet otherwise, and has its section in the operator's
-guide.
-"""
+"""Every alert fires when it should, is quiet otherwise, and has a section in the runbook."""
 
 import re
 import subprocess

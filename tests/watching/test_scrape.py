@@ -1,5 +1,5 @@
 """A real Prometheus scrapes the pipeline: every series that dashboards, alerts and scaling query
-moves.
+changes.
 """
 
 from collections.abc import Iterator
@@ -111,7 +111,7 @@ def test_one_mail_is_followed_by_its_key_through_the_logs_of_all_services(scene:
 
 
 def test_a_slow_mail_leads_to_its_key(scene: Scene) -> None:
-    """By the exemplars of the histogram of ages, in the OpenMetrics format."""
+    """By the exemplars of the histogram of mail ages, in the OpenMetrics format."""
     query = "mailcase_mail_arrival_to_recorded_seconds_bucket"
     series = scene.everything.prometheus.exemplars(query)
     keys = {exemplar["labels"]["mail_key"] for found in series for exemplar in found["exemplars"]}

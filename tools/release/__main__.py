@@ -18,7 +18,7 @@ from tools.release.version import ReleaseError, Version, declared_version, versi
 
 
 def main() -> int:
-    """The exit status: 1 with one line on standard error if something stands in the way."""
+    """Return the exit status: 1, with one line on standard error, if no release is possible."""
     try:
         release(ROOT, ROOT / "dist")
     except ReleaseError as error:
@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def release(root: Path, output: Path) -> Version:
-    """Check first, then build twice, then write `output` anew. Raises ReleaseError."""
+    """Check first, then build twice, then replace `output`. Raises ReleaseError."""
     version = version_of_head(root)
     notes = release_notes((root / "CHANGELOG.md").read_text(), version)
     check_image_tags(root, declared_version(root))

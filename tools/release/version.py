@@ -10,7 +10,7 @@ _TAG = re.compile(r"v(\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?)")
 
 
 class ReleaseError(Exception):
-    """What stands in the way of a release, where, and how to fix it."""
+    """What prevents a release, where, and how to fix it."""
 
 
 class Version(NamedTuple):

@@ -1,4 +1,4 @@
-"""That the benchmarks measure at all; how fast it is, they tell themselves."""
+"""The benchmarks run and measure something. Their figures are not checked here."""
 
 from itertools import cycle
 from pathlib import Path

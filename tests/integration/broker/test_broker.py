@@ -1,5 +1,5 @@
-"""The broker's adapter on a real RabbitMQ: what is confirmed is kept, and what is declared is
-there.
+"""The broker's adapter on a real RabbitMQ: confirmed messages are kept, and declared
+objects exist.
 """
 
 import asyncio
@@ -121,7 +121,7 @@ class TestPublishing(OutletContract):
         monkeypatch: pytest.MonkeyPatch,
         patience: str,
     ) -> None:
-        """The queue's process stands still, as a leader without its followers."""
+        """The process of the queue is suspended, like a leader without its followers."""
         monkeypatch.setattr(f"services.runtime.broker.publish.{patience}", 0.5)
         await broker.declare(topology(name))
         await broker.publish(message(name, b"first"))  # the channel registers with the queue
@@ -179,7 +179,7 @@ class TestDeclaring:
     async def test_a_connection_that_never_came_about_leaves_nothing_unclosed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The driver would close it where it is collected, which is no place to await anything."""
+        """The driver would close it when it is garbage-collected, where nothing can be awaited."""
         monkeypatch.setattr("services.runtime.broker.connection.CONNECT_TIMEOUT_S", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TransientError):
             async with Broker.connected(f"amqp://127.0.0.1:{silent.getsockname()[1]}/", "test"):

@@ -1,5 +1,5 @@
-"""Connections to a real RabbitMQ: who owns a lease owns it, what breaks is seen, and a stage
-connects again.
+"""Connections to a real RabbitMQ: leases have one owner, failures are noticed, and services
+reconnect.
 """
 
 import asyncio
@@ -107,8 +107,8 @@ class TestKeepingConnected:
     async def test_a_cancellation_by_the_driver_ends_the_session_and_not_the_service(
         self, servers: PrivateServers, name: str
     ) -> None:
-        """The driver cancels what waits for an answer when a frozen connection ends, deep inside a
-        session too.
+        """When a frozen connection ends, the driver cancels whatever waits for an answer, even deep
+        inside a session.
         """
         stop, health = Stop(), Health("broker")
         sessions: list[Broker] = []
@@ -152,7 +152,7 @@ class TestKeepingConnected:
     async def test_a_stop_does_not_wait_for_a_broker_that_fell_silent(
         self, servers: PrivateServers, name: str
     ) -> None:
-        """The driver itself gives such a broker up after three and a half heartbeats."""
+        """The driver would give up such a broker only after three and a half heartbeats."""
         stop = Stop()
 
         async def session(broker: Broker) -> None:

@@ -1,4 +1,4 @@
-"""What a real RabbitMQ delivers: in batches, again where it was not acknowledged, and to whom."""
+"""What a real RabbitMQ delivers: in batches, again if it was not acknowledged, and to whom."""
 
 import asyncio
 from collections.abc import Sequence
@@ -192,8 +192,8 @@ class TestHandlingBatches:
     async def test_a_message_of_a_newer_version_is_deferred_until_a_service_can_read_it(
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it
-        then.
+        """An old router gets a newer mail between two current ones; a newer router gets
+        it later.
         """
         monkeypatch.setattr("services.runtime.broker.consume.REQUEUE_EVERY_S", 0.1)
         await broker.declare(topology(name))

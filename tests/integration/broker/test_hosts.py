@@ -1,4 +1,4 @@
-"""A URL with several hosts leads to the one that answers, whichever others are dead or silent."""
+"""A URL with several hosts connects to one that answers, even if others are dead or silent."""
 
 import random
 import socket
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_settling")
 
 @pytest.fixture
 def dead() -> Iterator[list[str]]:
-    """A host that refuses connections, and one that takes them and says nothing."""
+    """A host that refuses connections, and one that accepts them and never answers."""
     with ExitStack() as opened:
         refusing, silent = [opened.enter_context(socket.socket()) for _ in range(2)]
         for listener in (refusing, silent):

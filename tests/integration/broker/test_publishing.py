@@ -1,5 +1,5 @@
-"""Publishing in batches on a real RabbitMQ: each message arrives whole, and fails or succeeds by
-itself.
+"""Publishing in batches on a real RabbitMQ: each message arrives whole, and succeeds or fails
+independently.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ async def broker(servers: PrivateServers) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 async def exchange(broker: Broker) -> str:
-    """An exchange with a quorum queue of the same name, which takes what begins with `kept.`."""
+    """An exchange with a quorum queue of the same name, which gets keys that begin with `kept.`."""
     name = f"publishing-{uuid.uuid4().hex[:8]}"
     queue = Queue(name, {"x-queue-type": "quorum"}, (Binding(name, "kept.#"),))
     await broker.declare(Topology((name,), (queue,)))

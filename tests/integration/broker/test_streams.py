@@ -1,4 +1,4 @@
-"""The end of a stream, as a reader learns it."""
+"""How a reader finds the end of a stream."""
 
 import asyncio
 import uuid

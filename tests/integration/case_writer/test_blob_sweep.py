@@ -1,4 +1,4 @@
-"""Blobs that nothing refers to are removed, and none that a writer is about to refer to."""
+"""Blobs to which nothing refers are removed, except those that a writer is about to refer to."""
 
 import asyncio
 import hashlib
@@ -44,7 +44,9 @@ async def put_long_ago(store: Store, content: bytes) -> str:
 
 
 async def leave_torso(store: Store, content: bytes) -> str:
-    """Chunks without their file, as a crash two days ago left them; the last one is missing too."""
+    """Chunks without their file, as a crash two days ago left them; the last chunk is
+    also missing.
+    """
     sha256 = hashlib.sha256(content).hexdigest()
     pieces = [content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES)]
     chunks = [
@@ -66,7 +68,7 @@ async def sweep(store: Store) -> Swept:
 
 
 async def contents(store: Store) -> tuple[set[str], set[str]]:
-    """What has a file, and what has chunks."""
+    """The ids of all files, and the ids of all chunks."""
     files = await store.collection(FILES).find({}, ["_id"])
     chunks = await store.collection(CHUNKS).find({}, ["files_id"])
     return {file["_id"] for file in files}, {chunk["files_id"] for chunk in chunks}
@@ -141,7 +143,7 @@ async def test_a_writer_between_the_look_and_the_removal_keeps_its_blob(
 async def test_a_writer_that_finds_the_chunks_of_a_torso_writes_them_again_when_they_go(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sweep comes exactly between the writer's chunks, which it found there, and its file."""
+    """The sweep runs between the writer's check of the chunks and the writing of its file."""
     content = b"z" * (3 * CHUNK_BYTES)
     await leave_torso(store, content)
     blobs = Blobs(store)
@@ -219,7 +221,7 @@ async def test_an_interrupted_sweep_resumes_at_its_position_in_any_process(
 
 
 async def test_a_blob_of_many_comments_is_asked_for_by_one_of_them(servers: PrivateServers) -> None:
-    """A signature's logo: by what the database itself says that it looked at."""
+    """A logo in a signature: the database reports that it examined one comment."""
     database = f"test_{uuid.uuid4().hex[:12]}"
     async with Store.opened(servers.store.url, database) as store:
         await Sweeper(store).ensure_indexes()

@@ -1,4 +1,4 @@
-"""The case writer on a real replica set: numbers without gaps, one case a thread, whatever the
+"""The case writer on a real replica set: numbers without gaps and one case per thread, under any
 race.
 """
 
@@ -46,7 +46,7 @@ MAILS = 50
 
 
 class Observed(MongoCases):
-    """MongoDB's adapter, and a look at what is in the database."""
+    """MongoDB's adapter, and access to what is in the database."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -61,7 +61,7 @@ class Observed(MongoCases):
 
 @pytest.fixture
 def database() -> str:
-    """A database name of its own for every test."""
+    """A database name that only this test uses."""
     return f"test_{uuid.uuid4().hex[:12]}"
 
 
@@ -80,7 +80,7 @@ class TestMongoCases(CasesContract):
 
 @asynccontextmanager
 async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter, FakeOutlet]]:
-    """A writer with a connection of its own, as another process would have."""
+    """A writer with its own connection, as in another process."""
     async with Store.opened(url, database) as store:
         outlet = FakeOutlet()
         intake = MailPreparer(Blobs(store), lambda _mailbox: False)
@@ -103,7 +103,7 @@ async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter
 async def handle_in_batches(
     url: str, database: str, commands: Sequence[Command], batch: int = 10
 ) -> list[str]:
-    """One writer's work; returns the routing keys of what it published."""
+    """Handle the messages as one writer; returns the routing keys of what it published."""
     async with case_writer(url, database) as (writer, outlet):
         for start in range(0, len(commands), batch):
             refused = await writer.handle(
@@ -139,7 +139,7 @@ async def test_four_writers_assign_numbers_without_gaps_or_duplicates(
 
 
 def _from_someone(number: int) -> Command:
-    """A mail of a sender who writes no other: the new cases of one sender may be limited."""
+    """A mail from a sender with no other mail, since the new cases of a sender may be limited."""
     return opening(
         "m",
         raw=(raw := raw_bytes(sender=Address("", f"{number}@x.example"))),
@@ -161,8 +161,8 @@ async def test_the_same_mails_through_four_writers_at_once_have_one_effect(
 async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_holds_up_no_other(
     servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its outcome is gone and its comment is there, as after a repair by hand: the key is taken for
-    ever.
+    """Its outcome is missing and its comment exists, as after a manual repair: the key
+    stays taken.
     """
     monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", 0.5)
     odd = opening("odd")
@@ -298,7 +298,7 @@ async def test_numbers_that_are_left_out_are_noted_once_and_never_given(
 async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_written(
     servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reading that outgrows MongoDB's 16 MiB: a fault of ours that must not hold up anyone."""
+    """A reading over MongoDB's limit of 16 MiB is a bug that must not delay others."""
     real = read_mail
 
     def oversized(raw: bytes, *more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""That the case writer and its reader stay small, whatever the mails."""
+"""The memory of the case writer and its reader stays small, whatever the mails are."""
 
 import base64
 import random
@@ -23,7 +23,7 @@ def ground(servers: PrivateServers, server_folder: Path) -> Ground:
 
 
 async def highest_mb(ground: Ground, mails: Sequence[bytes]) -> float:
-    """Of a case writer that finds all of them in its queue."""
+    """The peak memory of a case writer that finds all these mails in its queue."""
     async with Writing.on(ground.side("mailcase")) as trial:
         done = await trial.run(mails)
         outcomes = [
@@ -62,7 +62,7 @@ def letter() -> bytes:
 
 
 def pictures() -> bytes:
-    """Pictures within the HTML, which become attachments."""
+    """Pictures in the HTML, which become attachments."""
     chance = random.Random("pictures")
     contents = [
         base64.b64encode(b"\x89PNG\r\n\x1a\n" + chance.randbytes(1_500_000)) for _ in range(8)

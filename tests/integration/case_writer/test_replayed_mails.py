@@ -1,4 +1,4 @@
-"""Replayed mails on a real database: what is right stays to the last field, what is derived is
+"""Replayed mails in a real database: correct documents stay unchanged, and derived fields are
 replaced in place.
 """
 
@@ -27,9 +27,9 @@ from tests.builders import EVE, JAN, raw_bytes, raw_mail
 from tests.integration.case_writer.test_case_writer import Observed, case_writer, cases, database
 from tests.unit.casework.builders import OPERATOR
 
-__all__ = ["cases", "database"]  # the fixtures of the neighbour
+__all__ = ["cases", "database"]  # fixtures of the file next to this one
 
-KNOWING = Policy(reference=CaseReference("Case"))  # without it, [Case #1] is no reference
+KNOWING = Policy(reference=CaseReference("Case"))  # without it, [Case #1] is not a reference
 COLLECTIONS = (
     "cases",
     "changes",
@@ -61,7 +61,9 @@ def mail(
 async def write(
     servers: PrivateServers, database: str, mails: Sequence[RawMail], policy: Policy | None = None
 ) -> list[ReplayEffect]:
-    """Decide and write them in small batches; the effects that a replay hears."""
+    """Plan and write the mails in small batches; returns the effects that are reported
+    to a replay.
+    """
     commands: list[Command] = [decide(mail, policy or Policy()) for mail in mails]
     async with case_writer(servers.store.url, database) as (writer, outlet):
         for start in range(0, len(commands), 5):

@@ -1,4 +1,4 @@
-"""A primary that cannot replicate: one member is down, and the other is locked for a backup."""
+"""A primary that cannot replicate: one member is down, and another is locked for a backup."""
 
 import asyncio
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.fakes import FakeOutlet
 
 
 class Watched(MongoCases):
-    """Tells when the proof of a majority was asked for and failed."""
+    """Records when the majority was to be proved and was not there."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)

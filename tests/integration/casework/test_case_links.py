@@ -1,4 +1,4 @@
-"""Links by invoices follow the mails that brought them, and get better evidence when it comes."""
+"""Links by invoices follow the mails that brought them, and get better evidence when it arrives."""
 
 import pytest
 
@@ -40,7 +40,7 @@ async def open_with_replies(store: Store, number: int, mails: str = "a") -> None
 
 
 async def split(repository: CaseRepository, number: int, *mails: str) -> int:
-    """The number of the case that the mails are in now."""
+    """Split the mails off; returns the number of their new case."""
     comments = [mail_key(number, name) for name in mails]
     done = await repository.act(number, actions.SplitOff(comments=comments), OPERATOR)
     assert done.new_case is not None

@@ -1,5 +1,5 @@
-"""Whatever people do to cases, every mail is in exactly one of them, and every number leads
-somewhere.
+"""Whatever people do with cases, every mail is in exactly one case, and every number leads to a
+case.
 """
 
 import random
@@ -58,7 +58,7 @@ async def mails_of(store: Store, number: int) -> list[str]:
 
 
 async def leads_to(store: Store, number: int) -> int:
-    """Where a case is now, whatever it was merged into."""
+    """The case that a number leads to, after all merges."""
     case = await store.collection(Case.COLLECTION).find_one({"_id": number})
     assert case is not None
     return number if case["merged_into"] is None else await leads_to(store, case["merged_into"])
@@ -103,7 +103,7 @@ async def test_any_run_of_merges_splits_and_moves_keeps_mails_and_numbers(
 async def test_a_merge_that_is_undone_leaves_the_control_run_and_the_new_mails(
     servers: PrivateServers,
 ) -> None:
-    """Mail to either number while the cases are merged stays with the target."""
+    """Mail to either number stays with the target if it arrived while the cases were merged."""
     merged = await _run(servers, merge=True)
     control = await _run(servers, merge=False)
     assert merged[1] == control[1]
@@ -111,7 +111,7 @@ async def test_a_merge_that_is_undone_leaves_the_control_run_and_the_new_mails(
 
 
 async def _run(servers: PrivateServers, *, merge: bool) -> dict[int, dict[str, Any]]:
-    """What two cases are after mail to each number, in the end without times and revisions."""
+    """Two cases after mail to each number, without times and revisions."""
     database = f"test_{uuid.uuid4().hex[:12]}"
     async with Store.opened(servers.store.url, database) as store:
         await Observed(store).ensure_indexes()

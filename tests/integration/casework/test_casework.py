@@ -1,5 +1,5 @@
-"""Actions on cases in a real database: one at a time has its way, and everything an action writes
-is whole.
+"""Actions on cases in a real database: only one of several concurrent actions succeeds, and each is
+written completely.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ from tests.unit.sender.builders import outgoing
 
 @pytest.fixture
 async def store(servers: PrivateServers) -> AsyncIterator[Store]:
-    """A database of its own for every test."""
+    """A database that only this test uses."""
     async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
         await CaseRepository(store, PROCESSES).ensure_indexes()
         yield store
@@ -68,7 +68,7 @@ def mail_key(number: int, name: str) -> str:
 async def open_case(
     store: Store, number: int, mails: Sequence[str] = ("a",), **fields: Any
 ) -> Case:
-    """A case as the case writer leaves it, with its history, its mails and their threads."""
+    """A case as the case writer leaves it, with its history, mails and threads."""
     now = datetime.now(UTC).replace(microsecond=0)
     subject = case(number, opened_at=now, stage_since=now, comment_count=len(mails), **fields)
     opened = Opened(
@@ -129,7 +129,7 @@ def comment(key: str, number: int, at: datetime) -> Comment:
 
 
 async def assert_histories_hold(store: Store) -> None:
-    """Every history is gapless and folds to its case."""
+    """Assert that every history has no gaps and folds to its case."""
     repository = CaseRepository(store, PROCESSES)
     for document in await store.collection(Case.COLLECTION).find({}):
         stored = from_document(document, Case)

@@ -1,4 +1,6 @@
-"""After an erasure no byte of the database shows the person, and everything still fits together."""
+"""After an erasure, no byte of the database shows the person, and all documents are still
+consistent.
+"""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -66,7 +68,7 @@ async def store(servers: PrivateServers) -> AsyncIterator[Store]:
 
 
 async def every_byte(store: Store) -> bytes:
-    """All documents of all collections, chunks of blobs among them."""
+    """All documents of all collections, including chunks of blobs."""
     names = [
         *("cases", "changes", "comments", "threads", "mails", "outbox", "senders", "automatic"),
         *("blobs.files", "blobs.chunks", "counters", "discards"),
@@ -95,8 +97,8 @@ async def attach(store: Store, key: str, content: bytes, name: str) -> None:
 
 @pytest.fixture
 async def worked(store: Store) -> Store:
-    """A case of Jan's with an answer that quotes him, a case of someone else, a parked mail of
-    his.
+    """A case of Jan's with an answer that quotes Jan, a case of someone else, and a parked mail
+    from Jan.
     """
     comments, cases = store.collection(Comment.COLLECTION), store.collection(Case.COLLECTION)
     await open_case(
@@ -150,7 +152,7 @@ async def worked(store: Store) -> Store:
 
 
 async def work_at_the_desk(store: Store, now: datetime) -> None:
-    """What the desk keeps of those who work on Jan's case."""
+    """What the desk stores about people who work on Jan's case."""
     kept = await Blobs(store).put(f"statement of {NAME}".encode())
     later = now + timedelta(days=1)
     documents: list[Any] = [

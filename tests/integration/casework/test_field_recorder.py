@@ -1,4 +1,4 @@
-"""What was read in mails, in a real database: links, accounts, races, and histories that fold."""
+"""Values from mails, in a real database: links, accounts, races, and histories that fold."""
 
 import asyncio
 import random
@@ -32,7 +32,7 @@ def recorder(store: Store) -> FieldRecorder:
 
 
 async def current(store: Store, number: int) -> Case:
-    """The case, after its history was folded and compared."""
+    """The case; its history is folded and compared first."""
     document = await store.collection(Case.COLLECTION).find_one({"_id": number})
     assert document is not None
     changes = await store.collection(Change.COLLECTION).find({"case": number}, sort="revision")
@@ -42,7 +42,7 @@ async def current(store: Store, number: int) -> Case:
 
 
 def brought(number: int, *invoices: Any, name: str = "a", **more: Any) -> FieldsRead:
-    """The mail `name` of a case brings invoices."""
+    """The mail `name` of a case contains invoices."""
     values = [build.value(build.NUMBER, invoice.number, "invoice") for invoice in invoices]
     return build.read(*values[:1], key=mail_key(number, name), invoices=list(invoices), **more)
 
@@ -134,7 +134,7 @@ async def test_the_same_unique_values_make_a_duplicate_while_both_have_them(
 async def test_racing_writers_find_each_others_duplicates(
     store: Store, recorder: FieldRecorder
 ) -> None:
-    """Four recorders; each invoice comes in three cases at once, and every third case is unique."""
+    """Four recorders. Each invoice comes in three cases at once, and every third case is unique."""
     cases = list(range(1, 41))
     for number in cases:
         await open_case(store, number)

@@ -1,6 +1,4 @@
-"""Fields, flags and links follow what happens to a case: corrections by people, moved mails, new
-rules.
-"""
+"""Fields, flags and links follow the case: corrections by people, moved mails, new rules."""
 
 import pytest
 

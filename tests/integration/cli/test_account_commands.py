@@ -1,4 +1,4 @@
-"""`mailcase user` and `mailcase token` on a real database: links and tokens work, mistakes name
+"""`mailcase user` and `mailcase token` on a real database: links and tokens work, and errors name
 their fix.
 """
 

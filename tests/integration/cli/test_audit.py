@@ -1,4 +1,4 @@
-"""The audit finds nothing where all is well, and each kind of damage that is done to a database."""
+"""The audit finds nothing in a correct database, and every kind of damage in a damaged one."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -38,8 +38,8 @@ def with_file(name: str) -> Command:
 
 @pytest.fixture(scope="module")
 async def store(servers: PrivateServers) -> AsyncIterator[Store]:
-    """Three cases with a file each, one of them answered, a case without; a parked and an ignored
-    mail.
+    """Three cases with a file each, one of them answered, and a case without files; a parked and an
+    ignored mail.
     """
     database = f"test_{uuid.uuid4().hex[:12]}"
     async with Store.opened(servers.store.url, database) as opened:
@@ -74,7 +74,7 @@ def waiting(case: int, **more: Any) -> OutgoingMail:
 
 
 async def send(store: Store, case: int, **more: Any) -> None:
-    """An acknowledgement that went out."""
+    """An acknowledgement that was sent."""
     outbox = MongoOutbox(store)
     await store.collection("outbox").insert([to_document(waiting(case, **more))])
     now = datetime.now(UTC)  # after the mail's due time, which is stored in whole milliseconds
@@ -267,7 +267,7 @@ async def test_a_bit_that_flipped_is_found_by_reading_everything(store: Store) -
 async def damaged(
     store: Store, collection: str, query: dict[str, Any], change: Change
 ) -> AsyncIterator[None]:
-    """One document changed, or gone, and as it was at the end."""
+    """Change or remove one document, and restore it at the end."""
     documents = store.collection(collection)
     [one, *_] = await documents.find(query)
     if change is None:

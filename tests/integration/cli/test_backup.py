@@ -1,4 +1,4 @@
-"""A backup under load is the state of one moment, and comes back byte for byte."""
+"""A backup made under load is the state of one moment, and is restored byte for byte."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def store(servers: PrivateServers, name: str) -> AsyncIterator[Store]:
 
 
 async def keep_writing(store: Store, stop: asyncio.Event) -> int:
-    """Cases and their changes, in one transaction each, until `stop`; returns how many."""
+    """Write cases and their changes, one transaction each, until `stop`; returns how many."""
     number = 10_000
     while not stop.is_set():
 
@@ -66,7 +66,7 @@ async def keep_writing(store: Store, stop: asyncio.Event) -> int:
 
 
 def virtual_host(servers: PrivateServers, name: str) -> str:
-    """The URL of a new one."""
+    """A new virtual host; returns its URL."""
     add_virtual_host(servers, name)
     return f"{servers.broker.url.rpartition('/')[0]}/{name}"
 

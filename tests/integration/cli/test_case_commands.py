@@ -1,4 +1,4 @@
-"""`mailcase case …` on a real database: what a person types, what they read, what is written."""
+"""`mailcase case …` on a real database: what a person types, what is printed, what is written."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Run a command; gives the exit status, standard output, and standard error."""
+    """Run a command; returns the exit status, standard output and standard error."""
     config = tmp_path / "mailcase.toml"
     config.write_text(SETTINGS.format(database=database))
     monkeypatch.setenv("MAILCASE_STORE_URL", store_url)
@@ -224,8 +224,8 @@ class TestSaving:
     def test_nothing_is_written_outside_the_folder_and_nothing_is_overwritten(
         self, run: Run, store_url: str, database: str, tmp_path: Path, name: str
     ) -> None:
-        """Names are safe when the case writer stores them; a changed document leads nowhere else
-        either.
+        """Names are made safe when they are stored; a document that was changed later leads nowhere
+        else either.
         """
         prepare(store_url, database, 1)
 

@@ -1,4 +1,4 @@
-"""`mailcase init` against a real mail server that a private DNS and HTTPS server publish."""
+"""`mailcase init` with a real mail server that a private DNS and HTTPS server announce."""
 
 import json
 import os

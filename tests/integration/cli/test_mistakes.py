@@ -1,4 +1,4 @@
-"""Each typical mistake is one line with its cause and a fix, and following the fix works."""
+"""Each typical mistake is reported in one line with its cause and a fix, and the fix works."""
 
 import itertools
 import os
@@ -42,7 +42,7 @@ def office(servers: PrivateServers, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """The exit status, and everything that was printed."""
+    """Run a command; returns the exit status and all output."""
     with pytest.raises(SystemExit) as caught:
         main(list(arguments))
     out, err = capsys.readouterr()
@@ -76,7 +76,7 @@ def test_following_the_fix_works(
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A mounted file system without any room."""
+    """A mounted file system without free space."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     folder = tmp_path / "full"

@@ -1,4 +1,4 @@
-"""What is printed on a real terminal of 80 columns: whole words, and paths that can be copied."""
+"""Output on a real terminal of 80 columns: words stay whole, and paths can be copied."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """A shell in a folder with a long name, which has settings whose mail server is not there."""
+    """A shell in a folder with a long name and with settings whose mail server does not exist."""
     folder = tmp_path_factory.mktemp("an-office-with-a-long-name") / "customer-mail"
     folder.mkdir()
     (folder / "mailcase.toml").write_text(SETTINGS)
@@ -57,7 +57,7 @@ def words(lines: list[str]) -> Counter[str]:
 
 
 def printed_by(terminal: Terminal, command: str) -> list[str]:
-    """The lines that a command prints, on the terminal."""
+    """The lines that a command prints on the terminal."""
     lines = terminal.run(command, 60).splitlines()[1:]  # the first is the command
     assert lines
     return lines

@@ -1,6 +1,4 @@
-"""Every operation for every kind of caller: the matrix fails when an operation is missing from
-it.
-"""
+"""Every operation for every kind of caller. The test fails if the matrix lacks an operation."""
 
 from collections.abc import Callable
 from typing import Any

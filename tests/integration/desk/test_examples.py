@@ -1,4 +1,4 @@
-"""The program of docs/api.md, against a desk that listens."""
+"""The program in docs/api.md, with a running desk."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Clients that are slow, large or malformed: refused, and the desk answers the next one."""
+"""Slow, large and malformed requests are refused, and the desk answers the next client."""
 
 import asyncio
 import socket
@@ -19,7 +19,9 @@ PEOPLE = "x-test-user: anna\r\nsec-fetch-site: same-origin\r\n"
 
 @pytest.fixture
 async def port(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """The port of a desk that gives up a slow head after a second; it still answers at the end."""
+    """The port of a desk that waits only a second for a request's head; at the end it must still
+    answer.
+    """
     monkeypatch.setattr(server, "HEAD_WITHIN_S", 1.0)
     people, stop = KnownPeople(), Stop()
     app = build_app(desk, people, page_routes(desk, people))
@@ -36,7 +38,7 @@ async def port(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int
 
 
 async def ask(port: int, sent: bytes) -> bytes:
-    """What comes back, until the head of the answer is complete or the connection ends."""
+    """The response, until its head is complete or the connection ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(sent)

@@ -1,4 +1,6 @@
-"""Hostile values where the desk takes text: refused or inert, never an error of our own."""
+"""Hostile values wherever the desk accepts text are refused or harmless, and never cause an error
+of the desk.
+"""
 
 import asyncio
 import json
@@ -31,7 +33,7 @@ def browser(desk: Desk) -> Browser:
 
 
 def values() -> list[str]:
-    """Values as they stand in a query, already encoded."""
+    """Values in the form of a query, already encoded."""
     return [*(quote(text) for text in (*SLOW_PATTERNS, *OPERATORS)), *BYTES, LONG]
 
 
@@ -107,7 +109,7 @@ async def test_no_value_of_a_body_is_an_operator_or_an_error(
     case = await desk.reader.case(1, {})
     assert case is not None
     assert (case.status, case.stage) == ("open", "registration")
-    # Names of fields are no operators either.
+    # Names of fields are not operators either.
     for name in ("$set", "$where", "fields.$ne", "title\x00", "__proto__"):
         content = json.dumps({"fields": {name: "x"}, name: "x"}).encode()
         headers = {"content-type": "application/json", "if-match": f'"r{case.revision}"'}

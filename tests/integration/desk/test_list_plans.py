@@ -1,4 +1,4 @@
-"""How the database answers what every list asks: from indexes, without reading the cases."""
+"""How the database answers the queries of every list: from indexes, without reading the cases."""
 
 import json
 from collections.abc import Callable

@@ -1,5 +1,5 @@
-"""Every operation with generated requests: no answer of 500 and above, each as the description
-says.
+"""Every operation with generated requests: no status of 500 or above, and each response matches the
+description.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ HEADERS = {"x-test-user": "ada", "sec-fetch-site": "same-origin"}
 
 
 def check_operation(operation: Any, base_url: str, mode: GenerationMode) -> None:
-    """Ask what the strategy makes up, and hold the answer against the description."""
+    """Send what the strategy generates, and validate the response against the description."""
 
     @settings(
         max_examples=EXAMPLES,

@@ -1,4 +1,4 @@
-"""What people see of each other's work, and what undoes an action."""
+"""What people see of each other's work, and how actions are undone."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -192,7 +192,7 @@ async def test_undo_gives_nobody_what_they_could_not_do(
 async def broker(
     servers: PrivateServers, no_settling: None, settings: Settings, desk: Desk
 ) -> AsyncIterator[Broker]:
-    """Connected as the desk's, with its queues; the dead letters are empty."""
+    """Connected like the desk's, with its queues; the dead letters are empty."""
     async with connected(servers) as broker:
         await broker.declare(topology_of(settings))
         desk.events.connected(broker, ChangePublisher(desk.store, broker))

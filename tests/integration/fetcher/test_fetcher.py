@@ -1,4 +1,4 @@
-"""The whole fetcher on real servers; the test plays the services after it."""
+"""The whole fetcher on real servers; the test acts as the services after it."""
 
 import asyncio
 import re
@@ -188,7 +188,7 @@ async def test_each_mail_arrives_byte_for_byte_through_every_network_fault(
     patience_s: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`patience_s` is how long the network is slow, and the fetcher's timeout."""
+    """`patience_s` is how long the network is slow, and the timeout of the fetcher."""
     monkeypatch.setattr("services.fetcher.service.MAX_PAUSE_S", 0.2)
     mails = [raw(number) for number in range(MAILS)]
     for mail in mails:
@@ -211,7 +211,7 @@ async def test_each_mail_arrives_byte_for_byte_through_every_network_fault(
 async def test_a_mail_of_25_mib_passes_a_broker_that_accepts_16(
     bench: Bench, account: Account
 ) -> None:
-    """And no channel is closed, which the broker would log."""
+    """No channel is closed, which the broker would log."""
     closed_before = CHANNEL_CLOSED.findall(_broker_log(bench))
     large = raw(1, 25 * 1024 * 1024)
     account.deliver(large)
@@ -229,7 +229,7 @@ async def test_a_mail_of_25_mib_passes_a_broker_that_accepts_16(
 
 
 async def test_the_broker_accepts_no_message_over_16_mib(bench: Bench) -> None:
-    """So that the test before this one is meaningful."""
+    """Without this, the test before it proves nothing."""
     async with bench.recorder() as recorder:
         with pytest.raises(TransientError):
             await recorder.broker.publish(
@@ -262,7 +262,7 @@ async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(
 async def test_without_flags_an_oversized_mail_is_recorded_once_by_its_head(
     bench: Bench, account: Account
 ) -> None:
-    """POP3; and once the limit is raised it comes whole."""
+    """With POP3. Once the limit is raised, the mail is fetched whole."""
     large = raw(1, 600_000)
     account.deliver(large)
     account.deliver(raw(2))
@@ -313,7 +313,7 @@ ALARMS = {
 
 @contextmanager
 def alarm_of(bench: Bench, kind: str) -> Iterator[None]:
-    """The broker blocks publishers during the block."""
+    """Block publishers during the block, as an alarm of the broker does."""
     limit, alarming, usual = ALARMS[kind]
     bench.servers.broker.ctl(limit, alarming)
     try:
@@ -348,7 +348,7 @@ async def test_while_the_broker_blocks_publishers_mail_waits_and_is_published_af
 async def test_a_mailbox_leased_during_an_alarm_is_reported_as_paused_and_read_afterwards(
     bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The replica announces itself, which blocks its connection before the mailbox has a queue."""
+    """The announcement of the replica blocks its connection before the mailbox has a queue."""
     monkeypatch.setattr("services.fetcher.backpressure.PATIENCE_S", 0.2)
     account.deliver(raw(1))
     async with bench.recorder() as recorder:
@@ -363,7 +363,7 @@ async def test_a_mailbox_leased_during_an_alarm_is_reported_as_paused_and_read_a
 async def test_after_a_folder_is_recreated_its_new_mails_come(
     bench: Bench, account: Account
 ) -> None:
-    """UIDVALIDITY changes and UIDs start again, while 500 old mails are in flight."""
+    """UIDVALIDITY changes and UIDs start again while 500 old mails are in flight."""
     count = 500
     with account.client() as box:
         box.folder.create("Work")
@@ -388,7 +388,7 @@ async def test_after_a_folder_is_recreated_its_new_mails_come(
 
 
 def _fill(account: Account, folder: str, numbers: Iterable[int]) -> None:
-    """Through the inbox, which is faster than appending one mail at a time."""
+    """Deliver through the inbox, which is faster than appending one mail at a time."""
     for number in numbers:
         account.deliver(raw(number, 200))
     with account.client() as box:

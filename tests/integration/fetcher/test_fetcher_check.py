@@ -20,8 +20,8 @@ from tests.integration.recorder import Bench
 
 @pytest.fixture
 def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
-    """A broker without alarms. The management plugin reports an alarm for some seconds after it
-    ends, and another test may have raised one.
+    """A broker without alarms. The management plugin still reports an alarm for some seconds after
+    its end, and another test may have raised one.
     """
     management = f"http://127.0.0.1:{servers.broker.plugin_port('rabbitmq_management')}"
     deadline_s = time.monotonic() + 60
@@ -34,7 +34,7 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
 
 
 def check(bench: Bench, config: Path) -> tuple[int, dict[str, dict[str, str]]]:
-    """Exit status, and each finding by its subject."""
+    """The exit status, and each finding by its subject."""
     command = [sys.executable, "-m", "services.cli", "check", "--config", str(config), "--json"]
     ended = subprocess.run(
         command,

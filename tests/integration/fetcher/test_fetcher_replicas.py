@@ -1,5 +1,5 @@
-"""Several replicas of the fetcher: one reader for each mailbox, whichever replica dies or
-freezes.
+"""Several replicas of the fetcher: each mailbox has one reader, whichever replica dies
+or freezes.
 """
 
 import asyncio
@@ -96,8 +96,8 @@ def _fill(accounts: Iterable[Account]) -> None:
 async def until_seen(
     condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0
 ) -> None:
-    """As `until`, for a look that blocks: the test's own connection to the broker goes on
-    meanwhile.
+    """Like `until`, for a condition that blocks: the test's own connection to the broker keeps
+    running.
     """
     deadline_s = asyncio.get_running_loop().time() + patience_s
     while not await asyncio.to_thread(condition):
@@ -112,13 +112,13 @@ def _leases(processes: Sequence[ServiceProcess]) -> list[str]:
 
 
 def _held(process: ServiceProcess) -> list[str]:
-    """Mailboxes whose lease a fetcher has."""
+    """The mailboxes whose leases a fetcher has."""
     lines = process.get("/metrics")[1].splitlines()
     return [line.split('"')[1] for line in lines if line.startswith(HELD) and line.endswith(" 1.0")]
 
 
 async def test_a_fetcher_without_mailboxes_is_ready(bench: Bench) -> None:
-    """For an office that only works cases, or imports its mail."""
+    """For an office that only works on cases, or only imports mail."""
     config = bench.config({}, 'protocol = "imap"\nhost = "localhost"')
     with Services(config, bench.folder, {"fetcher": 1}, env=bench.environ) as services:
         await asyncio.to_thread(services.wait_until_ready)
@@ -168,7 +168,7 @@ async def test_a_mailbox_of_25_mib_mails_takes_less_than_300_mb(
 
 
 def _peak_bytes(pid: int) -> int:
-    """The most memory that a process ever held (proc(5), VmHWM)."""
+    """The peak memory of a process (proc(5), VmHWM)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""Mail servers with invalid, endless and broken responses: they delay their own mailbox only."""
+"""Mail servers with invalid, endless and incomplete responses delay only their own mailbox."""
 
 import asyncio
 import re
@@ -33,10 +33,10 @@ Strange = dict[bytes, bytes]
 
 
 class Imap:
-    """Just enough IMAP for a folder of three mails.
+    """Just enough IMAP for a folder with three mails.
 
-    `strange` maps the beginning of a command to the response to send instead: b"" hangs up, and
-    `TAG` stands for the command's tag.
+    `strange` maps the beginning of a command to the response to send instead. b"" closes the
+    connection, and `TAG` represents the tag of the command.
     """
 
     def __init__(self, strange: Strange) -> None:

@@ -46,7 +46,7 @@ def account(servers: PrivateServers) -> Account:
 
 @pytest.fixture
 def made() -> Iterator[list[ImapSource]]:
-    """Sources that are closed after the test."""
+    """Creates sources that are closed after the test."""
     sources: list[ImapSource] = []
     yield sources
     for source in sources:
@@ -124,8 +124,8 @@ def _wait_for_news(source: ImapSource) -> None:
 def test_a_mail_between_listing_and_idle_is_not_missed(
     account: Account, made: list[ImapSource]
 ) -> None:
-    """The server announces it in the response to another command, and not again when IDLE
-    begins.
+    """The server announces it in the response to another command, and not again when
+    IDLE begins.
     """
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
@@ -173,7 +173,7 @@ def test_aborting_ends_a_wait_with_an_error(account: Account, made: list[ImapSou
 
 
 def _wait_twice(source: ImapSource) -> None:
-    """Aborting also wakes: it may end the first wait, but not the second."""
+    """An abort also wakes the source: it may end the first wait, but not the second."""
     source.wait(60)
     source.wait(60)
 
@@ -190,7 +190,7 @@ def test_deleting_removes_only_our_own_mails(
         folder_of(source).capabilities -= {"UIDPLUS"}
     _, ours, _ = source.list_new(10)
     with account.client() as box:
-        # somebody else's wish, not expunged yet
+        # deleted by someone else, but not expunged yet
         box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")
     source.remove([ours.id])
     with account.client() as box:

@@ -1,4 +1,6 @@
-"""Leases over several replicas on a real broker: balancing, take-over, one reader at any time."""
+"""Leases across replicas on a real broker: balancing, take-over, and at most one reader at any
+time.
+"""
 
 import asyncio
 from collections import Counter
@@ -34,7 +36,7 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
 
 
 class Readers:
-    """Who reads what; a second reader of one mailbox is an error."""
+    """Which replica reads which mailbox; a second reader of one mailbox is an error."""
 
     def __init__(self) -> None:
         self.by_replica: dict[str, set[str]] = {}
@@ -58,7 +60,7 @@ class Readers:
 async def replica(
     bench: Bench, readers: Readers, name: str, most: int = 100
 ) -> AsyncIterator[None]:
-    """A replica during the block; it ends like a crash, without a farewell."""
+    """Run a replica during the block. It ends as in a crash, without a farewell."""
     readers.by_replica[name] = set()
 
     async def read(mailbox: str, _receipts: Deliveries, ending: Stop, _lease: Lease) -> None:
@@ -106,8 +108,8 @@ async def test_a_full_replica_takes_no_more_leases_and_the_others_read_the_rest(
 
 
 async def test_an_exclusive_queue_of_a_dead_node_blocks_no_mailbox(bench: Bench) -> None:
-    """As in RabbitMQ 4.2: a connection that reads nothing owns the queue that once was the
-    lease.
+    """As in RabbitMQ 4.2: a connection that reads nothing owns the queue that used to
+    be the lease.
     """
     readers = Readers()
     async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], "dead") as dead:
@@ -121,7 +123,7 @@ async def test_an_exclusive_queue_of_a_dead_node_blocks_no_mailbox(bench: Bench)
 
 
 async def test_a_broken_connection_releases_its_leases_at_once(bench: Bench) -> None:
-    """The database still answers: another replica need not wait until they expire."""
+    """The database still answers, so another replica need not wait until they expire."""
 
     async def read(_mailbox: str, _receipts: Deliveries, ending: Stop, _lease: Lease) -> None:
         await ending.wait()

@@ -1,4 +1,4 @@
-"""IMAP servers that lose, mix up or refuse mails: no mail is removed that was not recorded."""
+"""IMAP servers that lose, mix up or refuse mails: no unrecorded mail is removed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,8 +108,8 @@ def test_a_mail_without_a_size_is_reported() -> None:
 
 
 def test_a_reused_uid_is_not_removed() -> None:
-    """The server was restored from a backup: same UIDVALIDITY, and a new mail has an earlier mail's
-    UID.
+    """The server was restored from a backup: UIDVALIDITY is unchanged, and a new mail has the UID
+    of an earlier one.
     """
     server = Dated()
     with source_at(server) as source:

@@ -1,4 +1,4 @@
-"""Tokens from an endpoint that a real mail server asks about them."""
+"""Tokens from an endpoint that a real mail server uses to verify them."""
 
 import json
 from collections.abc import Callable, Iterator

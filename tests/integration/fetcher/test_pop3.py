@@ -24,7 +24,7 @@ def account(servers: PrivateServers) -> Account:
 
 @pytest.fixture
 def made() -> Iterator[list[Pop3Source]]:
-    """Sources that are closed after the test."""
+    """Creates sources that are closed after the test."""
     sources: list[Pop3Source] = []
     yield sources
     for source in sources:
@@ -59,8 +59,8 @@ class TestPop3Source(MailSourceContract):
 def test_any_bytes_come_as_the_server_gives_them(
     account: Account, made: list[Pop3Source], raw: bytes
 ) -> None:
-    """The protocol ends every mail with a line end, and a header with its blank line is the
-    server's affair.
+    """In the protocol every mail ends with a line end. A blank line after the header is up to the
+    server.
     """
     account.deliver(raw)
     source = source_of(account, made)

@@ -15,7 +15,7 @@ from tests.contract.seen_ids_contract import SeenIdsContract
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop in another thread: the source that calls the store is blocking."""
+    """An event loop in another thread, since the source that calls the store blocks."""
     running = asyncio.new_event_loop()
     thread = threading.Thread(target=running.run_forever)
     thread.start()

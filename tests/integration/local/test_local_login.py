@@ -1,5 +1,5 @@
-"""Who gets into the private servers: their owner, by a generated secret; and their data may move
-with their folder.
+"""Who can log in to the private servers: only their owner, by a generated secret. Their data can
+move with their folder.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ def test_no_secret_is_on_a_command_line_or_in_a_log(servers: PrivateServers) -> 
 
 
 async def send(url: str) -> None:
-    """Mails in a quorum queue and in a stream."""
+    """Send mails to a quorum queue and to a stream."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         for kind in ("quorum", "stream"):
@@ -81,7 +81,9 @@ async def send(url: str) -> None:
 
 
 async def received(url: str, kind: str) -> list[bytes]:
-    """What is in the queue; a stream's coordinator takes a moment after the node has started."""
+    """The messages in the queue; the coordinator of a stream needs a moment after the start of the
+    node.
+    """
     async with asyncio.timeout(PATIENCE_S), await aio_pika.connect(url) as connection:
         while True:
             channel = await connection.channel()
@@ -128,7 +130,7 @@ def test_a_folder_made_before_there_was_a_log_in_gets_one_and_may_move_at_the_sa
     for secret in (old / "secrets").iterdir():
         secret.unlink()
     old.rename(new)
-    for _ in range(2):  # the second start finds all as it shall be
+    for _ in range(2):  # the second start finds everything set up
         with PrivateServers(new) as servers:
             assert_all_is_there(servers)
             assert refuses_guest(servers.broker.port)

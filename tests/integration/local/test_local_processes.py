@@ -1,5 +1,5 @@
-"""What the private servers leave behind, whatever ends their launcher: no process, and a folder to
-start from again.
+"""What the private servers leave behind, however their launcher ends: no process, and a folder that
+can be started again.
 """
 
 import json
@@ -44,8 +44,8 @@ pytestmark = pytest.mark.usefixtures("server_programs")
 def launcher(
     folder: Path, **asked: object
 ) -> Iterator[tuple[subprocess.Popen[str], set[tuple[int, int]]]]:
-    """A launcher in a process (and process group) of its own, and every process that it started:
-    (pid, start time).
+    """A launcher in its own process group, and all processes that it started, as (pid,
+    start time).
     """
     command = [sys.executable, "-c", LAUNCHER, str(folder), json.dumps(asked)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -61,7 +61,7 @@ def launcher(
 
 
 def started_by(pid: int) -> set[tuple[int, int]]:
-    """Its descendants, each with its start time."""
+    """The descendants of a process, each with its start time."""
     found = descendants(pid)
     return {(pid, start) for pid, (_, _, start) in process_table().items() if pid in found}
 
@@ -107,7 +107,7 @@ def test_no_process_outlives_a_launcher_whose_group_gets_a_signal(
 def test_a_fork_that_outlives_the_launcher_does_not_keep_its_servers_alive(
     server_folder: Path,
 ) -> None:
-    """It has inherited the pipe whose end of file would tell of the launcher's death."""
+    """It inherited the pipe whose end would announce the launcher's death."""
     with launcher(server_folder, store=False, broker=False, mail=True, heir=True) as (
         process,
         started,
@@ -225,7 +225,9 @@ def test_every_listening_socket_is_on_loopback(servers: PrivateServers) -> None:
 
 
 def listening_addresses(pids: list[int]) -> list[str]:
-    """The address of each socket on which one of these processes listens, as in proc_net_tcp."""
+    """The address of each socket on which one of these processes listens, in the form of
+    /proc/net/tcp.
+    """
     inodes = {
         link.split("[")[1].rstrip("]")
         for pid in pids

@@ -1,4 +1,4 @@
-"""The private servers themselves: what they serve, what they keep, what they say. See also
+"""The private servers themselves: what they serve, keep and report. See also
 test_local_processes.
 """
 

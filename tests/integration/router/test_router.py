@@ -1,5 +1,5 @@
-"""The router as a process, on a real broker: bytes forwarded unchanged, broken messages set
-aside.
+"""The router as a process, on a real broker: bytes are forwarded unchanged, invalid messages are
+dead-lettered.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ password_file = "password"
 
 @pytest.fixture
 def settings(servers: PrivateServers, tmp_path: Path) -> Settings:
-    """With a virtual host of its own, so that other tests' mails are not routed too."""
+    """Settings with a separate virtual host, so that mails of other tests are not routed too."""
     host = f"router-{uuid.uuid4().hex[:8]}"
     add_virtual_host(servers, host)
     file = tmp_path / "mailcase.toml"
@@ -73,7 +73,7 @@ async def broker(settings: Settings) -> AsyncIterator[Broker]:
 
 @asynccontextmanager
 async def router(settings: Settings) -> AsyncIterator[None]:
-    """Runs during the block; afterwards it must end by itself."""
+    """Run the router during the block; afterwards it must stop by itself."""
     stop = Stop()
     running = asyncio.ensure_future(run(settings, 0, stop))
     try:

@@ -1,5 +1,5 @@
-"""The outbox on a real replica set: one sender at a time has a mail, and the limits hold over all
-of them.
+"""The outbox on a real replica set: one sender at a time has a mail, and limits hold across
+senders.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from tests.unit.sender.builders import outgoing, settings
 
 
 class CountingTransport:
-    """The port `Transport`: takes everything, after a moment."""
+    """Implements the port `Transport`: accepts everything, after a moment."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
@@ -41,7 +41,7 @@ class CountingTransport:
 
 @pytest.fixture
 async def store(servers: PrivateServers) -> AsyncIterator[Store]:
-    """A database of its own for every test."""
+    """A database that only this test uses."""
     async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
         await MongoOutbox(store).ensure_indexes()
         yield store
@@ -87,7 +87,7 @@ def pending(number: int, **more: Any) -> OutgoingMail:
 
 
 async def test_a_sender_whose_clock_is_behind_claims_by_the_databases_time(store: Store) -> None:
-    """By its own clock the claim would have ended before it began, for everybody else."""
+    """By its own clock, the claim would have expired for all others before it began."""
     outbox, clock = MongoOutbox(store), SharedClock()
     clock.report(datetime.now(UTC) - timedelta(minutes=10))
     clock.report(await outbox.now())
@@ -146,7 +146,7 @@ async def test_a_claim_that_ended_is_another_sender_s_and_its_word_counts_no_mor
 async def test_a_customer_who_answers_before_we_wrote_it_down_finds_the_same_case(
     store: Store, tmp_path: Path
 ) -> None:
-    """Her mail has reserved the id of ours, in the case that it went to."""
+    """The customer's mail reserved the id of our mail, in the case that it joined."""
     await written(store, [mail := pending(1)])
     thread = {"_id": f"invoices {mail.message_id}", "case": 1, "claimed_by": None}
     await store.collection("threads").insert([thread])

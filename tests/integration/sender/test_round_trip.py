@@ -1,5 +1,5 @@
-"""From a case to a customer and back: the answer joins the case, whatever the customer's client
-does to it.
+"""From a case to a customer and back: the reply joins the case, whatever the customer's mail
+program does to it.
 """
 
 from base64 import b64encode
@@ -18,7 +18,7 @@ ANNA = "anna@customer.example"
 
 
 class Sent:
-    """What the customer has before her: our mail."""
+    """Our mail, as the customer has it."""
 
     def __init__(self, mail: dict[str, str]) -> None:
         self.subject, self.message_id, self.reply_to = (
@@ -99,7 +99,7 @@ def client_that_drops_the_subject(sent: Sent) -> tuple[Headers, str]:
 
 
 def client_with_base64_in_two_words(sent: Sent) -> tuple[Headers, str]:
-    """The second word begins in the middle of the number."""
+    """The second encoded word begins in the middle of the number."""
     text = f"Re: {sent.subject}"
     cut = text.index("#") + 1
     return [("Subject", f"{encoded_b(text[:cut])}\r\n {encoded_b(text[cut:])}")], "Ok"

@@ -1,4 +1,4 @@
-"""Mail goes out from cases by SMTP, through real servers, whatever the SMTP server does."""
+"""Mail is sent from cases by SMTP, through real servers, whatever the SMTP server does."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ LIMITS = "max_automatic_mails_per_minute = 1000"
 async def office(
     servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Office]:
-    """With two senders; every test has customers of its own."""
+    """An office with two senders; every test has its own customers."""
     folder: Path = tmp_path_factory.mktemp("office")
     with MoodySink() as sink:
         async with Office(servers, folder, sink, sender=LIMITS, timeout_s=1.0).open(
@@ -46,7 +46,7 @@ def sink_of(office: Office) -> MoodySink:
 
 
 async def opened(office: Office, name: str, **more: Any) -> int:
-    """The number of a case opened by `name`, whose acknowledgement came to its end."""
+    """The number of a case opened by `name`, after its acknowledgement reached a final state."""
     number = await office.case_of(
         await office.receive(letter(name, sender=f"{name}@customer.example", **more))
     )
@@ -64,7 +64,7 @@ def answer(number: int, name: str, **more: Any) -> AnswerCase:
 
 
 async def answered(office: Office, one: AnswerCase) -> dict[str, Any]:
-    """The outbox's document of an answer that came to its end."""
+    """The document in the outbox of an answer that reached a final state."""
     await office.answer(one)
     key = f"answer {one.id}"
     await office.until(lambda mails: key in mails and bool(mails[key]["ended_at"]), "outbox")
@@ -236,7 +236,7 @@ async def test_every_mail_is_sent_and_at_most_one_duplicate_per_server_fault(
 
 async def test_a_refusal_and_the_giving_up_are_shown_on_the_case(office: Office) -> None:
     async def two_days_later() -> None:
-        """Give the mail that is never taken an age at which it is given up."""
+        """Make the mail that is never accepted so old that it is given up."""
         never = {"to": "never@customer.example", "failure": {"$ne": None}}
         tried = [never["to"]]
         await office.until(
@@ -285,7 +285,7 @@ async def test_of_several_recipients_each_gets_it_once(office: Office) -> None:
 
 
 async def test_a_robot_that_answers_every_mail_for_fifty_rounds_gets_few(office: Office) -> None:
-    """Each of its mails is new: another subject, no references, nothing that tells a machine; two
+    """Each of its mails is new: another subject, no references, and no sign of a program. Two
     senders race.
     """
     numbers = []
@@ -306,7 +306,7 @@ async def test_a_robot_that_answers_every_mail_for_fifty_rounds_gets_few(office:
 
 
 def report_on(taken: TakenMail) -> bytes:
-    """What a mail server writes when it cannot deliver (RFC 3464)."""
+    """The report that a mail server writes when it cannot deliver (RFC 3464)."""
     head = taken.raw.split(b"\r\n\r\n")[0]
     lines = [
         b"Return-Path: <>",
@@ -364,7 +364,7 @@ async def test_a_delivery_report_marks_the_sent_comment_undeliverable_and_is_not
 
 
 async def mailcase(office: Office, *arguments: str) -> tuple[int, str, str]:
-    """Status, output and complaints of a command."""
+    """Run a command; returns its status, output and errors."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "services.cli", *arguments, "--config", str(office.config)),

@@ -1,4 +1,4 @@
-"""An SMTP server that swallows connections delays its own mails only."""
+"""An SMTP server that accepts connections and never answers delays only its own mails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ password_file = "password"
 
 
 class Swallowing:
-    """A server that takes every connection and never says a word."""
+    """A server that accepts every connection and never answers."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -82,7 +82,7 @@ class Swallowing:
 
 
 class TellingSink(SmtpSink):
-    """Tells of the first mail that it takes."""
+    """Signals the first mail that it accepts."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

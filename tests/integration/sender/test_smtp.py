@@ -1,4 +1,4 @@
-"""The SMTP adapter with a server that wants TLS and a log-in."""
+"""The SMTP adapter with a server that requires TLS and a log-in."""
 
 import gc
 import socket

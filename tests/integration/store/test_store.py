@@ -1,4 +1,4 @@
-"""The database's adapter and the blob store on a real replica set."""
+"""The adapter of the database and the blob store on a real replica set."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ LARGE = bytes(range(256)) * 4000  # about 1 MB: several chunks, the last one sho
 
 @pytest.fixture
 def database() -> str:
-    """A database name of its own for every test."""
+    """A database name that only this test uses."""
     return f"test_{uuid.uuid4().hex[:12]}"
 
 
@@ -177,8 +177,8 @@ async def test_two_transactions_on_one_document_conflict_and_one_of_them_wins(st
 async def test_a_transaction_that_a_silent_link_cut_off_holds_nobody_up(
     servers: PrivateServers, database: str
 ) -> None:
-    """What it had begun would stay open on the server, holding the counter, for as long as a
-    transaction may live.
+    """Otherwise it would stay open on the server and lock the counter for the lifetime of a
+    transaction.
     """
     with Link(servers.store.members[0].port) as link:
         login = f"{servers.store.user}:{servers.store.password}"
@@ -204,7 +204,7 @@ async def test_a_transaction_that_a_silent_link_cut_off_holds_nobody_up(
 
 
 async def _as_soon_as_it_answers(store: Store, body: Callable[[Session], Awaitable[int]]) -> int:
-    """Repeated after an outage, never after a conflict."""
+    """Repeat after an outage, but not after a conflict."""
     while True:
         try:
             return await store.transaction(body)

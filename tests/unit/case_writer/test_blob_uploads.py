@@ -1,4 +1,4 @@
-"""Attachments are stored while the next mails are read, and come back in their order."""
+"""Attachments are stored while the next mails are read, and their references come back in order."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from services.runtime.errors import TransientError
 
 
 class SlowBlobs:
-    """Stores a group when it is allowed to, and notes the groups."""
+    """Stores a group when the test allows it, and records the groups."""
 
     def __init__(self) -> None:
         self.groups: list[list[bytes]] = []

@@ -1,4 +1,4 @@
-"""Reading in a process that can be ended."""
+"""Reading in a child process that can be killed."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""From commands to read mails with their attachments kept."""
+"""Preparation of commands: mails are read, and their attachments are stored."""
 
 import hashlib
 
@@ -126,8 +126,8 @@ async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> 
 async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
     blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not even fetched, unless it is read; what is gone, or of another size, cannot be
-    kept.
+    """It is fetched only if it is read. A blob that is missing or has another size
+    cannot be kept.
     """
     [reference] = await blobs.put_all([BOUNDARY_MAIL])
     monkeypatch.setattr(blobs, "get", None)
@@ -192,7 +192,7 @@ async def test_a_store_that_does_not_answer_is_no_fault_of_the_mail(blobs: FakeB
 async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_failed_here(
     blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What failed in reading is parked then; reading it once more would fail once more."""
+    """A mail that failed in reading was parked; reading it again would fail again."""
     replayed = {"origin": "replay", "replay": Replay(run="r")}
     spam, failed, unwritten = (
         structs.replace(command, mail=structs.replace(command.mail, **replayed))
@@ -226,7 +226,7 @@ async def test_a_replayed_mail_whose_content_is_lost_is_kept_without_any(blobs: 
 
 
 async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: FakeBlobs) -> None:
-    """It is in its mailbox still, and comes again with its content."""
+    """It is still in its mailbox, and will be fetched again with its content."""
     mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7))
     with pytest.raises(PermanentError) as caught:
         await MailPreparer(blobs, lambda _mailbox: False).prepare(

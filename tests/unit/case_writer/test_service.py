@@ -1,5 +1,5 @@
-"""The case writer's use case on fakes: outages wait, poison is parked alone, writing comes before
-publishing.
+"""The case writer's use case on fakes: it waits through outages, parks only poisonous mails, and
+publishes after writing.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ OUTAGE = TransientError("no primary")
 
 
 class Writer:
-    """A case writer on fakes; outages are waited out without waiting."""
+    """A case writer on fakes; waiting for the end of an outage takes no time."""
 
     def __init__(self, rules: Mapping[str, Rules] | None = None) -> None:
         self.cases = FakeCases()
@@ -69,7 +69,7 @@ class Writer:
         )
 
     async def handle(self, *commands: Command, redelivered: bool = False) -> list[str | None]:
-        """The mail keys of the refused commands."""
+        """Handle commands; returns the mail keys of the refused ones."""
         arrived = [ReceivedCommand(command, redelivered) for command in commands]
         return [error.mail_key for error in await self.service.handle(arrived)]
 
@@ -101,7 +101,9 @@ class Writer:
         return {mailbox: receipt.keys for mailbox, receipt in read}
 
     def poison(self, *texts: str, also_parked: bool = False) -> None:
-        """Mails with these texts cannot be written to a case, nor `also_parked` at all."""
+        """Make mails with these texts fail when they are written to a case; `also_parked` fail even
+        when parked.
+        """
 
         def check(plan: Plan) -> None:
             items = [placement.mail for placement in plan.placed] + [
@@ -120,7 +122,7 @@ def writer() -> Writer:
 
 
 def routed(relay: str, **mail: Any) -> OpenCase:
-    """The same mail by another route; the router sees nothing that it answers."""
+    """The same mail by another route; the router does not see what it answers."""
     received = f"Received: from {relay}.example by mx.office.example; {DATE[6:]}\r\n"
     raw = received.encode() + raw_bytes(headers="Message-ID: <m@customer.example>\r\n")
     return OpenCase(mail=raw_mail(raw, **mail), decision=Decision(rule="new-case"))
@@ -266,8 +268,8 @@ class TestPublishing:
     async def test_a_mail_whose_content_is_gone_does_not_leave_its_mailbox(
         self, writer: Writer
     ) -> None:
-        """A replay may know it by a reference only, while the mail itself still waits in its
-        mailbox.
+        """A replay may have only a reference to it, while the mail itself is still in
+        its mailbox.
         """
         more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
         gone = opening("one", raw=None, blob=BlobRef(sha256="0" * 64, size=7), **more)
@@ -319,7 +321,7 @@ class TestMeasuring:
 
 
 class Rise:
-    """How much a sample has grown since."""
+    """How much a sample has grown since the object was created."""
 
     def __init__(self, name: str, **labels: str) -> None:
         self._name, self._labels = name, labels
@@ -502,7 +504,7 @@ class TestUnclearCommit:
         assert (len(writer.events), sorted(writer.cases.cases)) == (1, [1])
 
     async def test_own_work_that_is_not_visible_yet_is_waited_for(self, writer: Writer) -> None:
-        """Committed by the primary and not by a majority: the keys are taken, and nothing can be
+        """The primary committed it, but no majority has: the keys are taken, and nothing can be
         read yet.
         """
         writer.cases.fails_unclearly(written=False)
@@ -643,8 +645,8 @@ async def test_an_event_that_cannot_be_published_holds_up_no_other_and_no_receip
 async def test_a_receipt_that_is_refused_or_never_confirmed_does_not_hold_up_the_next_mails(
     writer: Writer, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
-    """A fetcher's node of the broker is silent or dead: the fetcher asks again, the others go
-    on.
+    """The broker node of a fetcher is silent or dead. The fetcher publishes again, and the others
+    continue.
     """
     never_confirmed = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Every action against every state, role and rule: what it changes, or why it is refused."""
+"""Every action in every state, with every role and rule: what it changes, or why it is refused."""
 
 from collections.abc import Mapping
 from datetime import timedelta

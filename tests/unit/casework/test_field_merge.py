@@ -1,4 +1,4 @@
-"""What mails say about a case: rights, precedence, conflicts, and the same result in any order."""
+"""Fields from mails: rights, precedence, conflicts, and the same result in any order."""
 
 from datetime import timedelta
 from itertools import permutations

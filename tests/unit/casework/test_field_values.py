@@ -1,4 +1,4 @@
-"""Values as people type them and documents print them, in one normal form; the ambiguous is
+"""Values as people type them and documents print them, in a normal form; ambiguous ones are
 refused.
 """
 

@@ -1,4 +1,4 @@
-"""A case is what its history says."""
+"""A case equals the result of its history."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The `mailcase` command without servers: exit statuses, one-line errors, harmless output of
+"""The `mailcase` command without servers: exit statuses, one-line errors, and harmless output of
 hostile text.
 """
 
@@ -201,7 +201,7 @@ class TestExitStatus:
     def test_a_router_loads_neither_a_database_s_driver_nor_the_private_servers(
         self, config: Path
     ) -> None:
-        """Half a second of a processor and tens of megabytes, at each start."""
+        """They would take half a second of processor time and tens of megabytes at each start."""
         program = (
             "import services.router.main, sys\n"
             "services.router.main.run = lambda *_, **__: print(*sys.modules)\n"

@@ -1,7 +1,8 @@
 """Typical mistakes of a first day, each reported in one line with its cause and a fix.
 
-Slips within the settings file are in tests/unit/runtime/settings/toml/test_hints.py; those of mail
-servers and passwords in tests/integration/test_fetcher_check.py and test_init.py.
+Mistakes in the settings file are in tests/unit/runtime/settings/toml/test_hints.py; those of mail
+servers and passwords in tests/integration/fetcher/test_fetcher_check.py and
+tests/integration/cli/test_init.py.
 """
 
 import os
@@ -159,7 +160,7 @@ def test_a_second_up_names_the_first(office: Path, capsys: pytest.CaptureFixture
 def test_data_that_is_elsewhere_is_pointed_out(
     office: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The settings were moved, their data was not."""
+    """The settings were moved without their data."""
     (office / "mailcase-data").mkdir()
     (office / "mailcase-data" / "ports.json").write_text("{}")
     (office / "moved").mkdir()

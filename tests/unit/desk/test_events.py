@@ -1,4 +1,4 @@
-"""What the desk publishes, beside the requests."""
+"""What the desk publishes, in addition to answering requests."""
 
 import asyncio
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""Axe and the validator look at every page that there is."""
+"""Axe and the HTML validator check every page."""
 
 import json
 from pathlib import Path

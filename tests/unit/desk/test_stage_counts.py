@@ -1,4 +1,4 @@
-"""Counts of stages: shared, and renewed beside the requests if counting is dear."""
+"""Counts per stage are shared, and renewed in the background if counting is slow."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ STAGE = ("invoices", "approval")
 
 
 class Database:
-    """Counts to 1, 2, 3 …, each count taking `takes_s` on the clock."""
+    """Counts to 1, 2, 3 …; each count takes `takes_s` on the clock."""
 
     def __init__(self, takes_s: float) -> None:
         self.now_s = 1000.0
@@ -32,7 +32,7 @@ class Database:
 
 
 async def turns() -> None:
-    """Let a count in the background end, which takes a few turns of the loop and no time."""
+    """Let a count in the background finish: it takes a few iterations of the loop and no time."""
     for _ in range(10):
         await asyncio.sleep(0)
 

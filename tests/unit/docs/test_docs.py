@@ -1,5 +1,5 @@
-"""The pages are held to what there is: links, files, commands with their options, settings, log
-events.
+"""The pages match the repository: links, files, commands with their options, settings,
+log events.
 """
 
 import re
@@ -49,7 +49,7 @@ def codes(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """As the sites that show Markdown make them of headings."""
+    """The anchors that sites derive from headings in Markdown."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,6 @@
-"""docs/fields.md: its settings are valid, its values, types and flags are those of the code."""
+"""docs/fields.md matches the code: its settings are valid, and its values, types and
+flags exist.
+"""
 
 import re
 from pathlib import Path

@@ -33,7 +33,7 @@ def fields(kind: type[msgspec.Struct]) -> set[str]:
 
 
 def rows(section: str) -> dict[str, str]:
-    """The first cells of the tables in a section, with what is in the second one."""
+    """The first cell of each table row in a section, with the second one."""
     return dict(re.findall(r"^\| `([\w.-]+)`[^|]* \| (.*) \|$", section, re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""The commands that `make newcomer` types are where it looks for them in README.md."""
+"""README.md has the commands that `make newcomer` types, at the expected places."""
 
 from pathlib import Path
 

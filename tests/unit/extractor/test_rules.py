@@ -1,4 +1,4 @@
-"""From text, headers and invoices to values: what a rule finds, and what it leaves."""
+"""From text, headers and invoices to values: what each rule finds and ignores."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The time that the documents of a mail may take, and what of it is the database's."""
+"""The time limit for the documents of a mail, and how time in the database counts."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace

@@ -10,7 +10,7 @@ from services.fetcher.byte_budget import PATIENCE_S, ByteBudget
 
 
 class Holders:
-    """Requests that keep their bytes until `end`; `got` are the granted ones, in order."""
+    """Requests that keep their bytes until `end`; `got` are those granted, in order."""
 
     def __init__(self, budget: ByteBudget) -> None:
         self.budget = budget
@@ -58,7 +58,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def holders(clock: Clock) -> AsyncIterator[Holders]:
-    """A share of 10 for each of four mailboxes, and 40 for all."""
+    """A share of 10 for each of four mailboxes, and 40 in total."""
     made = Holders(ByteBudget(80, 4, clock))
     yield made
     await made.close()

@@ -1,4 +1,4 @@
-"""A mail at which sessions break does not block the others."""
+"""A mail that ends sessions does not block the others."""
 
 from services.fetcher.ports import ListedMail
 from services.fetcher.quarantine import LONE_FAILURES, QUARANTINE_S, Quarantine

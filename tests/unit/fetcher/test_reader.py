@@ -1,5 +1,5 @@
-"""One mailbox's reader on a mailbox in memory: from the listing to the removal, and every failure
-between.
+"""A mailbox reader with a mailbox in memory: from the listing to the removal, and every failure on
+the way.
 """
 
 import pytest

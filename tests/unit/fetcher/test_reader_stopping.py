@@ -1,5 +1,5 @@
-"""One mailbox's reader while it stops, while its lease is paused, and while a server does not
-answer.
+"""A mailbox reader while it stops, while its lease is paused, and while a server does
+not answer.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ async def test_a_drain_without_receipts_ends_and_leaves_the_mails_in_the_mailbox
 async def test_a_stopping_reader_does_not_wait_for_confirms_that_do_not_come(
     mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As during an alarm of the broker."""
+    """As during a broker alarm."""
     monkeypatch.setattr(service, "DRAIN_S", 0.01)
     monkeypatch.setattr(service, "CLOSE_S", 0.01)
     bench, published = ReaderBench(StuckSource(mailbox)), asyncio.Event()

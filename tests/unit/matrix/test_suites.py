@@ -1,4 +1,4 @@
-"""The sources of another suite are the machine's own, with its name."""
+"""The sources of another suite are those of the machine, with the name of that suite."""
 
 from pathlib import Path
 

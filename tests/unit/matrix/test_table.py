@@ -1,4 +1,4 @@
-"""docs/tested-versions.md says what the recorded runs say."""
+"""docs/tested-versions.md matches the recorded runs."""
 
 from tests.matrix.runs import recorded
 from tests.matrix.table import DOC, page

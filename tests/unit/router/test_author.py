@@ -1,4 +1,6 @@
-"""The author in From, as every program reads it, and their domain as servers write it."""
+"""The author in From, as every program reads it, and their domain in the form that
+servers write.
+"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The errors that every stage sorts by: again, or never."""
+"""The two kinds of errors in every service: temporary and permanent."""
 
 import pickle
 

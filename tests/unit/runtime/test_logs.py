@@ -1,4 +1,4 @@
-"""What a log line may hold, and what it may never do."""
+"""What a log line may contain, and what it must never contain."""
 
 import io
 import json
@@ -38,14 +38,14 @@ def stream() -> io.StringIO:
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
-    """`error` as it is after it was raised: with a traceback, and a cause if one is given."""
+    """`error` after it was raised: with a traceback, and with a cause if one is given."""
     with pytest.raises(type(error)) as caught:
         raise error from cause
     return caught.value
 
 
 def only(stream: io.StringIO) -> dict[str, Any]:
-    """The one line that was logged, as an object."""
+    """The only line that was logged, as an object."""
     text = stream.getvalue()
     assert text.endswith("\n")
     assert len(text.splitlines()) == 1
@@ -229,13 +229,13 @@ def test_a_traceback_on_the_console_stays_behind_its_bar() -> None:
 
 @dataclass
 class Mail:
-    """Stands for whatever object holds the text of a mail."""
+    """Represents any object that contains the text of a mail."""
 
     text: str = "dear all"
 
 
 class UnspeakableError(Exception):
-    """Fails when it is asked for its text."""
+    """Fails when it is converted to text."""
 
     def __str__(self) -> str:
         raise ValueError

@@ -1,6 +1,4 @@
-"""docs/metrics.md is held against the code: every metric with its type and labels, nothing left
-over.
-"""
+"""docs/metrics.md matches the code: every metric with its type and labels, and no other."""
 
 import importlib
 import re
@@ -11,7 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 ROOT = Path(__file__).parents[3]
 ROW = re.compile(r"^\| `(mailcase_\w+)` \| (\w+) \| ([\w, ]*) ?\| \S", re.MULTILINE)
-# Base units, or what is counted or told yes or no.
+# Base units, what is counted, or a yes-or-no condition.
 ENDINGS = {
     "seconds",
     "bytes",
@@ -31,7 +29,7 @@ ENDINGS |= {"pending", "open", "in_progress", "streams"}
 
 
 def exported() -> dict[str, tuple[str, list[str]]]:
-    """Name as a scrape shows it, with type and labels, of every metric of every service."""
+    """The name (as a scrape shows it), type and labels of every metric of every service."""
     found = {}
     for file in (ROOT / "services").glob("**/metrics.py"):
         module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))

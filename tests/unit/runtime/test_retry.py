@@ -1,4 +1,4 @@
-"""How long to wait: doubling, bounded, spread."""
+"""Pauses between attempts: doubling, bounded, with jitter."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""The case reference: what is one, what only looks like one, and that it is read back as it was
-written.
-"""
+"""Case references: valid ones, lookalikes, and that they are read back as they were written."""
 
 import pytest
 

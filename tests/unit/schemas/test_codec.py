@@ -1,4 +1,4 @@
-"""Bytes to messages: what grows is accepted, what is broken is one kind of error."""
+"""Decoding messages: new fields are accepted, and all damage is one kind of error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ Decoder = Callable[[bytes], Any]
 
 
 def packed(**changes: Any) -> bytes:
-    """A RawMail's bytes with some fields changed; None takes the field away."""
+    """The bytes of a RawMail with some fields changed; None removes a field."""
     fields = msgspec.msgpack.decode(encode(raw_mail())) | changes
     return msgspec.msgpack.encode(
         {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The words of outcomes are plain text wherever they are stored, published or shown."""
+"""The names of reasons and outcomes are plain text wherever they are stored, published or shown."""
 
 import json
 from enum import StrEnum

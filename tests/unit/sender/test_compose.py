@@ -1,5 +1,5 @@
-"""The whole mail: the same bytes each time, its text and files intact, its headers those that find
-the way back.
+"""The composed mail: the same bytes each time, its text and files intact, and headers that bring
+replies back to the case.
 """
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The fakes keep the promises of the sender's ports."""
+"""The fakes pass the contracts of the sender's ports."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""Each SMTP server has a queue and slots of its own, and a circuit breaker that spares one which
-just failed.
+"""Each SMTP server has its own queue and slots, and a circuit breaker that pauses after
+a failure.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ def circuit(clock: Clock) -> Circuit:
 
 
 class Gate:
-    """A `deliver` whose deliveries begin in order and end when the test says so."""
+    """A `deliver` whose deliveries begin in order and end when the test decides."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -127,7 +127,7 @@ async def test_a_mail_that_was_no_attempt_gives_its_turn_as_the_probe_to_the_nex
 
 
 class Scripted:
-    """The port `Transport`, with answers in order; `before` runs during a session."""
+    """Implements the port `Transport` with answers in order; `before` runs during a session."""
 
     def __init__(self, *answers: DeliveryResult) -> None:
         self._answers = list(answers)

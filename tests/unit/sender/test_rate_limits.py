@@ -1,4 +1,4 @@
-"""How many automatic mails go out: to one address, in all, and how late."""
+"""Rate limits for automatic mail: per address, in total, and by age."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ SECOND = timedelta(seconds=1)
 def rounds(
     count: int, mails: Any = lambda _number: outgoing(), every: timedelta = SECOND, **more: Any
 ) -> list[Any]:
-    """Verdicts on so many mails, one after the other, each written down as the sender does."""
+    """The verdicts on this many mails, one after another; each is recorded as the sender does."""
     pasts: dict[str, SendingHistory] = {}
     verdicts = []
     for number in range(count):

@@ -1,4 +1,4 @@
-"""The sender's steps with a fake outbox: what it writes down, whatever happens in between."""
+"""The sender's steps with a fake outbox: what it records, whatever happens in between."""
 
 import asyncio
 from collections.abc import Sequence

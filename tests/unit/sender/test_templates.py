@@ -1,4 +1,4 @@
-"""Acknowledgements from templates: three languages of our own, others from the settings, nothing
+"""Acknowledgements from templates: three built-in languages, others from the settings, and nothing
 from a mail.
 """
 

@@ -181,7 +181,7 @@ class Browser:
         return await self.ask("POST", url, urlencode(fields), headers)
 
     async def follow(self, page: Page, until: str) -> Page:
-        """Follow redirects up to the one whose target begins so, which is not asked for."""
+        """Follow redirects up to one whose target begins with this; its target is not requested."""
         for _ in range(12):
             if page.status not in {302, 303} or page.location.startswith(until):
                 return page

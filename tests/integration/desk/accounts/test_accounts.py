@@ -1,6 +1,4 @@
-"""Log-in, sessions, links, tokens and the audit log on a real database, attacked where it
-matters.
-"""
+"""Log-in, sessions, links, tokens and the audit log on a real database, with attacks."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""Signing in with a real OpenID provider, and every way to pretend that we know of."""
+"""Log-in with a real OpenID provider, and every known way to forge one."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -45,7 +45,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 @pytest.fixture(scope="module")
 def url() -> str:
-    """Where the desk is."""
+    """The URL of the desk."""
     return f"http://127.0.0.1:{free_port()}"
 
 
@@ -59,7 +59,7 @@ def provider(url: str) -> Iterator[RunningProvider]:
 async def office(
     desk: Desk, settings: Settings, provider: RunningProvider, url: str, tmp_path: Path
 ) -> AsyncIterator[Desk]:
-    """A desk whose people sign in with the provider, on its port."""
+    """A desk whose people log in with the provider, on its port."""
     (tmp_path / "oidc").write_text(CLIENT_SECRET + "\n")
     oidc = Oidc(issuer=provider.issuer, client_id=CLIENT_ID, client_secret_file=tmp_path / "oidc")
     section = DeskSettings(login="oidc", oidc=oidc)
@@ -71,7 +71,7 @@ async def office(
 
 
 async def to_callback(browser: Browser, url: str, next_path: str = "/cases/7") -> Page:
-    """Sign in at the provider; the redirect back to the desk, not yet followed."""
+    """Log in at the provider; returns the redirect to the desk, which is not followed yet."""
     page = await browser.get(f"{url}/sign-in/provider?{urlencode({'next': next_path})}")
     assert page.status == 303
     return await browser.follow(page, f"{url}/sign-in/provider/callback")
@@ -85,7 +85,7 @@ async def sign_in(provider: RunningProvider, url: str, **person: Any) -> tuple[B
 
 
 def problem(page: Page) -> str:
-    """Why the desk refused."""
+    """The reason why the desk refused."""
     assert (page.status, page.query.get("problem")) == (303, "provider"), page
     assert "mailcase" not in page.headers.get("set-cookie", "").replace("mailcase-login", "")
     return page.query["reason"]
@@ -175,14 +175,14 @@ async def test_a_callback_counts_once_and_in_the_browser_that_began(
     cookies = {port: dict(jar) for port, jar in held.items()}
     assert (await browser.get(callback)).location == f"{url}/cases/7"
     assert problem(await browser.get(callback)) == "wrong-state"
-    # with a copy of the cookie it is the provider that refuses the code
+    # with a copy of the cookie, the provider refuses the code
     assert problem(await Browser(cookies).get(callback)) == "provider-refused"
 
 
 async def test_a_code_of_another_log_in_is_refused(
     office: Desk, provider: RunningProvider, url: str
 ) -> None:
-    """Code injection: PKCE and the nonce bind the code to the log-in that it was issued for."""
+    """Code injection: PKCE and the nonce bind a code to the log-in for which it was issued."""
     await provider.person(**ANNA)
     stolen = (await to_callback(Browser(), url)).query["code"]
     browser = Browser()

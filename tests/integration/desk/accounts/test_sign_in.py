@@ -1,4 +1,4 @@
-"""Signing in and out over HTTP, and what attackers try with it."""
+"""Logging in and out over HTTP, and attacks on it."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ def app(desk: Desk) -> ASGIApp:
 
 
 def cookies_of(answer: Answer) -> dict[str, str]:
-    """What the answer sets, by name; the attributes with it."""
+    """The cookies that the response sets, by name, with their attributes."""
     return {text.partition("=")[0]: text for text in answer.cookies}
 
 
@@ -43,7 +43,7 @@ def value_of(answer: Answer, name: str = "__Host-mailcase") -> str:
 async def submit(
     app: ASGIApp, path: str, fields: Mapping[str, str], headers: Mapping[str, str] = OWN
 ) -> Answer:
-    """A form as a browser sends it."""
+    """Send a form like a browser."""
     media = {"content-type": "application/x-www-form-urlencoded"}
     return await Client(app).ask(
         "POST", path, content=urlencode(fields).encode(), headers=media | dict(headers)

@@ -50,7 +50,7 @@ async def broker(servers: PrivateServers, no_settling: None) -> AsyncIterator[Br
 
 @asynccontextmanager
 async def declared(servers: PrivateServers, name: str = "test") -> AsyncIterator[Broker]:
-    """A connection, with the exchange of events."""
+    """A connection to a broker on which the exchange of events exists."""
     async with connected(servers, name) as broker:
         await broker.declare(Topology((EVENT,), ()))
         yield broker
@@ -111,7 +111,7 @@ async def page(port: int, name: str, *headers: str) -> AsyncIterator[Page]:
 
 @asynccontextmanager
 async def served(desk: Desk, people: Authenticator) -> AsyncIterator[tuple[int, Stop]]:
-    """The desk on a real port. As in its main: at the stop, the streams end first."""
+    """The desk on a real port. As in its main module, the streams end first at a stop."""
     stop, listener = Stop(), socket.create_server(("127.0.0.1", 0))
 
     async def close_streams() -> None:
@@ -213,7 +213,9 @@ async def test_nobody_has_more_than_their_share_of_streams(
 async def test_three_hundred_pages_see_a_hundred_changes_a_second_within_one(
     desk: Desk, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The budget: 300 open pages, 100 events/s, a change visible within a second for 95 of 100."""
+    """The budget: with 300 open pages and 100 events/s, 95 of 100 changes are visible within a
+    second.
+    """
     monkeypatch.setattr("services.desk.live.hub.MAX_STREAMS_EACH", 300)
     pages, events, seconds = 300, 100, 5
     published: dict[int, float] = {}
@@ -255,7 +257,7 @@ def titled(number: int) -> Change:
 
 
 async def _measure(one: Page, published: dict[int, float], delays: list[float]) -> None:
-    """Note how long after its publishing each event is on the page."""
+    """Record how long after its publication each event is on the page."""
     rest = b""
     while data := await one._reader.read(65536):
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Streams of readers whose session, token or roles ended: they end at once, at every desk."""
+"""Streams of readers whose session, token or roles have ended are closed at once, on every desk."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,8 +28,8 @@ URL = "http://127.0.0.1:8080"
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streams look for themselves after a minute only, so that an announcement has to reach
-    them.
+    """Streams check their reader only once a minute, so that only an announcement can reach them
+    sooner.
     """
     monkeypatch.setattr(sse, "CHECK_EVERY_S", 60.0)
 

@@ -1,5 +1,5 @@
-"""Answers on their page: none goes out unaware of what was said since, and none is lost when it is
-taken back.
+"""Answers on their page: none is sent by someone who has not seen a newer entry, and none is lost
+when it is recalled.
 """
 
 import re
@@ -36,7 +36,7 @@ def anna(desk: Desk) -> Client:
 
 
 async def mails_come(desk: Desk, texts: list[str]) -> int:
-    """Mails of Jan to case 1; the revision of the case with them."""
+    """Deliver mails from Jan to case 1; returns the revision of the case after them."""
     case = await desk.reader.case(1, {})
     assert case is not None
     now, comments, changes = datetime.now(UTC), [], []
@@ -53,7 +53,7 @@ async def mails_come(desk: Desk, texts: list[str]) -> int:
 
 
 def newer(page: str) -> str:
-    """What the page shows as new."""
+    """The entries that the page marks as new."""
     return page.partition('<section class="newer">')[2].partition("</section>")[0]
 
 
@@ -68,7 +68,7 @@ async def draft_of(desk: Desk) -> Draft | None:
 
 
 async def answered(desk: Desk, anna: Client, text: str, **fields: Any) -> str:
-    """Anna answers case 1 as it is; the path that takes the answer back."""
+    """Anna answers case 1 as it is; returns the path that recalls the answer."""
     case = await desk.reader.case(1, {})
     assert case is not None
     answer = await post(

@@ -1,4 +1,4 @@
-"""The forty tricky threads on the page where people answer them."""
+"""The forty difficult threads, on the page where people answer them."""
 
 import re
 
@@ -17,14 +17,14 @@ BOX = re.compile(r'<input type="checkbox" name="(to|cc)" value="([^"]+)"[^>]*? c
 
 
 def ours(text: str) -> str:
-    """A text of the table with the addresses that this desk has."""
+    """A text of the table with the addresses of this desk."""
     for theirs, own in OURS.items():
         text = text.replace(theirs, own).replace(theirs.title(), own.title())
     return text.replace("invoices+235@firm", "invoices+235@office")
 
 
 async def arrives(desk: Desk, number: int, thread: Thread) -> None:
-    """The thread's mail is the one of the case, kept whole."""
+    """The case's mail is that of the thread, kept whole."""
     fields = {
         "From": thread.author,
         "Reply-To": ", ".join(thread.reply_to.split()),

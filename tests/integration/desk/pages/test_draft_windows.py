@@ -1,4 +1,4 @@
-"""Drafts that are saved from several windows, and late: none overwrites what it did not see."""
+"""Drafts saved from several windows, and late: none overwrites what its window has not seen."""
 
 import re
 from typing import Any
@@ -21,7 +21,7 @@ API = "/api/v1/cases/1/drafts/answer"
 
 
 async def window(anna: Client, kind: str = "answer") -> dict[str, str]:
-    """What the form of a window that Anna opens sends along."""
+    """The fields that the form of a window opened by Anna sends."""
     return fields_of(await shown(anna, f"/cases/1/{kind}"))
 
 

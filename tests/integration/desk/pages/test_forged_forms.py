@@ -1,4 +1,4 @@
-"""Forms that are forged: from another site, or with the ids of what belongs to someone else."""
+"""Forged forms: from another site, or with ids that belong to someone else."""
 
 import re
 from collections.abc import Callable
@@ -117,7 +117,7 @@ async def test_no_form_of_a_case_works_for_people_who_may_not_see_it(
 async def test_ids_of_another_case_lead_nowhere(
     browser: Clients, opened: OpenCase, desk: Desk
 ) -> None:
-    """Anna may work in both processes; the ids of the one mean nothing in a case of the other."""
+    """Anna may work in both processes; ids of one are invalid in a case of the other."""
     await opened(1)
     await opened(2, process="help", stage="new")
     anna, hans = browser("anna"), browser("hans")

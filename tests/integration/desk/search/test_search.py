@@ -70,7 +70,7 @@ def search(store: Store) -> CaseSearch:
 
 @pytest.fixture
 async def broker(servers: PrivateServers, no_settling: None) -> AsyncIterator[Broker]:
-    """A broker whose `desk.index` holds nothing from other tests."""
+    """A broker whose `desk.index` has no messages from other tests."""
     async with connected(servers) as broker:
         topology = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1 << 20)
         queues = tuple(queue for queue in topology.queues if queue.name.startswith(DESK_INDEX))
@@ -80,7 +80,7 @@ async def broker(servers: PrivateServers, no_settling: None) -> AsyncIterator[Br
 
 
 async def write(store: Store, key: str, **fields: Any) -> None:
-    """Change a comment, as the case writer would have written it."""
+    """Change a comment, as the case writer would."""
     await store.collection(Comment.COLLECTION).update({"_id": key}, {"$set": fields})
 
 
@@ -89,12 +89,12 @@ async def index_all(store: Store) -> None:
 
 
 async def found(search: CaseSearch, text: str, processes: Sequence[str] = BOTH) -> list[Any]:
-    """The hits as (case, comment), a case's own as (case, None)."""
+    """The hits as (case, comment); a hit in the case itself is (case, None)."""
     return [(hit.case, hit.comment) for hit in (await search.search(text, processes)).hits]
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what another process of the broker or the database brings about."""
+    """Wait for an effect of another process, the broker or the database."""
     async with asyncio.timeout(PATIENCE_S):
         while not await condition():  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.05)
@@ -111,7 +111,7 @@ async def until_found(
 
 @asynccontextmanager
 async def indexing(store: Store, broker: Broker, desks: int = 1) -> AsyncIterator[None]:
-    """Desks that index events; the events of this database's changes are published at the start."""
+    """Desks that index events; all events of this database are published first."""
     stop = Stop()
     running = [
         asyncio.create_task(
@@ -351,7 +351,7 @@ async def test_a_search_that_takes_too_long_is_refused_with_a_way_out(
 
 @pytest.fixture
 async def of_jan(store: Store) -> Store:
-    """Jan's mail, and a case of someone else that quotes him, both in the index."""
+    """A mail from Jan, and a case of someone else that quotes Jan, both in the index."""
     await open_case(store, 1, opened_by=Person(NAME, JAN), participants=[JAN], title=f"Od: {NAME}")
     author = {"name": NAME, "address": JAN}
     await write(store, mail_key(1, "a"), author=author, text=PHRASE, full_text=PHRASE)
@@ -400,7 +400,7 @@ async def test_a_retired_case_leaves_no_term(of_jan: Store) -> None:
 async def test_an_indexer_that_read_a_text_before_its_erasure_writes_nothing_of_it(
     of_jan: Store, monkeypatch: pytest.MonkeyPatch, *, indexed_before: bool
 ) -> None:
-    """The indexer is held between its reading and its writing while the erasure commits."""
+    """The indexer is paused between reading and writing while the erasure commits."""
     if not indexed_before:
         await of_jan.collection(SearchEntry.COLLECTION).delete({})
     was_read, go_on, builds = threading.Event(), threading.Event(), []

@@ -1,4 +1,4 @@
-"""GET /search: what the caller may see, with snippets, pages and clear refusals."""
+"""GET /search: what the caller may see, with snippets, pages and clear errors."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

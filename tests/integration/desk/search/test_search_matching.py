@@ -1,4 +1,4 @@
-"""Entries that have several words: read one by one, or found by comparing ranks."""
+"""Entries with several words, found entry by entry or by comparing ranks."""
 
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -49,7 +49,7 @@ def entry(number: int) -> Document:
 
 
 class TooSlowByEntry(MatchingEntries):
-    """Reading entry by entry always takes longer than it may."""
+    """Reading entry by entry always exceeds its time."""
 
     async def _read(self, query: Mapping[str, Any], limit: int, max_time_ms: int) -> list[Document]:
         if max_time_ms == matching.QUICK_MS:
@@ -58,7 +58,7 @@ class TooSlowByEntry(MatchingEntries):
 
 
 class TooSlowToCompare(TooSlowByEntry):
-    """Reading the ranks takes longer than it may, too."""
+    """Reading the ranks exceeds its time, too."""
 
     async def _ranks(self, query: Mapping[str, Any], max_time_ms: int) -> list[int]:
         assert max_time_ms <= matching.MAX_QUERY_MS // 2
@@ -66,7 +66,7 @@ class TooSlowToCompare(TooSlowByEntry):
 
 
 class RecordsTimes(TooSlowByEntry):
-    """Records how long each reading may take. Each takes a second on the clock."""
+    """Records the time that each reading may take. Each takes a second on the clock."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store, lambda: self.now_s)
@@ -81,7 +81,7 @@ class RecordsTimes(TooSlowByEntry):
 
 
 async def all_pages(entries: MatchingEntries, text: str, limit: int) -> list[str]:
-    """The ids of all pages; fails if a page is empty."""
+    """The ids on all pages; fails if a page is empty."""
     found: list[str] = []
     after: Place | None = None
     while True:

@@ -1,4 +1,4 @@
-"""Posting to real sockets: pinned, bounded, verified."""
+"""Webhook requests on real sockets: pinned to an address, bounded, verified."""
 
 import asyncio
 import ssl
@@ -23,7 +23,7 @@ NAME = "hooks.office.example"
 
 
 class Names:
-    """A name server whose answers change: the first one, then the next ones."""
+    """A name server whose answers change: the first one once, then the next ones."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = [[answer] for answer in answers]

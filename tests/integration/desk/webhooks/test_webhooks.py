@@ -1,4 +1,4 @@
-"""Webhooks from the event to the receiver, on a real database and broker."""
+"""Webhooks, from the event to the receiver, on a real database and broker."""
 
 import asyncio
 import json
@@ -77,7 +77,7 @@ async def working(
     desks: int = 1,
     sender: WebhookSender | None = None,
 ) -> AsyncIterator[None]:
-    """Desks that store and deliver."""
+    """Desks that store and send deliveries."""
     stop, sender = Stop(), sender or WebhookSender(networks(["127.0.0.0/8"]))
     running = []
     for _ in range(desks):
@@ -101,7 +101,7 @@ async def subscribe(desk: Desk, receiver: Receiver, **fields: Any) -> Webhook:
 
 
 async def stored(desk: Desk, state: str, count: int = 1) -> list[Delivery]:
-    """The deliveries in a state, once there are so many."""
+    """The deliveries in a state, once there are this many."""
     found: list[Delivery] = []
 
     async def are_there() -> bool:
@@ -308,7 +308,7 @@ async def test_the_owner_is_asked_for_as_they_are_now(desk: Desk) -> None:
 
 @pytest.fixture
 def allowing(desk: Desk) -> Desk:
-    """The desk with this machine's network allowed, as its settings would."""
+    """The desk with this machine's network allowed, as by its settings."""
     desk.webhook_sender._allowed = networks(["127.0.0.0/8"])
     return desk
 
@@ -406,7 +406,9 @@ async def test_deliveries_are_listed_and_sent_again(
 async def test_only_managers_see_where_a_name_leads(
     desk: Desk, client: Clients, receiver: Receiver
 ) -> None:
-    """A worker cannot find out which names the network has, by adding or by sending."""
+    """A worker cannot find out which names the network has, neither by adding a webhook nor by
+    sending.
+    """
 
     async def resolver(host: str, _port: int) -> list[str]:
         if host == "nowhere.test":

@@ -1,5 +1,5 @@
-"""Which references the blob sweep knows: those that the stored structs declare, a new one
-included.
+"""Which references the blob sweep finds: those that the stored structs declare,
+including new ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ class Page(msgspec.Struct):
 
 
 class Fax(msgspec.Struct):
-    """A stored document that the sweep was not changed for."""
+    """A stored document that the sweep was not written for."""
 
     COLLECTION: ClassVar[str] = "faxes"
 
@@ -49,7 +49,7 @@ class RecordingCollection:
 
 
 class RecordingStore:
-    """Collections by name; only the faxes hold the blob."""
+    """Collections by name; only the faxes refer to the blob."""
 
     def __init__(self, holds: str) -> None:
         self.collections: dict[str, RecordingCollection] = {}

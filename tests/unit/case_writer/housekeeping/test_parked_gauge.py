@@ -13,7 +13,7 @@ EARLY, LATE = datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC)
 
 
 class Scripted:
-    """Returns one answer after the other, then requests a stop."""
+    """Returns its answers one after another, then requests a stop."""
 
     def __init__(self, stop: Stop, *answers: list[ParkedGroup] | TransientError) -> None:
         self._stop = stop

@@ -1,4 +1,4 @@
-"""Answers on their way to the outbox: what one of them breaks holds up no other."""
+"""Answers on their way to the outbox: an answer that fails delays no other."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ BEYOND_BSON = 2**63  # MessagePack carries it, the database has no such number
 
 
 class OneCase(MongoAnswers):
-    """Encodes what is asked for, as the driver does, and knows case 235."""
+    """Encodes requested documents, as the driver does, and has case 235."""
 
     def __init__(self) -> None:
         self.written: list[OutgoingMail] = []
@@ -117,7 +117,7 @@ async def test_a_queue_of_the_senders_that_takes_nothing_holds_up_no_answer(
 async def test_a_stop_ends_the_wait_for_an_unnoticed_answer(
     tmp_path: Path,
 ) -> None:
-    """As long as a primary cannot replicate, its keys are taken by what no majority has."""
+    """While a primary cannot replicate, its keys are taken by documents that no majority has."""
     stop = Stop()
 
     class Unreplicated(OneCase):

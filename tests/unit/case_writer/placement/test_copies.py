@@ -1,6 +1,4 @@
-"""The same mail by two routes is one mail: the further copy is recorded, and nothing else comes of
-it.
-"""
+"""The same mail by two routes is one mail: the second copy is recorded and has no other effect."""
 
 from typing import Any
 
@@ -32,7 +30,7 @@ def place(*items: PreparedMail, **known: Any) -> Plan:
 
 
 def recorded_thread(digest: str | None = DIGEST) -> dict[str, Any]:
-    """The id A is claimed by a mail of case 5."""
+    """A thread in which a mail of case 5 claimed the id A."""
     return {
         "threads": {thread_id("invoices", A): ThreadSnapshot(5, "k" * 64, digest)},
         "cases": {5: CASE},

@@ -1,5 +1,5 @@
-"""What anyone can write into a mail gives no right that a plain stranger lacks, whatever the
-settings say.
+"""Nothing that anyone can write into a mail gives more rights than a stranger has, whatever the
+settings are.
 """
 
 from dataclasses import replace
@@ -166,8 +166,8 @@ def placed(
 
 
 def rights(made: Plan) -> set[str]:
-    """What the mail achieved that may be more than a stranger's: a place in the case, trust, others
-    who join.
+    """What the mail achieved that a stranger's mail must not: a place in the case, trust, new
+    participants.
     """
     joined = [placement for placement in made.placed if not placement.opens]
     found = {"in the case" for _ in joined} | {
@@ -242,7 +242,7 @@ NOT_OURS = [
     f"{SERVER}; dmarc=pass header.from=stranger.example",
     f"{SERVER}; dmarc=pass\r\nAuthentication-Results: {SERVER}; dmarc=none",
 ]
-# The server's bad result, beside words of the sender that hide it from careless readers.
+# The server's bad result, next to words of the sender that hide it from careless readers.
 FAILED = [
     f'{SERVER}; spf=pass smtp.mailfrom="("@stranger.example; dmarc=fail header.from=customer.example',
     f"{SERVER}; spf=pass smtp.mailfrom=a(@stranger.example; dmarc=fail",

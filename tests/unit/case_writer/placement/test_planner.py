@@ -1,4 +1,4 @@
-"""Which case a mail belongs to, whatever came first. All of it on values, without a database."""
+"""Which case a mail belongs to, in any order of arrival; on values, without a database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -46,8 +46,8 @@ def case(*participants: str, process: str = "invoices") -> CaseSnapshot:
 
 
 def threads(**claimed: tuple[int, str | None]) -> dict[str, ThreadSnapshot]:
-    """`a=(5, None)`: the id A of the process invoices belongs to case 5 and is only referred to so
-    far.
+    """`a=(5, None)`: the id A of the process invoices belongs to case 5, but its mail has not
+    arrived yet.
     """
     ids = {"a": A, "b": B, "c": C}
     return {
@@ -179,8 +179,8 @@ class TestByThread:
 
 
 class TestReservedIds:
-    """Whoever names an id that is still to come reserves it, and gets no hold on its author's mail
-    by that.
+    """A mail that refers to an id not seen yet reserves it, but gains no influence on its author's
+    mail.
     """
 
     def test_a_mail_whose_id_a_stranger_named_opens_a_case_that_refers_to_the_strangers(

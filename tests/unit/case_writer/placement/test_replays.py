@@ -1,6 +1,4 @@
-"""Replayed mails: back to the case that they were in, in any order; recorded ones decided anew in
-place.
-"""
+"""Replayed mails return to their cases, in any order; recorded ones are decided again in place."""
 
 from typing import Any
 

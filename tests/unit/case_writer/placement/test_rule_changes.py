@@ -1,4 +1,4 @@
-"""A mail is derived anew under other settings of its process than those that it was placed by."""
+"""A mail is rederived after the settings of its process have changed."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def again(
     cases: dict[int, CaseSnapshot] | None = None,
     **rules: Any,
 ) -> Plan:
-    """Derive a mail anew whose comment has these flags, under these settings."""
+    """Rederive a mail whose comment has these flags, under these settings."""
     replay = Replay(run="r", rederive=True, move=move)
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=replay)
     asked = PreparedMail(
@@ -78,7 +78,9 @@ def recorded(
 
 
 def moved(done: Plan) -> list[tuple[int, str, int | None, str | None]]:
-    """Each moved mail's case, outcome, the case that a new one refers to, and the resolution."""
+    """For each moved mail: its case, its outcome, the case that a new one refers to, and the
+    resolution.
+    """
     written = build_documents(done, TransactionContext(LATER, "now", 100, STAGES))
     refers = {case.number: case.refers_to for case in written.cases}
     return [

@@ -1,4 +1,4 @@
-"""What the settings of a process say about who may add to a case, and who may open how many."""
+"""The settings of a process decide who may add to a case, and how many cases someone may open."""
 
 from datetime import timedelta
 from typing import Any

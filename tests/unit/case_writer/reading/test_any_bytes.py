@@ -1,4 +1,6 @@
-"""Any bytes may be a mail: a value, no exception, within its time. `make fuzz` looks longer."""
+"""Any bytes may be a mail: reading returns a value, raises nothing, and takes limited time. `make
+fuzz` runs longer.
+"""
 
 from pathlib import Path
 

@@ -1,6 +1,4 @@
-"""Every mail of the corpus goes where a careful person would put it, and reads as its author wrote
-it.
-"""
+"""Every mail of the corpus is placed and read as a careful person would."""
 
 import hashlib
 import json
@@ -41,7 +39,7 @@ OTHER_KEYS = {"about", "decision", "reading", "html_has", "html_lacks", "limits"
 
 
 def expectation(path: Path) -> dict[str, Any]:
-    """What stands beside a mail; the reading's fields may stand in a table of their own or not."""
+    """The expected result of a mail; the fields of its reading may be in a separate table."""
     expected: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
     reading = expected.setdefault("reading", {})
     reading |= {name: expected.pop(name) for name in ABOUT_THE_READING & expected.keys()}
@@ -87,7 +85,9 @@ def decision(raw: bytes) -> dict[str, Any]:
 
 
 def plain(reading: MailReading, wanted: dict[str, Any]) -> dict[str, Any]:
-    """The reading as the JSON files write it; of each attachment what the expectation names."""
+    """The reading in the form of the JSON files; of each attachment, only what the
+    expectation has.
+    """
     attachments = [
         {
             "name": attachment.name,
@@ -125,7 +125,7 @@ def plain(reading: MailReading, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def person(one: Address, wanted: object) -> object:
-    """As a pair, a table, or the address alone, whichever the expectation chose."""
+    """A person as a pair, a table, or only an address, as in the expectation."""
     if isinstance(wanted, dict):
         return {"name": one.name, "address": one.address}
     return [one.name, one.address] if isinstance(wanted, list) else one.address

@@ -1,4 +1,4 @@
-"""What copies of one mail have in common, whatever route each of them came by."""
+"""The digest of a mail, which its copies share whatever their routes."""
 
 import pytest
 

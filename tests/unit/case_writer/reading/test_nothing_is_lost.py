@@ -1,4 +1,4 @@
-"""Whatever is damaged in a mail: each word of its author is in the text or a file, or the original
+"""Whatever is damaged in a mail, each word of its author is in the text or a file, or the original
 is kept.
 """
 
@@ -20,16 +20,14 @@ MULTIPARTS = ("mixed", "alternative", "related", "signed", "digest", "report")
 
 @dataclass
 class Damage:
-    """Draws what goes wrong in a mail, and the words that stand in its leaves."""
+    """Draws damage to a mail, and the words in its leaves."""
 
     chance: random.Random
     markers: list[bytes] = field(default_factory=list)
     boundaries: int = 0
 
     def marker(self) -> bytes:
-        """A new word that occurs nowhere else, in letters that HTML and every encoding leave
-        alone.
-        """
+        """A new, unique word, in letters that HTML and every encoding keep."""
         self.markers.append(b"word%dq" % (len(self.markers) + 1000))
         return self.markers[-1]
 

@@ -1,4 +1,4 @@
-"""Reading whole mails: the promises for any bytes, limits, and time."""
+"""Reading whole mails: the promises for any bytes, limits and time."""
 
 import base64
 import random
@@ -109,7 +109,7 @@ class TestLimits:
         assert reading.defects == ["text-shortened"]
 
     def test_a_comment_of_the_largest_reading_fits_into_a_document(self) -> None:
-        """MongoDB takes 16 MiB a document; text is kept twice, and HTML once."""
+        """MongoDB accepts documents up to 16 MiB; the text is stored twice, and the HTML once."""
         limits = ReadingLimits()
         letters = "\U0001f642" * limits.max_text_chars
         html = b"--b\nContent-Type: text/html\n\n" + b'<p title="&quot;">&</p>' * 60_000

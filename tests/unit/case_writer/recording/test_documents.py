@@ -1,4 +1,4 @@
-"""The documents and events of a placed batch."""
+"""The documents and events of a planned batch."""
 
 from collections.abc import Sequence
 from datetime import timedelta

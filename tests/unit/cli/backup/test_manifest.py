@@ -1,4 +1,4 @@
-"""A backup is believed only as far as its checksums go, and never writes outside its folder."""
+"""A backup is trusted only if its checksums match, and is never restored outside its folder."""
 
 import asyncio
 import gzip

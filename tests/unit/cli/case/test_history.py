@@ -1,4 +1,4 @@
-"""A history reads in words, without ids."""
+"""Histories are shown in words, without ids."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""How commands show things: hostile text kept harmless, sizes short."""
+"""How commands show cases: hostile text is harmless, and sizes are short."""
 
 import io
 from datetime import UTC, datetime

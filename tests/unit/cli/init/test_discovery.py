@@ -1,4 +1,6 @@
-"""What strangers publish about their mail servers: read within limits, never without encryption."""
+"""What strangers publish about their mail servers is read within limits, and never without
+encryption.
+"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which mails a replay means, and where they were before."""
+"""Which mails a replay selects, and where they were before."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -114,7 +114,7 @@ def test_a_reply_is_remembered_with_the_mail_that_opened_its_case() -> None:
 
 
 def test_a_number_given_twice_stays_apart_by_the_mails_that_opened_its_cases() -> None:
-    """As after a restore: case 7 was opened by another mail, and is now somebody else's."""
+    """As after a restore: another mail opened case 7, which now belongs to someone else."""
     past = CaseHistory()
     for event in (opened("a", 7), appended("b", 7), opened("x", 7), appended("y", 7)):
         past.note(event)
@@ -126,7 +126,9 @@ def test_a_number_given_twice_stays_apart_by_the_mails_that_opened_its_cases() -
 
 
 def test_a_reply_reported_before_its_case_belongs_to_the_mail_that_opened_it() -> None:
-    """Else a number given again after a restore would lead it into a stranger's case."""
+    """Otherwise a number assigned twice after a restore would lead the reply into a stranger's
+    case.
+    """
     past = CaseHistory()
     for event in (appended("b", 7), opened("a", 7), opened("x", 7), appended("y", 7)):
         past.note(event)

@@ -1,5 +1,5 @@
-"""The unit of systemd: few rights, safe with odd paths, never as root, never over another's
-file.
+"""The systemd unit has few rights, handles unusual paths, never runs as root, and replaces only its
+own file.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""When a disk that was full has room again."""
+"""When a full disk counts as having space again."""
 
 from services.cli.up.disk import FULL_BYTES, RECOVERED_BYTES, FullDisk
 

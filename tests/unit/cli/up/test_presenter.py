@@ -1,4 +1,4 @@
-"""What `mailcase up` prints: for people what they should know, for programs every line as JSON."""
+"""What `mailcase up` prints: for people what they need to know, for programs every line as JSON."""
 
 import io
 import json

@@ -1,5 +1,5 @@
-"""What ends by itself is named and restarted, ever more slowly, and a full stop waits for
-nothing.
+"""Processes that end are reported and restarted with growing pauses; a full stop waits
+for nothing.
 """
 
 import threading
@@ -45,7 +45,7 @@ class FakeChild:
 
 
 class Scene:
-    """A supervisor with a clock of its own, and what it reported."""
+    """A supervisor with a test clock, and what it reported."""
 
     def __init__(self, *children: FakeChild) -> None:
         self.now_s = 0.0
@@ -60,7 +60,7 @@ class Scene:
         self.supervisor.poll()
 
     def settle(self) -> None:
-        """Until every restart that is under way has its report."""
+        """Wait until every pending restart has been reported."""
         for watch in self.supervisor._watched:
             if watch.start is not None:
                 watch.start.exception(PATIENCE_S)

@@ -1,4 +1,4 @@
-"""What `mailcase up` needs around its servers: one of it for a settings file, its URLs for the
+"""What `mailcase up` needs besides its servers: one instance per settings file, and its URLs for
 other commands.
 """
 

@@ -1,4 +1,4 @@
-"""Tokens of a provider: one that holds, and one for every way to forge it."""
+"""ID tokens of a provider: a valid one, and one for every way to forge it."""
 
 import base64
 import hmac

@@ -1,5 +1,5 @@
-"""Passwords are hashed with argon2id, a few at once, and take as long for nobody as for
-somebody.
+"""Passwords are hashed with argon2id, a few at a time, and unknown users take as long as known
+ones.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""Tokens' form, clients' addresses, addresses and names of users: what needs no database."""
+"""The format of tokens, client addresses, and addresses and names of users: everything without a
+database.
+"""
 
 import pytest
 from hypothesis import given
@@ -42,7 +44,7 @@ def test_two_random_values_differ_and_hide_in_their_hashes() -> None:
         # from anyone else than a trusted proxy the header is a claim
         ("198.51.100.7", ["203.0.113.9"], "198.51.100.7"),
         ("10.0.0.1", ["203.0.113.9"], "203.0.113.9"),
-        # what the client wrote itself stands before what the proxy saw
+        # what the client wrote comes before what the proxy saw
         ("10.0.0.1", ["192.0.2.66, 203.0.113.9"], "203.0.113.9"),
         ("10.0.0.1", ["192.0.2.66", "203.0.113.9, 10.0.0.2"], "203.0.113.9"),
         ("10.0.0.1", ["10.9.9.9, 10.0.0.2"], "10.9.9.9"),

@@ -1,4 +1,4 @@
-"""Names of users: read once for many pages, and again after a change."""
+"""Names of users are read once for many pages, and again after a change."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ ANNA = "anna@office.example"
 
 
 class Database:
-    """Gives Anna another number at each reading."""
+    """Gives Anna another number at each read."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0

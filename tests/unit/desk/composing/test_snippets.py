@@ -1,4 +1,4 @@
-"""Ready-made texts: what fills their places, and which settings are refused."""
+"""Ready-made texts: how placeholders are filled, and which settings are refused."""
 
 from pathlib import Path
 

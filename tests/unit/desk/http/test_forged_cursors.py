@@ -1,4 +1,4 @@
-"""Cursors are the client's to write: whatever they hold is refused or harmless."""
+"""Clients can write any cursor: its content is refused or harmless."""
 
 import base64
 

@@ -12,7 +12,7 @@ def measured(name: str, **labels: str) -> float:
 
 
 def answering(content_type: bytes, seen: list[tuple[float, float]]) -> Observed:
-    """An application that notes what is open while it answers."""
+    """An application that records the open requests while it answers."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         scope[ROUTE] = "/measured"

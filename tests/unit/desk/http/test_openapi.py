@@ -1,4 +1,6 @@
-"""The descriptions of the API and the events: valid, complete, and the ones in the repository."""
+"""The descriptions of the API and the events are valid and complete, and match those in the
+repository.
+"""
 
 import copy
 import json

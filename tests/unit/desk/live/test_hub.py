@@ -1,5 +1,5 @@
-"""Streams get what their reader may see, once per case, and are asked to fetch again when they
-lag.
+"""Streams get what their reader may see, once per case, and must fetch again after
+falling behind.
 """
 
 import json

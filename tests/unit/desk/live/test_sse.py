@@ -1,4 +1,4 @@
-"""A stream ends with its reader's sign-out, the desk or the client, and never waits for a slow
+"""A stream ends with its reader's session, the desk or the client, and never waits for a slow
 client.
 """
 
@@ -25,7 +25,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Client:
-    """Reads a stream; `leave` hangs up."""
+    """Reads a stream; `leave` closes the connection."""
 
     def __init__(self) -> None:
         self.body = b""
@@ -58,7 +58,7 @@ class Client:
 
 
 class Reader:
-    """What the reader may see now; an error to raise instead."""
+    """What the reader may see now, or an error to raise instead."""
 
     def __init__(self) -> None:
         self.now: Collection[str] | TransientError | None = {"invoices"}

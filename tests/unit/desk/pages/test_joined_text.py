@@ -1,4 +1,4 @@
-"""Two texts of a draft: joined, unless one begins with the other."""
+"""Two texts of a draft are joined, unless one begins with the other."""
 
 import pytest
 

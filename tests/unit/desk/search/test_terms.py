@@ -1,4 +1,4 @@
-"""Identifiers are found in any spelling, words all together, and no text takes long."""
+"""Identifiers are found in any spelling, all words must match, and no text takes long."""
 
 import time
 

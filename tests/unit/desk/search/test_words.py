@@ -37,7 +37,7 @@ zapłacić zapłaciłem zapłaciła zapłacimy zapłacą zapłacono
 
 
 def recall(words: str, *, typed_without_accents: bool = False) -> float:
-    """The share of pairs of forms of a word that find each other."""
+    """The share of pairs of forms of a word that match each other."""
     asked = fold if typed_without_accents else str
     pairs = [pair for line in words.split("\n") for pair in permutations(line.split(), 2)]
     found = sum(bool({*variants(text)} & {*variants(asked(query))}) for text, query in pairs)

@@ -1,4 +1,4 @@
-"""Payloads are thin and the same at each attempt; pauses grow to about three days."""
+"""Payloads are small and the same at each attempt; pauses grow to about three days in total."""
 
 import json
 from datetime import UTC, datetime, timedelta

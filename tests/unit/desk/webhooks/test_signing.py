@@ -1,4 +1,4 @@
-"""Signatures are those of Standard Webhooks: receivers verify them with any of its libraries."""
+"""Signatures follow Standard Webhooks, so receivers can verify them with any of its libraries."""
 
 import base64
 import hashlib

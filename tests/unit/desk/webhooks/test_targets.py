@@ -1,4 +1,4 @@
-"""Webhooks reach public addresses and allowed networks, whatever the URL and the name server
+"""Webhooks reach only public addresses and allowed networks, whatever the URL and the name server
 say.
 """
 

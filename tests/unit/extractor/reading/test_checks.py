@@ -1,4 +1,4 @@
-"""Whose an invoice is."""
+"""Who issued an invoice."""
 
 import pytest
 

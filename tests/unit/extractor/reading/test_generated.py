@@ -25,7 +25,7 @@ def read(document: Document) -> Invoice:
 
 
 def expected(document: Document) -> dict[str, str]:
-    """The values by their names, from what the generator was given."""
+    """The values by name, as given to the generator."""
     facts = document.facts
     is_ksef = document.format.startswith("ksef")
 
@@ -86,7 +86,7 @@ def test_generated_invoices_are_free_of_flags_except_several_due_dates() -> None
 
 
 def test_an_xml_of_up_to_1000_lines_takes_less_than_20_ms_of_cpu_at_p95() -> None:
-    """And a small multiple of what expat alone takes, however slow the machine is."""
+    """And a small multiple of the time of expat alone, however slow the machine is."""
     documents = [document for document in DOCUMENTS if not document.is_pdf]
     seconds, bare = [], []
     for document in documents:

@@ -1,4 +1,6 @@
-"""Hostile files: no value is taken, the file is flagged, at most 5 s and 300 MB."""
+"""Hostile files: no value is taken, the file is flagged, and reading takes at most 5 s
+and 300 MB.
+"""
 
 import json
 import subprocess

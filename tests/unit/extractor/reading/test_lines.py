@@ -1,4 +1,4 @@
-"""`Key: value` lines: only the unbroken run at the head of a text."""
+"""`Key: value` lines: only the unbroken block at the beginning of a text counts."""
 
 import pytest
 

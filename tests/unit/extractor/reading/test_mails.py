@@ -1,6 +1,4 @@
-"""Invoices wherever a mail has them: what the case writer lists of its containers is read as
-well.
-"""
+"""Invoices anywhere in a mail, including in the containers whose files the case writer lists."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""However an invoice is spelled, its values are the same."""
+"""An invoice has the same values however it is written."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_another_spelling_changes_no_value() -> None:
 
 @pytest.mark.slow
 def test_the_oracle_agrees_on_every_spelling(tmp_path: Path) -> None:
-    """The oracle keeps the time zone of a date, and line breaks."""
+    """The oracle keeps time zones of dates, and line breaks."""
     files = {}
     for position, one in enumerate(mutated(500, seed=31)):
         files[tmp_path / f"{position:03}.xml"] = one

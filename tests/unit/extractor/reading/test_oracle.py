@@ -1,7 +1,6 @@
-"""An independent reader agrees on every value: of generated invoices, and of the examples that it
-ships.
+"""An independent reader finds the same values, in generated invoices and in its own examples.
 
-The oracle (`tests/invoices/oracle.py`) runs in a process of its own, on factur-x, drafthorse and
+The oracle (`tests/invoices/oracle.py`) runs in a separate process, with factur-x, drafthorse and
 ksef-client.
 """
 

@@ -1,4 +1,6 @@
-"""Invoices embedded in PDF: every place of the standard is looked at, whatever the names."""
+"""Invoices embedded in PDF: every place that the standard allows is searched, whatever the file
+names.
+"""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Unusual invoices are read as the standards say, and as an independent reader reads them."""
+"""Unusual invoices are read as the standards define, and as an independent reader does."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_a_total_in_another_currency_is_flagged_and_not_taken(total: str) -> Non
 
 
 def test_the_oracle_agrees_on_unusual_invoices(tmp_path: Path) -> None:
-    """The oracle sums the lines of FA(3), and puts the country before a foreign number."""
+    """The oracle sums the lines of FA(3), and writes the country before a foreign number."""
     files = {}
     for position, unusual in enumerate(INVOICES.values()):
         file = tmp_path / f"{position:03}{Path(unusual.document.name).suffix}"

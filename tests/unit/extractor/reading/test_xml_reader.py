@@ -1,4 +1,4 @@
-"""The XML reader: what is wanted is taken by namespace and name; what is dangerous is refused."""
+"""The XML reader: elements are taken by namespace and name; dangerous constructs are refused."""
 
 import pytest
 

@@ -9,8 +9,8 @@ ALL = [f"box{number}" for number in range(12)]
 
 
 def peers(**others: tuple[int, int]) -> tuple[Peers, list[str]]:
-    """Named fetchers as (mailboxes read, room), and the first of the mailboxes that none of them
-    reads.
+    """Named fetchers as (mailboxes read, free places), and the first of the mailboxes without a
+    reader.
     """
     found = Peers("me")
     rest = list(ALL)
@@ -66,7 +66,9 @@ def test_our_own_announcement_is_ignored() -> None:
 
 @pytest.mark.parametrize("replicas", [2, 3, 5, 7])
 def test_repeated_balancing_ends_in_an_even_spread(replicas: int) -> None:
-    """Each round every fetcher hears all, then gives; what is given goes to the poorest."""
+    """In each round every fetcher hears all others, then gives mailboxes to the one with the
+    fewest.
+    """
     names = [f"r{number}" for number in range(replicas)]
     reads = {name: list(ALL) if name == "r0" else [] for name in names}
     for now_s in range(20):

@@ -10,7 +10,7 @@ from services.fetcher.sources.pace import MIN_BYTES_PER_S, PacedFile, TooSlowErr
 
 
 class Trickle(io.RawIOBase):
-    """A server's bytes in given pieces; each takes so many seconds of `clock`."""
+    """A server's bytes in given pieces; each piece takes some seconds of `clock`."""
 
     def __init__(self, pieces: list[bytes], seconds_each: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How long publishing waits for confirms, on a channel that the test confirms itself."""
+"""How long publishing waits for confirms, on a channel whose confirms the test sends."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from services.runtime.broker import publish
 
 
 class Channel(SimpleNamespace):
-    """What `_all_done` sees of a channel: unconfirmed numbers, the last number, whether it is
-    blocked.
+    """What `_all_done` reads from a channel: unconfirmed numbers, the last number, and whether it
+    is blocked.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Channel(SimpleNamespace):
         self.confirmations.pop(number).set_result(None)
 
     def probe(self) -> None:
-        """The broker answers at once, if the link does."""
+        """The broker answers at once if the link works."""
         self.publish()
         if self.answers:
             self.confirm(self.delivery_tag)

@@ -1,4 +1,6 @@
-"""What the settings do not know yet waits like a newer version, and is parked only after a time."""
+"""Messages with names that the settings do not know yet are deferred, and their mail is parked only
+after a time.
+"""
 
 import time
 from datetime import UTC, datetime
@@ -149,7 +151,7 @@ async def test_an_answer_of_an_unknown_process_waits_and_then_is_a_dead_letter(
 
 
 def test_a_process_without_mailboxes_takes_mails_from_files(tmp_path: Path) -> None:
-    """`mailcase ingest` names the process as their mailbox."""
+    """`mailcase ingest` uses the name of the process as their mailbox."""
     file = tmp_path / "mailcase.toml"
     file.write_text('[process.orders]\n[[process.orders.stage]]\nname = "new"\ninitial = true\n')
     names = KnownNames.of(load_settings(file, {}))

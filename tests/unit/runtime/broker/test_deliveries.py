@@ -1,4 +1,4 @@
-"""What a delivery tells of those before it, whatever the broker's version."""
+"""What a delivery reports about earlier ones, in any version of the broker."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a driver says, as a person reads it."""
+"""Errors of the driver in words for people."""
 
 import aiormq.exceptions
 import pytest

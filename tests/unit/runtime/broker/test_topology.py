@@ -1,4 +1,4 @@
-"""The names on the broker are the contract; a change here is a change for every installation."""
+"""The names on the broker are a contract: a change here affects every installation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Address lists in the forms that RFC 5322 still allows, and in those that no RFC allows."""
+"""Address lists in the forms that RFC 5322 still allows, and in forms that no RFC allows."""
 
 import re
 
@@ -158,7 +158,7 @@ def visible(text: str) -> str:
 
 
 def without_comments(raw: bytes) -> bytes:
-    """The innermost comments taken away until none is left."""
+    """The text after removing innermost comments until none is left."""
     while (less := re.sub(rb"\((?:[^()\\]|\\.)*\)", b"", raw, flags=re.DOTALL)) != raw:
         raw = less
     return raw

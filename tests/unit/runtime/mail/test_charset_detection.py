@@ -1,5 +1,5 @@
-"""A declared charset is believed if it can be true; what is declared wrong or not at all is read by
-its letters.
+"""A declared charset is used if it can be right; text with a wrong or missing declaration is read
+by its letters.
 """
 
 import base64
@@ -59,7 +59,7 @@ def short_texts(name: str) -> tuple[str, ...]:
 
 
 def encoded(texts: tuple[str, ...], page: str) -> Iterator[tuple[str, bytes]]:
-    """Those texts that the page can write and that need it."""
+    """The texts that the page can encode and that need it."""
     for text in texts:
         try:
             raw = text.encode(page)
@@ -133,9 +133,7 @@ def test_undeclared_short_texts_are_read_but_for_a_few() -> None:
 
 
 def wrongly_declared(texts: tuple[str, ...], page: str) -> Iterator[tuple[str, str]]:
-    """What is read and what was written, for each declaration under which the text would be
-    another.
-    """
+    """What is read and what was written, for each declaration under which the text would differ."""
     for text, raw in encoded(texts, page):
         for declared in WRONG:
             if raw.decode(declared, "replace") != text:

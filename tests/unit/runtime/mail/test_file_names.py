@@ -1,4 +1,4 @@
-"""Names of attachments: safe on any file system and in any URL, whatever the mail says."""
+"""Attachment names are safe on any file system and in any URL, whatever the mail contains."""
 
 import mimetypes
 import unicodedata

@@ -1,5 +1,5 @@
-"""Header blocks, encoded words, addresses, Message-IDs and dates, as the router and the reading see
-them.
+"""Header blocks, encoded words, addresses, Message-IDs and dates, as the router and the case writer
+read them.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Tokens from a small endpoint on loopback."""
+"""Tokens from a small token endpoint on loopback."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from services.runtime.settings import OAuth2
 
 
 class Endpoint:
-    """A token endpoint: what it was asked, and what it answers."""
+    """A token endpoint: the requests that it got, and what it answers."""
 
     def __init__(self) -> None:
         self.forms: list[dict[str, str]] = []
@@ -45,7 +45,7 @@ class Endpoint:
                 self.wfile.write(body)
 
             def log_message(self, *_arguments: object) -> None:
-                """Not to the standard error."""
+                """Log nothing; the default logs to standard error."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/token"

@@ -1,4 +1,4 @@
-"""Ready, alive, and what a probe over real HTTP hears of it."""
+"""Readiness, liveness, and what a probe gets over real HTTP."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from services.runtime.process.http import serve_http
 
 
 def ready(health: Health) -> bool:
-    """Asked through a call, since the answer changes between two looks."""
+    """Call instead of reading the property, since its value changes between two reads."""
     return health.ready
 
 

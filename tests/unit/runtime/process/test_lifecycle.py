@@ -1,4 +1,4 @@
-"""A stage's life: it ends when asked, it drains, and it tells what went wrong."""
+"""The life of a service: it stops when asked, drains, and reports errors."""
 
 import asyncio
 import os
@@ -84,7 +84,7 @@ class TestFirstOf:
     async def test_a_task_that_lost_its_cancellation_is_cancelled_again(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As `asyncio.wait_for` loses one that comes when its own work ends."""
+        """`asyncio.wait_for` loses a cancellation that arrives when its own work ends."""
         monkeypatch.setattr(lifecycle, "CANCEL_AGAIN_S", 0.01)
         cancelled: list[str] = []
 
@@ -153,13 +153,13 @@ def without_exit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_exit")
-class TestRunStage:
-    """In this process: the stage sends itself the signal that a supervisor would send."""
+class TestRunService:
+    """In this process: the service sends itself the signal that a supervisor would send."""
 
-    def run(self, stage: Callable[[Stop], Awaitable[None]]) -> None:
+    def run(self, service: Callable[[Stop], Awaitable[None]]) -> None:
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            run_service("test", stage)
+            run_service("test", service)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -168,46 +168,46 @@ class TestRunStage:
     def test_a_signal_asks_the_service_to_stop_and_waits_for_it(self, number: int) -> None:
         steps: list[str] = []
 
-        async def stage(stop: Stop) -> None:
+        async def service(stop: Stop) -> None:
             os.kill(os.getpid(), number)
             await stop.wait(10.0)
             steps.append("asked" if stop.requested else "not asked")
             await asyncio.sleep(0)
             steps.append("drained")
 
-        self.run(stage)
+        self.run(service)
         assert steps == ["asked", "drained"]
 
     def test_a_service_that_ends_by_itself_ends_the_process(self) -> None:
-        async def stage(_stop: Stop) -> None:
+        async def service(_stop: Stop) -> None:
             await asyncio.sleep(0)
 
-        self.run(stage)
+        self.run(service)
 
     def test_what_a_service_raised_is_raised(self) -> None:
-        async def stage(_stop: Stop) -> None:
+        async def service(_stop: Stop) -> None:
             raise ValueError("broken")
 
         with pytest.raises(ValueError, match="broken"):
-            self.run(stage)
+            self.run(service)
 
     def test_what_a_service_raised_while_draining_is_raised(self) -> None:
-        async def stage(stop: Stop) -> None:
+        async def service(stop: Stop) -> None:
             stop_asked = asyncio.ensure_future(stop.wait())
             os.kill(os.getpid(), signal.SIGTERM)
             await stop_asked
             raise ValueError("while draining")
 
         with pytest.raises(ValueError, match="while draining"):
-            self.run(stage)
+            self.run(service)
 
     def test_a_drain_that_never_ends_is_cut_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lifecycle, "DRAIN_DEADLINE_S", 0.01)
         cancelled: list[str] = []
 
-        async def stage(_stop: Stop) -> None:
+        async def service(_stop: Stop) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
-            await for_ever(cancelled, "stage")
+            await for_ever(cancelled, "service")
 
-        self.run(stage)
-        assert cancelled == ["stage"]
+        self.run(service)
+        assert cancelled == ["service"]

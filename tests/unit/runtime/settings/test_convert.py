@@ -1,4 +1,4 @@
-"""The walk itself, on sections that do not exist: adding one takes no more than a struct."""
+"""Conversion itself, with sections that do not exist: a new section needs only a struct."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,5 +1,5 @@
-"""Each mistake in the settings is reported with its path and a fix, all of them at once, and none
-with a secret.
+"""All mistakes in the settings are reported at once, each with its path and a fix, and without
+secrets.
 """
 
 import tomllib
@@ -49,7 +49,7 @@ def _error_of(file: Path) -> SettingsError | None:
 @pytest.mark.parametrize(
     ("old", "new", "reported"),
     [
-        # what stands in the wrong place, or nowhere
+        # names in the wrong place, or unknown everywhere
         ("[broker]", "[brokre]", 'brokre: there is no such setting; did you mean "broker"?'),
         (
             "title =",
@@ -477,7 +477,7 @@ VALUES = st.recursive(
 
 
 def places(tree: object) -> list[tuple[Any, Any]]:
-    """Each table or list inside `tree` with each of its keys or indices."""
+    """Each table or list inside `tree` with each of its keys or indexes."""
     keys = (
         list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else []
     )

@@ -1,5 +1,5 @@
-"""docs/settings.md and docs/example.toml are held against the structs: nothing missing, nothing
-left over.
+"""docs/settings.md and docs/example.toml match the structs: nothing is missing, and nothing else is
+there.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""The settings' file: what loads, which files do not, and where secrets come from and do not go."""
+"""The settings file: what loads and what does not, where secrets come from, and where they never
+go.
+"""
 
 import json
 import traceback
@@ -24,9 +26,7 @@ class Place:
         return load_settings(self.file, environ)
 
     def mistakes(self, content: str | bytes, **environ: str) -> list[str]:
-        """The mistakes, each as the line that a person reads; no secret may be in or around
-        them.
-        """
+        """The mistakes as lines for people. No secret may be in or near them."""
         with pytest.raises(SettingsError) as caught:
             self.load(content, **environ)
         shown = (

@@ -83,7 +83,7 @@ async def test_an_idle_service_reports_a_database_that_died_and_recovered() -> N
 
 
 class Scripted:
-    """Raises its errors one after the other, then returns "written"."""
+    """Raises its errors one after another, then returns "written"."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)

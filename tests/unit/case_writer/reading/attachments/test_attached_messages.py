@@ -1,6 +1,4 @@
-"""Messages attached to a mail: their files are listed, their text stands in for one that is not
-there.
-"""
+"""Attached messages: their files are listed, and their text is shown if the mail has no other."""
 
 import base64
 import time

@@ -1,4 +1,4 @@
-"""Containers within mails: Outlook's winmail.dat and signed S/MIME, whole and damaged."""
+"""Containers in mails, intact and damaged: Outlook's winmail.dat and signed S/MIME."""
 
 import struct
 
@@ -19,7 +19,7 @@ def attribute(identity: int, data: bytes) -> bytes:
 
 
 def properties(*entries: tuple[int, int, bytes]) -> bytes:
-    """MAPI properties: type, id, value; those of unknown length with a count and padding."""
+    """MAPI properties: type, id and value; those of variable length with a count and padding."""
     packed = struct.pack("<I", len(entries))
     for kind, identity, value in entries:
         packed += struct.pack("<HH", kind, identity)

@@ -1,5 +1,5 @@
-"""HTML: nothing runs, loads or leaves its box; nothing hangs; the text of it reads as it is
-shown.
+"""Sanitized HTML: nothing runs, loads, leaves its box or hangs, and its text reads as
+it is shown.
 """
 
 import re

@@ -46,7 +46,7 @@ def parts_of(raw: bytes) -> list[Part]:
 
 
 def leaves(raw: bytes) -> list[tuple[str, bytes]]:
-    """Type and decoded bytes of each part that has none within."""
+    """The type and the decoded bytes of each part that contains no other."""
     found: list[tuple[str, bytes]] = []
     for part in parts_of(raw):
         if not part.children:
@@ -58,7 +58,7 @@ def leaves(raw: bytes) -> list[tuple[str, bytes]]:
 
 
 def library_leaves(raw: bytes) -> Iterator[tuple[str, bytes]]:
-    """The same by the standard library, which does not go into attached mails here."""
+    """The same by the standard library, which does not read attached mails here."""
     waiting: list[Message] = [email.message_from_bytes(raw)]
     while waiting:
         part = waiting.pop(0)
@@ -82,7 +82,7 @@ def attachment(seed: int) -> tuple[bytes, str]:
 
 
 def build(seed: int, depth: int = 0) -> EmailMessage:
-    """A mail of random shape: texts, alternatives, files in two encodings, mails within."""
+    """A mail of random shape: texts, alternatives, files in two encodings, attached mails."""
     random_ = random.Random(seed)
     mail = EmailMessage()
     mail["Subject"] = f"Zażółć {seed}"
@@ -109,7 +109,7 @@ def test_well_made_mails_fall_into_the_same_parts(seed: int, line_end: bytes) ->
     ours, theirs = leaves(raw), list(library_leaves(raw))
     assert [kind for kind, _ in ours] == [kind for kind, _ in theirs]
     for (kind, content), (_, expected) in zip(ours, theirs, strict=True):
-        if kind == "message/rfc822":  # the library writes it anew, with LF
+        if kind == "message/rfc822":  # the library writes it again, with LF
             assert content.replace(b"\r\n", b"\n") == expected.replace(b"\r\n", b"\n")
         else:
             assert content == expected

@@ -1,4 +1,4 @@
-"""Files that stand uuencoded within a text."""
+"""Uuencoded files in a text."""
 
 import binascii
 import time

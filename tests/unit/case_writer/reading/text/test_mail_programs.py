@@ -1,5 +1,5 @@
-"""What mail programs write between an answer and its quote, in fifteen languages: it goes, with the
-quote.
+"""What mail programs write between an answer and its quote, in fifteen languages. It is removed
+with the quote.
 """
 
 import time

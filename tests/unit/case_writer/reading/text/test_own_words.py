@@ -1,5 +1,5 @@
-"""Sentences that look like marks of mail programs and are the author's own words: none is
-dropped.
+"""Sentences that look like marks of mail programs but are the author's own words. None
+is removed.
 """
 
 import pytest

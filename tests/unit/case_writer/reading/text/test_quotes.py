@@ -1,5 +1,5 @@
-"""New text apart from the rest; the corpus has each mail program's form, here are the rules and
-their edges.
+"""Separating new text from the rest: the rules and their edge cases. The corpus covers the forms of
+mail programs.
 """
 
 import time

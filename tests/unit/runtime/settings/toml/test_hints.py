@@ -1,4 +1,6 @@
-"""Typical slips in the settings are reported with their line, the usual cause, and no value."""
+"""Typical mistakes in the settings are reported with their line and usual cause, and without
+values.
+"""
 
 import os
 from pathlib import Path

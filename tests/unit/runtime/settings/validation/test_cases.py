@@ -1,4 +1,4 @@
-"""Mistakes between the stages, roles and fields of a process are reported with a hint."""
+"""Contradictions between the stages, roles and fields of a process are reported with a hint."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""Mistakes in fields and their sources are reported with place and hint; a rule has a stable
-hash.
+"""Mistakes in fields and their sources are reported with position and hint; the hash of a rule is
+stable.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The settings for outgoing mail: what they become, and each mistake with its place and its fix."""
+"""The settings for outgoing mail: their values, and each mistake with its position and fix."""
 
 from pathlib import Path
 
