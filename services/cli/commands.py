@@ -57,7 +57,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "status",
             "up.status:status",
-            "Show what runs, whether it works, and its disk use.",
+            "Show what runs, whether it works, and how much disk it uses.",
             "status",
         ),
         Command("down", "up.down:down", "Stop a running `mailcase up`.", "down"),
@@ -82,7 +82,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
     ),
     MAIL: (
         Family("parked", "List, show, retry and discard parked mails.", "parked list"),
-        Family("mail", "Save mails, or fetch them again.", "mail save 5f1d0c2a"),
+        Family("mail", "Save a mail, or fetch mails again.", "mail save 5f1d0c2a"),
         Command(
             "ingest",
             "mail.ingest:ingest",
@@ -115,7 +115,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "replay",
             "replay.command:replay",
-            "Replay archived mails to restore or rederive.",
+            "Process archived mails again.",
             "replay --since 7d --dry-run",
         ),
         Family("search", "Maintain the search index.", "search rebuild"),

@@ -55,7 +55,8 @@ Keys = Annotated[list[str], Parameter(help="Mail keys; the first 8 digits are en
 Key = Annotated[str, Parameter(help="The mail key; its first 8 digits are enough.")]
 Reason = Annotated[str | None, Parameter(name="--reason", help="Only mails with this reason.")]
 Ignored = Annotated[
-    bool, Parameter(name="--ignored", negative="", help="Ignored mails instead of parked ones.")
+    bool,
+    Parameter(name="--ignored", negative="", help="Select ignored mails instead of parked ones."),
 ]
 
 

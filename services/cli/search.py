@@ -11,7 +11,7 @@ from services.runtime.store.mongo import Store
 
 
 def rebuild(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """Write the search index again from all cases and comments.
+    """Rebuild the search index from all cases and comments.
 
     The pages and mail may be used meanwhile. An interrupted rebuild does no harm: run it again.
     """

@@ -78,7 +78,7 @@ def sender(
 
 
 def extractor(
-    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+    *, config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
 ) -> None:
     """Read the fields of cases from their mails and from invoices attached to them."""
     from services.extractor.main import run  # noqa: PLC0415 - as above
@@ -87,6 +87,7 @@ def extractor(
 
 
 def desk(
+    *,
     config: Config = DEFAULT_CONFIG,
     listen: Listen = None,
     http_port: HttpPort = 0,

@@ -101,7 +101,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "refetch",
             "mail.refetch:refetch",
-            "Fetch mails again that stayed in their mailboxes.",
+            "Fetch again the mails that stayed in their mailboxes.",
             "mail refetch --since 2d",
         ),
     ),
@@ -109,7 +109,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "rebuild",
             "search:rebuild",
-            "Write the search index again.",
+            "Rebuild the search index.",
             "search rebuild",
         ),
     ),

@@ -53,7 +53,7 @@ Owner = Annotated[
     ),
 ]
 Expires = Annotated[
-    str, Parameter(name="--expires", help="When it expires, such as 12h, 90d or 52w, or `never`.")
+    str, Parameter(name="--expires", help="How long it is valid: 12h, 90d, 52w or `never`.")
 ]
 
 

@@ -24,7 +24,10 @@ Group = Annotated[
     ),
 ]
 Admin = Annotated[
-    bool, Parameter(name="--admin", negative="", help="May do everything, and manages users.")
+    bool,
+    Parameter(
+        name="--admin", negative="", help="Let the user do everything, including managing users."
+    ),
 ]
 
 

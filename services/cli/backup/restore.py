@@ -38,7 +38,9 @@ To = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    Parameter(name="--data", help="The folder for the data, as for `up`; default: next to them."),
+    Parameter(
+        name="--data", help="The folder for the data, as for `up`; default: next to the settings."
+    ),
 ]
 
 
@@ -47,7 +49,7 @@ DatabaseOnly = Annotated[
     Parameter(
         name="--database-only",
         negative="",
-        help="Leave the settings in --to as they are, and the data of the broker.",
+        help="Restore only the database; keep the settings in --to and the broker's data.",
     ),
 ]
 KeepTokens = Annotated[

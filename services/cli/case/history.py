@@ -156,7 +156,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     Rederived: lambda _what: "mail read again",
     Answered: lambda what: f"answered to {', '.join(what.to)}",
     AnswerRecalled: lambda _what: "took an answer back",
-    Sent: lambda what: f"mail went out: {what.state}",
+    Sent: lambda what: f"outgoing mail: {what.state}",
     Noted: lambda _what: "added a note",
     StageMoved: _moved,
     Assigned: lambda what: (

@@ -60,7 +60,7 @@ Ascending = Annotated[
 
 def list_cases(
     *,
-    process: Process = None,
+    process: Annotated[Process, Parameter(help="Only cases of this process.")] = None,
     stage: Stage = None,
     status: Status = "open",
     assignee: Assignee = None,

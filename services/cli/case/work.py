@@ -187,7 +187,7 @@ def reopen(
 
 def merge(
     number: CaseNumber,
-    into: CaseNumber,
+    into: Annotated[CaseNumber, Parameter(help="The number of the case to merge it into.")],
     /,
     *,
     options: WorkOptions = DEFAULTS,

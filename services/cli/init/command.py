@@ -15,7 +15,7 @@ from services.runtime.errors import Mistake, SettingsError
 
 Yes = Annotated[
     bool,
-    Parameter(name="--yes", negative="", help="Ask nothing: take options and defaults."),
+    Parameter(name="--yes", negative="", help="Ask nothing; use the options and defaults."),
 ]
 Text = str | None
 Delete = Annotated[

@@ -1,4 +1,4 @@
-"""`mailcase mail refetch`: fetches mails again that stayed in their mailboxes, after a restore."""
+"""`mailcase mail refetch`: after a restore, fetches again the mails that stayed in mailboxes."""
 
 from datetime import UTC, datetime
 from typing import Annotated

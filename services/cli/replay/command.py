@@ -115,7 +115,7 @@ def replay(
     from_offset: FromOffset = None,
     config: Config = DEFAULT_CONFIG,
 ) -> int:
-    """Replay archived mails.
+    """Process archived mails again.
 
     Idempotent: correct outcomes stay as they are, however often they are replayed.
     """

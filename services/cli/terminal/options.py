@@ -90,7 +90,8 @@ Before = Annotated[
     ),
 ]
 Everything = Annotated[
-    bool, Parameter(name="--all", negative="", help="Everything that the other options select.")
+    bool,
+    Parameter(name="--all", negative="", help="Select everything that matches the other options."),
 ]
 Raw = Annotated[
     bool,

@@ -47,7 +47,7 @@ Without = Annotated[
     Parameter(
         name="--without",
         negative="",
-        help="A service to leave out; can be repeated. `--without fetcher` takes no mail.",
+        help="A service to leave out; can be repeated. `--without fetcher` stops taking mail.",
     ),
 ]
 

@@ -15,7 +15,7 @@ from services.runtime.errors import Mistake, PermanentError, SettingsError
 
 Wait = Annotated[
     float,
-    Parameter(name="--wait", help="Seconds to wait until it has ended.", validator=Number(gt=0)),
+    Parameter(name="--wait", help="How many seconds to wait for the end.", validator=Number(gt=0)),
 ]
 
 
