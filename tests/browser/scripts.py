@@ -1,4 +1,4 @@
-"""Runs the scripts in this folder with Node.js and Chromium."""
+"""Runs the scripts in `journeys` with Node.js and Chromium."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ async def run_script(script: str, **environment: str) -> None:
     """Run a script to its end. Raises AssertionError with its output if it fails."""
     process = await asyncio.create_subprocess_exec(
         "node",
-        script,
+        f"journeys/{script}",
         cwd=HERE,
         env=os.environ | environment,
         stdout=asyncio.subprocess.PIPE,

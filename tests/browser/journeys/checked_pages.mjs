@@ -1,8 +1,8 @@
-// The pages and forms of pages.json, which tests/unit/desk/test_looked_at.py compares with the routes.
+// The pages and forms of pages.json, which tests/unit/desk/test_checked_pages.py compares with the routes.
 import { readFileSync } from "node:fs";
 import { signIn } from "./browser.mjs";
 
-const listed = JSON.parse(readFileSync(new URL("pages.json", import.meta.url)));
+const listed = JSON.parse(readFileSync(new URL("../pages.json", import.meta.url)));
 export const SIGNED_OUT = listed.signed_out;
 export const PATHS = Object.values(listed.pages).flat();
 export const POSTED = listed.posted;

@@ -1,4 +1,4 @@
-// Two people at work: presence, a conflict, files, undo, operations, language and theme, and the keyboard alone.
+// Two people work together: presence, a conflict, files, undo, operations, language and theme, and the keyboard alone.
 import { readFileSync } from "node:fs";
 import { check, run, signIn, watched } from "./browser.mjs";
 

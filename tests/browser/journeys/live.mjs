@@ -1,4 +1,4 @@
-// What a colleague does appears in an open list and an open case by itself.
+// Changes by a colleague appear in an open list and an open case without a reload.
 import { check, run, signIn, watched } from "./browser.mjs";
 
 const number = process.env.CASE;

@@ -1,4 +1,4 @@
-// A customer's mail appears by itself in a case that somebody has open, and what they write stays.
+// A customer's mail appears in an open case without a reload, and the text that is being written stays.
 import { check, run, signIn, watched } from "./browser.mjs";
 
 await run(async (browser) => {

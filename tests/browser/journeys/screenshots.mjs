@@ -1,6 +1,6 @@
 // The screenshots of the README, from the demo's data:
 //   make demo ARGS=--keep
-//   node tests/browser/screenshots.mjs 'http://127.0.0.1:PORT/welcome?token=…' docs/images
+//   node tests/browser/journeys/screenshots.mjs 'http://127.0.0.1:PORT/welcome?token=…' docs/images
 import { mkdirSync } from "node:fs";
 import { start } from "./browser.mjs";
 

@@ -1,4 +1,4 @@
-// Hostile mails as list, case page and framed mail: nothing of them runs, is fetched, or leaves its frame.
+// Hostile mails in lists, case pages and frames: nothing in them runs, fetches anything, or leaves its frame.
 import { check, run, signIn, watched } from "./browser.mjs";
 
 const [from, to] = process.env.CASES.split(" ").map(Number);

@@ -1,4 +1,4 @@
-// The main journey of someone who works cases; with JAVASCRIPT=off the same by plain links and forms.
+// The main journey of someone who works on cases; with JAVASCRIPT=off, with plain links and forms.
 import { check, run, watched } from "./browser.mjs";
 
 const scripted = process.env.JAVASCRIPT !== "off";

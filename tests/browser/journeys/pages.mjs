@@ -1,8 +1,8 @@
-// Every page, looked at by axe, and never wider than the window. COMBINATIONS chooses language-theme-width.
+// Every page, checked by axe, and never wider than the window. COMBINATIONS selects language-theme-width.
 import { readFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { BASE, check, run, watched } from "./browser.mjs";
-import { PATHS, POSTED, SIGNED_OUT, signedIn, submit } from "./looked_at.mjs";
+import { PATHS, POSTED, SIGNED_OUT, signedIn, submit } from "./checked_pages.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const combinations = process.env.COMBINATIONS.split(" ").map((text) => text.split("-"));

@@ -6,7 +6,7 @@ from pathlib import Path
 from services.desk.accounts.web.pages import SIGN_IN, WELCOME
 from services.desk.pages.routes import FORMS, PAGES
 
-LOOKED_AT = json.loads(Path("tests/browser/pages.json").read_text())
+CHECKED = json.loads(Path("tests/browser/pages.json").read_text())
 NO_PAGES = {
     "/": "leads to a list",
     "/counts": "numbers as JSON",
@@ -18,19 +18,19 @@ NO_PAGES = {
 }
 
 
-def test_every_page_is_looked_at() -> None:
+def test_every_page_is_checked_in_the_browser() -> None:
     pages = {path for path, _ in PAGES}
-    assert set(LOOKED_AT["pages"]) == pages - set(NO_PAGES)
+    assert set(CHECKED["pages"]) == pages - set(NO_PAGES)
     assert set(NO_PAGES) <= pages
-    signed_out = {path.partition("?")[0] for path in LOOKED_AT["signed_out"]}
+    signed_out = {path.partition("?")[0] for path in CHECKED["signed_out"]}
     assert signed_out == {SIGN_IN, WELCOME}
 
 
-def test_what_is_looked_at_belongs_to_its_route() -> None:
-    for pattern, paths in LOOKED_AT["pages"].items():
+def test_checked_pages_belong_to_their_routes() -> None:
+    for pattern, paths in CHECKED["pages"].items():
         for path in paths:
             assert _matches(path.partition("?")[0], pattern), path
-    for path, _ in LOOKED_AT["posted"]:
+    for path, _ in CHECKED["posted"]:
         assert any(_matches(path, pattern) for pattern, _ in FORMS), path
 
 

@@ -1,8 +1,8 @@
-// Every page and every answer to a form, checked against the HTML standard. LANGUAGES are "en pl"; with ONE_EACH the
-// pages take turns.
+// Every page and every response to a form, checked against the HTML standard. LANGUAGES is "en pl"; with
+// ONE_EACH, each page is checked in one of them.
 import { HtmlValidate } from "html-validate";
 import { BASE, check, run, watched } from "./browser.mjs";
-import { PATHS, POSTED, SIGNED_OUT, signedIn } from "./looked_at.mjs";
+import { PATHS, POSTED, SIGNED_OUT, signedIn } from "./checked_pages.mjs";
 
 const validator = new HtmlValidate({
   extends: ["html-validate:standard", "html-validate:a11y"],
