@@ -52,7 +52,7 @@ class LeasedSource:
         await first_of(self._lease.wait_until_valid(), self._stop.wait())
         if not self._lease.valid:
             raise TransientError(
-                "the lease cannot be renewed, and the service stops", mailbox=self._mailbox
+                "the lease cannot be renewed, and the service is stopping", mailbox=self._mailbox
             )
 
     async def close(self) -> None:

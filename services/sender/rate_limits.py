@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class SendingHistory:
-    """When automatic mails went out; `version` is 0 if nothing is known, and grows with each
+    """When automatic mails were sent; `version` is 0 if nothing is known, and grows with each
     write.
     """
 

@@ -50,7 +50,7 @@ from services.sender.templates import Templates, Values
 log = get_logger(__name__)
 
 CLAIM_S = 60.0  # how long the mail of a dead sender waits; a live sender extends its claims
-NO_SERVER = "the settings name no smtp server for this process"
+NO_SERVER = "the settings name no SMTP server for this process"
 
 
 class Sender:
@@ -136,7 +136,7 @@ class Sender:
         match await self._apply_rate_limits(mail, claim):
             case Hold(until=until):
                 held = structs.replace(
-                    mail, due_at=until, failure="held: too much automatic mail went out"
+                    mail, due_at=until, failure="held: too much automatic mail was sent"
                 )
                 await self._outbox.release(held, claim)
                 log.warning(
@@ -224,7 +224,7 @@ class Sender:
             Exception
         ) as error:  # a bug that this mail triggers: it is retried at growing intervals
             log.exception("attempt_failed", mail=mail.id, case=mail.case)
-            return _deferred(mail, f"an internal error: {type(error).__name__}")
+            return _deferred(mail, f"internal error: {type(error).__name__}")
 
     async def _send(self, mail: OutgoingMail) -> DeliveryResult:
         process = self._processes.get(mail.process)
@@ -236,10 +236,10 @@ class Sender:
             message = compose(mail, files, self._signer)
         except (PermanentError, ValueError) as error:
             return DeliveryResult(
-                rejected=dict.fromkeys(mail.remaining, f"it cannot be composed: {error}")
+                rejected=dict.fromkeys(mail.remaining, f"the mail cannot be composed: {error}")
             )
         if len(message) > self._limits.max_mail_bytes:
-            too_large = f"it has {len(message)} bytes, more than sender.max_mail_bytes allows"
+            too_large = f"the mail has {len(message)} bytes, more than sender.max_mail_bytes allows"
             return DeliveryResult(rejected=dict.fromkeys(mail.remaining, too_large))
         started = time.monotonic()
         result = await self._transports[name].send(mail.author.address, mail.remaining, message)

@@ -23,9 +23,9 @@ MAX_TEXT_CHARS = 100_000
 _EN = """\
 Hello,
 
-thank you for your mail. It has been received and has the number {{ reference }}.
+Thank you for your mail. We have received it under the number {{ reference }}.
 
-To add something, answer this mail; leave the number in its subject.
+To add something, reply to this mail and keep the number in its subject.
 
 This is an automatic message.
 

@@ -51,14 +51,14 @@ async def post(
         async with asyncio.timeout(TIMEOUT_S):
             return await _exchange(target, address, headers, body, tls)
     except TimeoutError as error:
-        raise DeliveryError(f"no complete answer within {TIMEOUT_S:.0f} s") from error
+        raise DeliveryError(f"no complete response within {TIMEOUT_S:.0f} s") from error
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or "the handshake failed"
         raise DeliveryError(f"TLS: {reason}") from error
     except OSError as error:
         raise DeliveryError(f"the connection failed: {error.strerror or 'closed'}") from error
     except h11.RemoteProtocolError as error:
-        raise DeliveryError(f"the answer is not HTTP/1.1: {error}") from error
+        raise DeliveryError(f"the response is not HTTP/1.1: {error}") from error
 
 
 async def _exchange(
@@ -112,7 +112,7 @@ async def _answer(connection: h11.Connection, reader: asyncio.StreamReader) -> A
         elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
             break
     if response is None:
-        raise DeliveryError("the connection ended, or grew too large, before the answer's header")
+        raise DeliveryError("the header of the response is incomplete or too large")
     return Answer(response.status_code, _printable(excerpt), _retry_after_s(response))
 
 

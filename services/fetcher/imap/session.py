@@ -114,7 +114,7 @@ def _folders(box: BaseMailBox) -> str:
     except (*BROKEN, OSError, *INVALID_RESPONSE_ERRORS):
         return "the server does not list its folders"
     shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:MAX_FOLDERS])
-    return f"there are: {shown}{' …' if len(names) > MAX_FOLDERS else ''}"
+    return f"existing folders: {shown}{' …' if len(names) > MAX_FOLDERS else ''}"
 
 
 def _capabilities(box: BaseMailBox) -> frozenset[str]:

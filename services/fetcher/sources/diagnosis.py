@@ -166,7 +166,7 @@ def _name_hint(error: socket.gaierror, where: str) -> str:
     if error.errno in _NO_NAME_SERVER:
         return (
             "check the network and the name servers of this machine (/etc/resolv.conf): "
-            f"none of them answers about {where}.host"
+            f"none of them resolves {where}.host"
         )
     return f"correct {where}.host: this machine finds no server of that name"
 

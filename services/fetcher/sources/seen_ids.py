@@ -81,4 +81,4 @@ class StoredSeenIds:
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
         except CancelledError as error:
-            raise TransientError("the service stops", mailbox=self._mailbox) from error
+            raise TransientError("the service is stopping", mailbox=self._mailbox) from error

@@ -183,7 +183,7 @@ async def test_a_mail_on_which_our_code_fails_is_retried_and_given_up_in_time(
     last = await bench.deliver()
     assert (last.state, last.failure) == (
         "given-up",
-        f"{ANNA}: an internal error: ZeroDivisionError",
+        f"{ANNA}: internal error: ZeroDivisionError",
     )
 
 
@@ -245,7 +245,7 @@ async def test_a_mail_that_cannot_be_put_together_is_refused(bench: Bench) -> No
     mail = await bench.deliver()
     assert (mail.state, mail.failure) == (
         "refused",
-        f"{ANNA}: it cannot be composed: no blob gone",
+        f"{ANNA}: the mail cannot be composed: no blob gone",
     )
 
 
