@@ -13,6 +13,7 @@ from schemas.codec import encode
 from schemas.mails import RawMail
 from services.casework import dead_letters
 from services.cli.dead import command as dead
+from services.cli.dead.letters import MIN_ID
 from services.cli.terminal import output as common
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.letters import DeadLetter
@@ -120,12 +121,12 @@ def alike(digits: int) -> tuple[bytes, bytes]:
 def test_an_id_that_names_several_messages_or_none_leaves_all_of_them_where_they_are(
     pipeline: Pipeline, commands: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bodies = alike(dead.MIN_ID)
+    bodies = alike(MIN_ID)
     dead.list_messages(config=pipeline.config)  # and the queues are there from now on
     for body in bodies:
         send_to_dead(pipeline, "router.mail", body)
     ids = [id_of(body) for body in bodies]
-    for wrong in ([ids[0][: dead.MIN_ID]], [ids[0], "0" * 12]):
+    for wrong in ([ids[0][:MIN_ID]], [ids[0], "0" * 12]):
         with pytest.raises(PermanentError):
             dead.discard(wrong, why="a test", config=pipeline.config)
         with pytest.raises(PermanentError):

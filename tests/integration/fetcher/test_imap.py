@@ -428,7 +428,9 @@ def test_the_error_for_a_missing_folder_lists_the_existing_ones(
     made.append(source)
     with pytest.raises(MailboxError) as caught:
         source.connect()
-    assert {"INBOX", "Zażółć"} <= set(caught.value.hint.partition("existing folders: ")[2].split(", "))
+    assert {"INBOX", "Zażółć"} <= set(
+        caught.value.hint.partition("existing folders: ")[2].split(", ")
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from services.desk.accounts import passwords as passwords_module
+from services.desk.accounts.credentials import passwords as passwords_module
 from services.desk.accounts.credentials.passwords import Passwords
 from services.desk.accounts.errors import BusyError
 
