@@ -6,16 +6,21 @@ look like results: quoted strings, comments and encoded words are not results.
 """
 
 import re
+import string
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from schemas.cases import Authentication
-from services.router.author import ascii_domain, only_author
+from services.router.author import ascii_domain, find_author
 from services.router.header_comments import strip_comments_and_strings
 from services.runtime.mail.headers import MailHeaders
 
-_RESULT = re.compile(r"(?:^|;)\s*(dmarc|spf|dkim)\s*=\s*([a-z]+)(?=[\s;(]|$)")
+_RESULT = re.compile(r"(?:^|;)\s*(dmarc|spf|dkim)(?:\s*/\s*[0-9]+)?\s*=\s*([a-z]+)(?=[\s;(]|$)")
+_FIELD_NAME = "Authentication-Results"
+_SPACE = re.compile("[ \t\r\n]+")  # RFC 5322 section 2.2.3; others are part of a word
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _HEADER_FROM = re.compile(r"""\bheader\.from\s*=\s*(?:"[^"]*"@|[^\s;@]*@)?([^\s;@()]*)""")
+_DMARC_RESULT = re.compile(r"\s*dmarc\b")
 _BAD = {"fail", "softfail", "permerror"}
 _UNREADABLE = "unreadable"
 
@@ -43,9 +48,7 @@ def authentication(headers: MailHeaders, server: str) -> Authentication:
     """
     if not server:
         return ""
-    author = only_author(headers)
-    checked = _author_domains(headers, server)
-    if not author or checked - {ascii_domain(author.rpartition("@")[2])}:
+    if not _is_about_author(headers, server):
         return "fail"
     results = _results(headers, server)
     dmarc = {result.result for result in results if result.method == "dmarc"}
@@ -77,6 +80,17 @@ def _results(headers: MailHeaders, server: str) -> list[_Result]:
     return found
 
 
+def _is_about_author(headers: MailHeaders, server: str) -> bool:
+    """Whether the server's results are for the author that people see."""
+    author = find_author(headers)
+    if not author.address or _FIELD_NAME.lower().encode() in headers.spaced:
+        return False  # no server writes a space before the colon; some overlook such a field
+    domain = ascii_domain(author.address.rpartition("@")[2])
+    if _author_domains(headers, server) - {domain}:
+        return False
+    return not author.needs_proof or domain in _proven_domains(headers, server)
+
+
 def _author_domains(headers: MailHeaders, server: str) -> set[str]:
     """The domains that the server names as the author's, "" among them if it names an empty one.
 
@@ -89,12 +103,35 @@ def _author_domains(headers: MailHeaders, server: str) -> set[str]:
     }
 
 
+def _proven_domains(headers: MailHeaders, server: str) -> set[str]:
+    """The domains that the server names in its DMARC results, outside of comments and strings, as
+    the author's.
+    """
+    results = [
+        result
+        for field in _fields(headers, server)
+        if field.is_whole
+        for result in field.readable.split(";")
+        if _DMARC_RESULT.match(result)
+    ]
+    return {
+        ascii_domain(found[1].strip("<>").rstrip("."))
+        for result in results
+        for found in _HEADER_FROM.finditer(result)
+        if result[found.start() - 1].isspace()
+    }
+
+
 def _fields(headers: MailHeaders, server: str) -> Iterator[_Field]:
+    """The fields that the server wrote. Only ASCII letters and spaces are treated as equal: a name
+    that differs in others is not the server's, which therefore does not remove it.
+    """
     if not server:
         return
-    for raw in headers.raws("Authentication-Results"):
-        value = " ".join(raw.decode("utf-8", "replace").lower().split())
+    for raw in headers.raws(_FIELD_NAME):
+        text = raw.decode("utf-8", "replace").translate(_LOWER)
+        value = " ".join(filter(None, _SPACE.split(text)))
         readable, is_whole = strip_comments_and_strings(value)
         name, separator, results = readable.partition(";")
-        if name.split()[:1] == [server.lower()]:
+        if name.split(" ")[:1] == [server.lower()]:
             yield _Field(value.partition(";")[2], separator + results, is_whole)

@@ -6,6 +6,7 @@ different ways lets a sender pass that check as one author and be shown as anoth
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 from services.router.header_comments import separate_comments
 from services.runtime.mail.headers import MailHeaders
@@ -26,30 +27,56 @@ _NAME = rf'(?P<name>(?:[^{_SPECIALS}]|@|"(?:[^"\\]|\\.)*+"|{_BLANK}|\(\))*+)'
 _BARE = re.compile(_ADDRESS, re.VERBOSE)
 _NAMED = re.compile(f"{_NAME}<{_ADDRESS}>{_CFWS}", re.VERBOSE | re.DOTALL)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\r*\n)")
+# An `@` that may begin a domain. Programs differ about blanks around the signs of an address, and
+# about what they take for a dot (RFC 3490 section 3.1).
+_ANOTHER = re.compile(r"@\s*+[^\s@.\u3002\uff0e\uff61\[]*+\s*+[.\u3002\uff0e\uff61\[]|@[^@]*+@")
 _BOUNDARY = r"""[^\s"'<>(),;:]"""
 
 
-def only_author(headers: MailHeaders) -> str:
-    """The address in From; "" without exactly one that every program reads.
+class Author(NamedTuple):
+    """The address in From; "" without exactly one.
 
-    The field is then missing, repeated, perhaps repeated beyond what was read, not a mailbox of
-    RFC 5322, or has its address in encoded words (RFC 2047 section 5) or another `@`. The
-    same address may be repeated in the name.
+    If `needs_proof`, some programs may find another author or none, so that the address counts only
+    if the server says that it checked the address's domain.
+    """
+
+    address: str
+    needs_proof: bool = False
+
+
+_NOBODY = Author("")
+
+
+def find_author(headers: MailHeaders) -> Author:
+    """The author of a mail.
+
+    There is none if the field is missing, repeated, perhaps repeated beyond what was read, not a
+    mailbox of RFC 5322, or has its address in encoded words (RFC 2047 section 5) or another
+    address. The same address may be repeated in the name.
+
+    The author needs proof if the name contains one `@` that no dot follows, as in `Anna @ Warsaw
+    <anna@x.example>`: programs that read an address in it read one without a real domain. The same
+    applies if the field is written in a way, or is among lines, that makes some programs overlook
+    it.
     """
     fields, authors = headers.raws("From"), headers.addresses("From")
     addresses = [author.address for author in authors if author.address]
     if len(fields) != 1 or len(addresses) != 1 or headers.shortened:
-        return ""
+        return _NOBODY
     value, address = fields[0].decode("utf-8", "replace"), addresses[0]
     outside, comments, is_whole = separate_comments(value)
     mailbox = _NAMED.fullmatch(outside) or _BARE.fullmatch(outside)
     if mailbox is None or not is_whole or _UNPRINTABLE.search(value):
-        return ""
+        return _NOBODY
     if not _is_written(address, mailbox["local"], mailbox["domain"]):
-        return ""
-    rest = f"{mailbox.groupdict().get('name', '')} {comments}"
-    decoded = header_text(rest.encode())
-    return "" if any(_has_another(text, address) for text in (rest, decoded)) else address
+        return _NOBODY
+    name = mailbox.groupdict().get("name", "").replace("()", " ")
+    rests = [_without(address, form) for form in _forms(name)]
+    others = [_without(address, form) for form in _forms(comments)]
+    if any(map(_ANOTHER.search, rests)) or any("@" in rest for rest in others):
+        return _NOBODY
+    is_overlooked = headers.malformed or b"from" in headers.spaced
+    return Author(address, is_overlooked or any("@" in rest for rest in rests))
 
 
 def ascii_domain(domain: str) -> str:
@@ -73,7 +100,12 @@ def _is_written(address: str, local: str, domain: str) -> bool:
     return any(lowered == text.lower() and lowered.isascii() == text.isascii() for text in written)
 
 
-def _has_another(text: str, address: str) -> bool:
-    """Whether the text has an `@` that does not belong to the address."""
+def _forms(text: str) -> tuple[str, str]:
+    """The text as it is, and with its encoded words decoded."""
+    return text, header_text(text.encode())
+
+
+def _without(address: str, text: str) -> str:
+    """The text without the places at which the address is repeated in it."""
     same = rf"(?<!{_BOUNDARY}){re.escape(address)}(?!{_BOUNDARY})"
-    return "@" in re.sub(same, " ", text, flags=re.IGNORECASE)
+    return re.sub(same, " ", text, flags=re.IGNORECASE) if "@" in text else text

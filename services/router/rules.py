@@ -61,18 +61,23 @@ def loop(facts: MailFacts) -> Verdict | None:
 
 
 def sender_not_allowed(facts: MailFacts) -> Verdict | None:
-    """The author is not on the mailbox's allow list.
+    """The author is not on the mailbox's allow list, or the mail failed authentication as theirs.
+    If there are several authors, all must be on the list.
 
     A delivery report with an id that we signed comes from a server that received our mail, whatever
     its address.
     """
     allowed = facts.policy.allow_senders
-    authors = facts.headers.addresses("From")
-    if not allowed or any(_is_listed(author.address, allowed) for author in authors):
+    if not allowed:
+        return None
+    authors = [author.address for author in facts.headers.addresses("From") if author.address]
+    are_listed = bool(authors) and all(_is_listed(author, allowed) for author in authors)
+    if are_listed and facts.authentication != "fail":
         return None
     if facts.report and signed_ids(facts.policy.message_id_signer, facts.report_ids):
         return None
-    return Verdict.park(ParkReason.SENDER_NOT_ALLOWED, "allow_senders")
+    evidence = "allow_senders, authentication failed" if are_listed else "allow_senders"
+    return Verdict.park(ParkReason.SENDER_NOT_ALLOWED, evidence)
 
 
 def spam(facts: MailFacts) -> Verdict | None:

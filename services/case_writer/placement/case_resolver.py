@@ -139,6 +139,18 @@ class CaseResolver:
             joins=self.joining(target, mail, reading) if verified and kind == "mail" else (),
         )
 
+    def belongs_elsewhere(self, mail: PreparedMail, reading: MailReading, case: Target) -> bool:
+        """Whether a participant's mail, of which `case` has a copy, belongs to another case.
+
+        Whoever receives the mail, too, can send it first, and would so keep it from its case.
+        """
+        match = self.resolve(mail, reading).match
+        if match is None or not match.verified or match.kind != "mail":
+            return False
+        if match.is_closed and match.rules.reply_to_closed == "new-case":
+            return False
+        return match.target != (self._followed(case) if isinstance(case, int) else case)
+
     def rules_of(self, process: str) -> Rules:
         return self._rules.get(process) or _DEFAULT_RULES
 

@@ -152,7 +152,11 @@ class _Planner:
 
     def _place_read(self, mail: PreparedMail, reading: MailReading) -> None:
         copy = self._threads.copy_of(mail, reading)
-        if copy is not None and not self._is_retried_copy(mail):
+        if (
+            copy is not None
+            and not self._is_retried_copy(mail)
+            and not self._resolver.belongs_elsewhere(mail, reading, copy[0])
+        ):
             case, key = copy
             evidence = [*mail.decision.evidence, key]
             decision = structs.replace(mail.decision, evidence=evidence, resolution=Resolution.COPY)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from services.runtime.mail.addresses import Address, parse_addresses
 from services.runtime.mail.charsets import is_eight_bit, is_utf_8, likely_charset
@@ -42,12 +43,14 @@ _KNOWN_PREFIXES = (
 _EMPTY_LINE = re.compile(rb"\r*+\n")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"\n\r*+\n")
+_UNSEEN_LINE = re.compile(rb"\n[ \t]++\r*+\n(?!\Z)")  # white space only, and more below it
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(>?From (?![ \t]*+:)[^\r\n]*+\r*+\n)?")
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _CHARSET_WITHIN = 2000  # bytes of the body that contain the header of the first part
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
+_COLON = ord(":")
 
 
 class MailHeaders:
@@ -55,8 +58,10 @@ class MailHeaders:
 
     `body_start` is the offset in the parsed bytes where the body begins, `shortened` means that
     fields beyond `max_bytes` were left out, and `malformed` that some lines between the fields are
-    not fields. `uncertain` means that the fields may be lines of the text: they come after blank
-    lines, or none of them is known.
+    not fields, or contain only white space: some programs end the header there. `spaced` are the
+    names, in lower case, before whose colon is a space (RFC 5322 section 4.5): some programs do not
+    recognize them. `uncertain` means that the fields may be lines of the text: they come after
+    blank lines, or none of them is known.
     """
 
     __slots__ = (
@@ -67,6 +72,7 @@ class MailHeaders:
         "body_start",
         "malformed",
         "shortened",
+        "spaced",
         "uncertain",
     )
 
@@ -77,6 +83,7 @@ class MailHeaders:
         *,
         shortened: bool,
         malformed: bool = False,
+        spaced: frozenset[bytes] = frozenset(),
     ) -> None:
         self._fields = fields
         self.body_beginning = b""  # of the body
@@ -85,6 +92,7 @@ class MailHeaders:
         self.body_start = body_start
         self.shortened = shortened
         self.malformed = malformed
+        self.spaced = spaced
         self.uncertain = bool(fields) and not self.has_known_field
 
     @classmethod
@@ -126,22 +134,32 @@ class MailHeaders:
         block = raw[start : min(stop, start + max_bytes)]
         if b"\r" in block and b"\n" not in block:
             return cls._with_bare_returns(block, start, shortened=shortened)
-        fields, used, malformed = _fields(block)
+        found = _fields(block)
         body = (
-            blank.end() if blank and (used >= len(block) or shortened) else min(start + used, end)
+            blank.end()
+            if blank and (found.end >= len(block) or shortened)
+            else min(start + found.end, end)
         )
         body = body if blank or not shortened else end
-        return cls(fields, body, shortened=shortened, malformed=malformed)
+        return cls._of(found, body, shortened=shortened)
 
     @classmethod
     def _with_bare_returns(cls, block: bytes, start: int, *, shortened: bool) -> "MailHeaders":
         """Lines that end with CR alone, as on old Macintosh machines."""
         blank = block.find(b"\r\r")
-        fields, _, malformed = _fields(
-            (block[:blank] if blank >= 0 else block).replace(b"\r", b"\n")
-        )
+        found = _fields((block[:blank] if blank >= 0 else block).replace(b"\r", b"\n"))
         body = start + (blank + 2 if blank >= 0 else len(block))
-        return cls(fields, body, shortened=shortened, malformed=malformed)
+        return cls._of(found, body, shortened=shortened)
+
+    @classmethod
+    def _of(cls, found: "_Fields", body: int, *, shortened: bool) -> "MailHeaders":
+        return cls(
+            found.by_name,
+            body,
+            shortened=shortened,
+            malformed=found.malformed,
+            spaced=found.spaced,
+        )
 
     def __contains__(self, name: str) -> bool:
         return _key(name) in self._fields
@@ -277,12 +295,18 @@ def _key(name: str) -> bytes:
     return name.lower().encode("ascii", "replace")
 
 
-def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
-    """The fields by name in lower case, the offset after the last one, and whether other lines are
-    among them.
-
-    Values have no white space around them.
+class _Fields(NamedTuple):
+    """The fields by name in lower case, with values without white space around them, and the offset
+    after the last one. For `malformed` and `spaced` see `MailHeaders`.
     """
+
+    by_name: dict[bytes, list[bytes]]
+    end: int
+    malformed: bool = False
+    spaced: frozenset[bytes] = frozenset()
+
+
+def _fields(block: bytes) -> _Fields:
     fields: dict[bytes, list[bytes]] = {}
     found = _FIELD.findall(block)
     length = 0
@@ -290,18 +314,18 @@ def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
         fields.setdefault(name.lower(), []).append(value.strip())
         length += len(name) + len(value) + 2
     if not found:
-        return fields, 0, False
-    if length in (
-        len(block),
-        len(block) + 1,
-    ):
+        return _Fields(fields, 0)
+    malformed = _UNSEEN_LINE.search(block) is not None
+    if length == len(block) + (not block.endswith(b"\n")):
         # the colons and line ends counted: nothing else is there
-        return fields, len(block), False
-    end, malformed = 0, False
+        return _Fields(fields, len(block), malformed)
+    end, spaced = 0, set()
     for match in _FIELD.finditer(block):
         malformed = malformed or bool(block[end : match.start()].strip())
         end = min(match.end() + 1, len(block))
-    return fields, end, malformed
+        if block[match.end(1)] != _COLON:
+            spaced.add(match[1].lower())
+    return _Fields(fields, end, malformed, frozenset(spaced))
 
 
 def _message_ids(text: str) -> list[str]:

@@ -4,12 +4,20 @@ servers write.
 
 import pytest
 
-from services.router.author import ascii_domain, only_author
+from services.router.authentication import authentication
+from services.router.author import Author, ascii_domain, find_author
 from services.runtime.mail.headers import MAX_HEADER_BYTES, MailHeaders
+
+SERVER = "mx.kontor.example"
 
 
 def author(field: str, more: str = "") -> str:
-    return only_author(MailHeaders.parse(f"From: {field}\r\n{more}\r\ntext".encode()))
+    return find_author(MailHeaders.parse(f"From: {field}\r\n{more}\r\ntext".encode())).address
+
+
+def authenticated(field: str, results: str) -> str:
+    raw = f"{results}\r\nSubject: Order\r\n{field}\r\n\r\ntext"
+    return authentication(MailHeaders.parse(raw.encode()), SERVER)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +35,15 @@ def author(field: str, more: str = "") -> str:
         "=?utf-8?q?anna?=@customer.example",
         "anna@ban\u212a.example",  # the Kelvin sign, whose lower case is k
         "\u212aasia@bank.example",
-        "Anna @ Warsaw <anna@customer.example>",
+        "Anna @ stranger.example <anna@customer.example>",
+        "Anna @ stranger . example <anna@customer.example>",
+        "Anna @ Warsaw (x) . example <anna@customer.example>",
+        "anna@customer.example (Anna @ Warsaw)",
+        '"Anna @ Warsaw" "@ Poland" <anna@customer.example>',
+        '"anna@stranger.example" <anna@customer.example>',
+        "=?utf-8?q?anna=40stranger=2Eexample?= <anna@customer.example>",
+        "Anna @ stranger\u3002example <anna@customer.example>",
+        "Anna @ [192.0.2.1] <anna@customer.example>",
     ],
 )
 def test_a_field_that_programs_read_differently_has_no_author(field: str) -> None:
@@ -64,3 +80,86 @@ def test_rarer_forms_of_an_address_have_their_author(field: str, address: str) -
 )
 def test_a_domain_is_compared_as_servers_write_it(domain: str, written: str) -> None:
     assert ascii_domain(domain) == written
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "From: Anna @ Warsaw <anna@customer.example>",
+        'From: "Anna @ Warsaw" <anna@customer.example>',
+        "From: Sales@Customer <anna@customer.example>",
+        "From: =?utf-8?q?Anna_=40_Warsaw?= <anna@customer.example>",
+        "From : Anna <anna@customer.example>",  # some programs overlook it
+        "no field\r\nFrom: Anna <anna@customer.example>",  # some end the header above it
+        "X-Note: a\r\n \r\nFrom: Anna <anna@customer.example>",
+    ],
+)
+def test_a_doubtful_author_is_believed_only_if_the_server_names_their_domain(field: str) -> None:
+    named = "header.from=customer.example"
+    for results in (
+        f"dmarc=pass (p=reject) {named}",
+        f"spf=pass smtp.mailfrom=x.example; dmarc=pass action=none {named}.",
+    ):
+        line = f"Authentication-Results: {SERVER}; {results}"
+        assert authenticated(field, line) == "pass"
+        assert authenticated(field, line.replace("=pass", "=fail")) == "fail"
+    for results in (
+        "dmarc=pass",
+        "dmarc=none",
+        "spf=pass",
+        f"spf=pass {named}",
+        f"dmarc=pass ({named})",
+        f'dmarc=pass smtp.mailfrom="a {named}"',
+        "dmarc=pass header.from=Warsaw",
+        f"dmarc=pass {named}; dmarc=pass header.from=warsaw",
+        "dmarc=pass header.from=sub.customer.example",
+    ):
+        assert authenticated(field, f"Authentication-Results: {SERVER}; {results}") == "fail"
+    assert authenticated(field, "X-Other: x") == "fail"
+    certain = "From: Anna <anna@customer.example>"
+    assert authenticated(certain, f"Authentication-Results: {SERVER}; dmarc=pass") == "pass"
+
+
+def test_only_a_doubtful_author_needs_proof() -> None:
+    def found(lines: str) -> Author:
+        return find_author(MailHeaders.parse(f"{lines}\r\n\r\ntext".encode()))
+
+    anna = "anna@customer.example"
+    assert found(f"From: Anna @ Warsaw <{anna}>") == Author(anna, needs_proof=True)
+    assert find_author(MailHeaders.parse(f"From : {anna}".encode())).needs_proof
+    assert found(f'From: "{anna}" <{anna}>') == Author(anna)
+    assert found(f"Subject: a\r\n b\r\nFrom: Anna\r\n <{anna}>\r\nTo: x@y.example") == Author(anna)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mx.\u212aontor.example",  # the Kelvin sign, whose lower case is k
+        f"{SERVER}\xa0x",
+        f"{SERVER}\x1cx",
+        f"{SERVER}\u3000",
+        f"{SERVER}\x0b",
+        f'"{SERVER}"',
+        f"({SERVER})",
+        f"{SERVER}.",
+    ],
+)
+def test_a_name_like_that_of_the_server_is_another(name: str) -> None:
+    forged = f"Authentication-Results: {name}; dmarc=pass header.from=customer.example"
+    field = "From: anna@customer.example"
+    assert authenticated(field, forged) == ""
+    assert authenticated(field, f"Authentication-Results: {SERVER}; spf=fail\r\n{forged}") == "fail"
+
+
+def test_results_that_some_programs_overlook_are_forged() -> None:
+    field = "From: anna@customer.example"
+    results = f"{SERVER}; dmarc=pass header.from=customer.example"
+    assert authenticated(field, f"Authentication-Results: {results}") == "pass"
+    assert authenticated(field, f"Authentication-Results : {results}") == "fail"
+    assert authenticated(field, f"Authentication-Results\t: {results}") == "fail"
+
+
+@pytest.mark.parametrize("name", [f"{SERVER} (amavisd-new)", f"{SERVER} 1", SERVER.upper()])
+def test_the_server_may_write_its_name_with_a_version_or_a_comment(name: str) -> None:
+    line = f"Authentication-Results: {name};\r\n\tdmarc=pass header.from=customer.example"
+    assert authenticated("From: anna@customer.example", line) == "pass"

@@ -436,3 +436,32 @@ def test_sender_lists_of_a_mailbox_hold() -> None:
     assert decide({"From": "a@partner.example"}, policy=allowing).action == "open"
     stranger = decide({"From": "b@customer.example"}, policy=allowing)
     assert (stranger.action, stranger.reason) == ("park", "sender-not-allowed")
+
+
+@pytest.mark.parametrize(
+    ("author", "results"),
+    [
+        ("Jan <jan@customer.example>", "dmarc=fail header.from=customer.example"),
+        ("Eve <e@evil.example>, Jan <jan@customer.example>", "dmarc=none"),
+        ("e@evil.example <jan@customer.example>", "dmarc=pass header.from=evil.example"),
+        ("Jan <jan@customer.example>\r\nFrom: e@evil.example", "dmarc=none"),
+    ],
+)
+def test_a_forged_author_is_on_no_list(author: str, results: str) -> None:
+    policy = replace(
+        POLICY,
+        allow_senders=frozenset({"jan@customer.example"}),
+        authentication_server="mx.office.example",
+    )
+    forged = decide(
+        {"From": author, "Authentication-Results": f"mx.office.example; {results}"}, policy=policy
+    )
+    assert (forged.action, forged.reason) == ("park", "sender-not-allowed")
+
+
+def test_of_several_authors_each_must_be_on_the_list() -> None:
+    policy = replace(POLICY, allow_senders=frozenset({"@customer.example"}))
+    both = "Jan <jan@customer.example>, Eva <eva@customer.example>"
+    assert decide({"From": both}, policy=policy).action == "open"
+    for other in (f"e@evil.example, {both}", f"{both}, e@evil.example", "Jan"):
+        assert decide({"From": other}, policy=policy).action == "park"

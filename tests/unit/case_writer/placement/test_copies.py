@@ -18,6 +18,7 @@ from services.case_writer.placement.snapshot import (
     ThreadSnapshot,
 )
 from services.case_writer.recording.builder import TransactionContext, build_documents
+from services.runtime.settings.schema.processes import Rules
 from tests.builders import ANNA, EVE, JAN, NOW, STAGES, appending, item, opened, opening
 
 A = "<a@x.example>"
@@ -71,6 +72,29 @@ def test_a_copy_of_an_answer_adds_no_second_comment() -> None:
     done = place(first, copy, cases={5: CASE})
     assert [placement.mail.key for placement in done.placed] == [first.key]
     assert asides(done) == [("ignored", "copy", 5)]
+
+
+def test_a_stranger_who_sends_a_participants_answer_first_does_not_divert_it() -> None:
+    rules = {"invoices": Rules(reply_from="participants")}
+    forged, real = (
+        item(
+            msgspec.structs.replace(
+                command := appending(name, 5),
+                decision=msgspec.structs.replace(command.decision, authentication=verdict),
+            ),
+            A,
+            author=ANNA,
+            digest=DIGEST,
+        )
+        for name, verdict in (("forged", "fail"), ("real", "pass"))
+    )
+    done = plan([forged, real], Snapshot(cases={5: CASE}), attempt="now", rules=rules)
+    assert [(mail.mail.key, mail.opens) for mail in done.placed] == [
+        (forged.key, True),
+        (real.key, False),
+    ]
+    [joined] = (mail for mail in done.placed if not mail.opens)
+    assert (joined.target, joined.flags) == (5, ("message-id-reused",))
 
 
 def test_in_another_process_the_same_mail_opens_a_case_of_that_process() -> None:

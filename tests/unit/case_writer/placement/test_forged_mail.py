@@ -63,6 +63,7 @@ HIDDEN_AUTHORS = (
     "anna@(stranger.example)customer.example",
     "anna@cu\u200bstomer.example",
     "stranger: anna@customer.example;",
+    "Anna @ Warsaw <anna@customer.example>",
 )
 
 FORGED: dict[str, dict[str, str]] = {
