@@ -27,7 +27,7 @@ _NAME = rf'(?P<name>(?:[^{_SPECIALS}]|@|"(?:[^"\\]|\\.)*+"|{_BLANK}|\(\))*+)'
 _BARE = re.compile(_ADDRESS, re.VERBOSE)
 _NAMED = re.compile(f"{_NAME}<{_ADDRESS}>{_CFWS}", re.VERBOSE | re.DOTALL)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\r*\n)")
-# An `@` that may begin a domain. Programs differ about blanks around the signs of an address, and
+# An `@` that may begin a domain. Programs differ about spaces around the signs of an address, and
 # about what they take for a dot (RFC 3490 section 3.1).
 _ANOTHER = re.compile(r"@\s*+[^\s@.\u3002\uff0e\uff61\[]*+\s*+[.\u3002\uff0e\uff61\[]|@[^@]*+@")
 _BOUNDARY = r"""[^\s"'<>(),;:]"""

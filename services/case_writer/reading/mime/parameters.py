@@ -3,6 +3,8 @@ write instead.
 """
 
 import re
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
 from services.runtime.mail.charsets import decode
@@ -96,13 +98,14 @@ class Parameters:
         if not found:
             return None
         charset: str | None = None
-        joined: list[bytes] = []
-        for position, index in enumerate(sorted(found)):
-            value, is_extended = found[index]
-            if is_extended and position == 0:
-                charset, value = _charset(value)
-            joined.append(unquote_to_bytes(value) if is_extended else value)
-        data = b"".join(joined)
+        pieces = [found[index] for index in sorted(found)]
+        if pieces[0][1]:
+            charset, value = _charset(pieces[0][0])
+            pieces[0] = (value, True)
+        data = b""
+        for is_extended, group in groupby(pieces, key=itemgetter(1)):
+            joined = b"".join(value for value, _ in group)  # some programs split `%20`, too
+            data += unquote_to_bytes(joined) if is_extended else joined
         return decode(data, charset)[0] if charset else decode_words(data, fallback)
 
 
