@@ -160,7 +160,7 @@ def _preparer(settings: Settings, blobs: Blobs, reader: IsolatedReader) -> MailP
         blobs,
         keeps_original,
         limits=reading_limits(settings),
-        aside=reader,
+        isolated=reader,
         aside_bytes=settings.reading.aside_bytes,
     )
 

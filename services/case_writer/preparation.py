@@ -44,7 +44,7 @@ class MailPreparer:
     The whole mail is attached to the case if `keeps_original` is true for its mailbox, if the mail
     exceeds the limits of reading, or if its reading is doubtful, so that nothing is lost.
 
-    A mail larger than `aside_bytes` is read by `aside`, which can be killed and keeps the event
+    A mail larger than `aside_bytes` is read by `isolated`, which can be killed and keeps the event
     loop free; without one, it is read in a thread.
     """
 
@@ -54,14 +54,14 @@ class MailPreparer:
         keeps_original: Callable[[str], bool],
         *,
         limits: ReadingLimits | None = None,
-        aside: MailReader | None = None,
+        isolated: MailReader | None = None,
         aside_bytes: int = ISOLATE_OVER_BYTES,
     ) -> None:
         self._blobs = blobs
         self._originals = Originals(blobs)
         self._keeps_original = keeps_original
         self._limits = limits or ReadingLimits()
-        self._aside = aside
+        self._isolated = isolated
         self._aside_bytes = aside_bytes
 
     async def prepare(
@@ -128,8 +128,8 @@ class MailPreparer:
 
     async def _reading(self, mail: RawMail, *, apart: bool) -> MailReading:
         if mail.size > self._aside_bytes or apart:
-            if self._aside is not None:
-                return await self._aside.read(partial(self._originals.pieces, mail))
+            if self._isolated is not None:
+                return await self._isolated.read(partial(self._originals.pieces, mail))
             return await asyncio.to_thread(
                 read_mail, await self._originals.read(mail), self._limits
             )

@@ -88,7 +88,7 @@ class MongoOutbox:
             await self._outbox.update(_claimed(mail_id, claim), {"$set": {"due_at": until}})
         )
 
-    async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
+    async def store_text(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
         change = {"$set": {"subject": subject, "text": text}}
         return bool(await self._outbox.update(_claimed(mail_id, claim), change))
 

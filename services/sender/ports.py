@@ -105,7 +105,7 @@ class Outbox(Protocol):
     async def extend(self, mail_id: str, claim: str, until: datetime) -> bool:
         """Extend the claim to `until`."""
 
-    async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
+    async def store_text(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
         """Store the subject and text that every attempt sends."""
 
     async def histories(self, keys: Sequence[str]) -> dict[str, SendingHistory]:

@@ -102,14 +102,14 @@ class Sender:
                 and not await self._is_within_rate_limits(mail, claim)
             ):
                 return
-            settled = await self._settled(mail, claim)
-            if settled is not None:
+            rendered = await self._with_text(mail, claim)
+            if rendered is not None:
                 result = (
-                    await self._attempt(settled)
+                    await self._attempt(rendered)
                     if unreachable is None
-                    else _deferred(settled, unreachable)
+                    else _deferred(rendered, unreachable)
                 )
-                await self._record(settled, claim, result)
+                await self._record(rendered, claim, result)
 
     @asynccontextmanager
     async def _kept(self, mail: OutgoingMail, claim: str) -> AsyncIterator[None]:
@@ -174,7 +174,7 @@ class Sender:
             else:
                 return verdict
 
-    async def _settled(self, mail: OutgoingMail, claim: str) -> OutgoingMail | None:
+    async def _with_text(self, mail: OutgoingMail, claim: str) -> OutgoingMail | None:
         """The mail with its subject and text, which are stored before the first attempt.
 
         None if the mail is no longer ours, or has no usable template.
@@ -188,14 +188,10 @@ class Sender:
             )
             return None
         subject, text = rendered
-        settled = structs.replace(
-            mail, subject=subject_of(subject, mail.case, self._reference), text=text
-        )
-        return (
-            settled
-            if await self._outbox.settle(mail.id, claim, settled.subject or "", text)
-            else None
-        )
+        subject = subject_of(subject, mail.case, self._reference)
+        if not await self._outbox.store_text(mail.id, claim, subject, text):
+            return None
+        return structs.replace(mail, subject=subject, text=text)
 
     def _rendered(self, mail: OutgoingMail) -> tuple[str, str] | None:
         """Subject and text from the templates of the process, or of the stage if it is a notice."""

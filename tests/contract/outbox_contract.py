@@ -86,12 +86,12 @@ class OutboxContract:
         assert await outbox.claim("ack 1", "second", LATER, MUCH_LATER) is not None
         before = await stored("ack 1")
         assert not await outbox.extend("ack 1", "first", MUCH_LATER)
-        assert not await outbox.settle("ack 1", "first", "other", "words")
+        assert not await outbox.store_text("ack 1", "first", "other", "words")
         assert not await outbox.release(lost, "first")
         assert not await outbox.end(lost, "first", Ending("sent", LATER))
         assert await stored("ack 1") == before
 
-    async def test_a_claim_extends_settles_and_releases(
+    async def test_a_claim_extends_stores_text_and_releases(
         self, outbox: Outbox, put: Put, stored: Stored
     ) -> None:
         await put([pending(1, subject=None, text=None)])
@@ -99,7 +99,7 @@ class OutboxContract:
         assert claimed is not None
         assert await outbox.extend("ack 1", "first", MUCH_LATER)
         assert (await stored("ack 1")).due_at == MUCH_LATER
-        assert await outbox.settle("ack 1", "first", "subject", "text")
+        assert await outbox.store_text("ack 1", "first", "subject", "text")
         changed = outgoing_after_attempt(claimed)
         assert await outbox.release(changed, "first")
         released = await stored("ack 1")

@@ -193,10 +193,14 @@ def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Pat
 def test_without_keda_services_scale_by_cpu(tmp_path: Path) -> None:
     """The component autoscaling-cpu in place of autoscaling."""
     manifests = _managed_with(tmp_path, "autoscaling", "autoscaling-cpu")
-    assert not [one for one in manifests if one["apiVersion"].startswith("keda.sh/")]
-    deployments = {one["metadata"]["name"]: one for one in manifests if one["kind"] == "Deployment"}
-    scaled = [one for one in manifests if one["kind"] == "HorizontalPodAutoscaler"]
-    assert {one["metadata"]["name"] for one in scaled} == {
+    assert not [manifest for manifest in manifests if manifest["apiVersion"].startswith("keda.sh/")]
+    deployments = {
+        manifest["metadata"]["name"]: manifest
+        for manifest in manifests
+        if manifest["kind"] == "Deployment"
+    }
+    scaled = [manifest for manifest in manifests if manifest["kind"] == "HorizontalPodAutoscaler"]
+    assert {manifest["metadata"]["name"] for manifest in scaled} == {
         "router", "case-writer", "desk", "extractor",
     }  # fmt: skip
     for autoscaler in scaled:

@@ -34,7 +34,9 @@ def test_an_overlay_is_valid_for_kubernetes_and_knows_no_other_operators(overlay
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_is_valid_for_the_operators(overlay: str) -> None:
-    custom = [one for one in rendered(overlay) if one["apiVersion"] not in KUBERNETES]
+    custom = [
+        manifest for manifest in rendered(overlay) if manifest["apiVersion"] not in KUBERNETES
+    ]
     assert [mistake for manifest in custom for mistake in mistakes(manifest)] == []
 
 

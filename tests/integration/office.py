@@ -119,13 +119,13 @@ class Office:
         ):
             await self._broker.declare(topology_of(self.settings))
             runs = [router.run, case_writer.run, *[sender.run] * senders]
-            stages = [asyncio.ensure_future(run(self.settings, 0, stop)) for run in runs]
+            services = [asyncio.ensure_future(run(self.settings, 0, stop)) for run in runs]
             try:
                 yield self
-                assert not [stage for stage in stages if stage.done()]
+                assert not [service for service in services if service.done()]
             finally:
                 stop.request()
-                await asyncio.wait_for(asyncio.gather(*stages), 60)
+                await asyncio.wait_for(asyncio.gather(*services), 60)
                 self.servers.broker.delete_virtual_host(self.name)
 
     async def receive(self, raw: bytes, **more: Any) -> str:

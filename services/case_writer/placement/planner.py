@@ -131,9 +131,9 @@ class _Planner:
         if mail.reading is not None and mail.was_in_a_case:
             self._restore(mail, mail.reading)
         elif isinstance(command, ParkMail):
-            self._set_aside(mail, "parked", command.reason, command.decision)
+            self._leave_unassigned(mail, "parked", command.reason, command.decision)
         elif isinstance(command, IgnoreMail):
-            self._set_aside(mail, "ignored", command.reason, command.decision)
+            self._leave_unassigned(mail, "ignored", command.reason, command.decision)
         elif mail.reading is None:
             raise ValueError(f"mail {mail.key} was not read")
         else:
@@ -144,7 +144,7 @@ class _Planner:
         decision = resolved(mail.decision, Resolution.RESTORED)
         target = self._restorer.target(mail)
         if isinstance(target, ParkReason):
-            self._set_aside(mail, "parked", target, resolved(decision, target))
+            self._leave_unassigned(mail, "parked", target, resolved(decision, target))
         elif target is None:
             self._open(mail, reading, decision, number=self._restorer.free_number(mail))
         else:
@@ -160,7 +160,7 @@ class _Planner:
             case, key = copy
             evidence = [*mail.decision.evidence, key]
             decision = structs.replace(mail.decision, evidence=evidence, resolution=Resolution.COPY)
-            self._set_aside(mail, "ignored", IgnoreReason.COPY, decision, refers_to=case)
+            self._leave_unassigned(mail, "ignored", IgnoreReason.COPY, decision, refers_to=case)
             return
         resolved_case = self._resolver.resolve(mail, reading)
         if resolved_case.match is None:
@@ -206,7 +206,7 @@ class _Planner:
             self._append(mail, reading, match, resolved(decision, Resolution.RELEASED))
         else:
             refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
-            self._set_aside(mail, "parked", ParkReason.NOT_A_PARTICIPANT, refused)
+            self._leave_unassigned(mail, "parked", ParkReason.NOT_A_PARTICIPANT, refused)
 
     def _append(
         self,
@@ -252,7 +252,7 @@ class _Planner:
             self._open(mail, reading, decision, refers_to=reserved_by)
         else:
             outcome: Outcome = "parked" if command.otherwise == "park" else "ignored"
-            self._set_aside(mail, outcome, command.reason or decision.rule, decision)
+            self._leave_unassigned(mail, outcome, command.reason or decision.rule, decision)
 
     def _open(
         self,
@@ -269,7 +269,7 @@ class _Planner:
             if limits.alert is not None:
                 self._plan.alerts.append(Alert(mail, limits.alert))
             if limits.reason is not None:
-                self._set_aside(mail, "parked", limits.reason, decision)
+                self._leave_unassigned(mail, "parked", limits.reason, decision)
                 return
         target = NewCase(mail.process, number=number, refers_to=refers_to)
         joins = self._resolver.joining(target, mail, reading)
@@ -282,7 +282,7 @@ class _Planner:
         placed = Placed(mail, reading, target, target.process, decision, flags, joins, opens=True)
         self._write_placed(placed, claims)
 
-    def _set_aside(
+    def _leave_unassigned(
         self,
         mail: PreparedMail,
         outcome: Outcome,

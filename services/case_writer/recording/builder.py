@@ -83,7 +83,7 @@ class _Builder:
         for placed in plan.placed:
             self._add(placed)
         for unassigned in plan.unassigned:
-            self._set_aside(unassigned)
+            self._add_unassigned(unassigned)
         for rederived in plan.rederived:
             self._replace(rederived)
         for alert in plan.alerts:
@@ -243,7 +243,7 @@ class _Builder:
         entry = HistoryEntry(number, what, by_mail(mail.key), mail.key)
         self._documents.history.append(entry)
 
-    def _set_aside(self, unassigned: Unassigned) -> None:
+    def _add_unassigned(self, unassigned: Unassigned) -> None:
         prepared, mail = unassigned.mail, unassigned.mail.raw
         original = prepared.original or self._context.originals.get(prepared.key)
         refers_to = None if unassigned.refers_to is None else self._number(unassigned.refers_to)

@@ -32,13 +32,13 @@ def set_fields(action: actions.SetFields, situation: Situation) -> Accepted:
             "already-there", "the fields have these values already", "nothing needs to be done"
         )
     was = {name: case.fields[name] for name in changed if name in case.fields}
-    flags = [flag for flag in case.flags if flag not in _settled(changed, process)]
+    flags = [flag for flag in case.flags if flag not in _flags_resolved_by(changed, process)]
     return one_change(
         case, FieldsSet(values=changed, was=was, flags=flags if flags != case.flags else None)
     )
 
 
-def _settled(changed: Collection[str], process: Process) -> set[str]:
+def _flags_resolved_by(changed: Collection[str], process: Process) -> set[str]:
     """The flags that are removed when a person sets values: whoever sets an account accepts it."""
     types = {field.type for field in process.fields if field.name in changed}
     accounts = {CaseFlag.ACCOUNT_CHANGED.value} if "iban" in types else set()

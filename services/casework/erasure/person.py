@@ -158,9 +158,9 @@ class PersonErasure:
         stay.
         """
         pattern, last = run.traces.pattern(), ""
-        aside: Document = {"case": None, "raw": {"$nin": [None, run.placeholder.sha256]}}
+        unassigned: Document = {"case": None, "raw": {"$nin": [None, run.placeholder.sha256]}}
         while page := await self._mails.find(
-            aside | {"_id": {"$gt": last}}, sort="_id", limit=SCANNED_TOGETHER
+            unassigned | {"_id": {"$gt": last}}, sort="_id", limit=SCANNED_TOGETHER
         ):
             last = page[-1]["_id"]
             for mail in page:

@@ -51,7 +51,7 @@ def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> 
     participants = [
         participant for participant in situation.case.participants if participant.lower() in wrote
     ]
-    settled: dict[str, Any] = opening(opened)
+    from_opening: dict[str, Any] = opening(opened)
     return Case(
         number=opened.case,
         updated_at=situation.now,
@@ -59,7 +59,7 @@ def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> 
         participants=participants or list(situation.case.participants),
         comment_count=len(moved),
         attachment_count=sum(len(comment.attachments) for comment in moved),
-        **settled,
+        **from_opening,
     )
 
 

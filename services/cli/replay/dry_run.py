@@ -71,7 +71,7 @@ class DryRun:
             _ReadOnlyBlobs(Blobs(store)),
             lambda _mailbox: False,
             limits=reading_limits(settings),
-            aside=self._reader,
+            isolated=self._reader,
             aside_bytes=reading.aside_bytes,
         )
         self._fields = FieldPreview(store, settings)

@@ -91,7 +91,7 @@ class Webhooks:
         found = await self._deliveries.find_one({"_id": delivery_id, "claimed_by": claim})
         return from_document(found, Delivery) if found else None
 
-    async def settle(
+    async def record_result(
         self, delivery: Delivery, claim: str, attempt: Attempt | None, fields: Mapping[str, Any]
     ) -> bool:
         """Write the result of an attempt; False if the claim expired and another desk took over."""

@@ -33,7 +33,7 @@ GONE = 410
 
 
 class WebhookWorker:
-    """Claims, sends and settles deliveries."""
+    """Claims and sends deliveries, and records the results."""
 
     def __init__(self, webhooks: Webhooks, sender: WebhookSender, may_see: MaySee) -> None:
         """`may_see` says whether a webhook's owner may see a process now."""
@@ -109,7 +109,7 @@ class WebhookWorker:
         if not await self._may_see(webhook, delivery.process):
             metrics.ATTEMPTS.labels("withheld").inc()
             fields = {"state": "withheld", "ended_at": now}
-            await self._webhooks.settle(delivery, claim, None, fields)
+            await self._webhooks.record_result(delivery, claim, None, fields)
             return
         started = time.monotonic()
         answer, error, is_refused = None, "", False
@@ -126,9 +126,9 @@ class WebhookWorker:
             answer=answer.excerpt if answer else "",
             address_refused=is_refused,
         )
-        await self._settle(webhook, delivery, claim, attempt, answer)
+        await self._record_result(webhook, delivery, claim, attempt, answer)
 
-    async def _settle(
+    async def _record_result(
         self,
         webhook: Webhook,
         delivery: Delivery,
@@ -138,7 +138,7 @@ class WebhookWorker:
     ) -> None:
         now = await self._webhooks.now()
         outcome, fields = _outcome(delivery, answer, now)
-        await self._webhooks.settle(delivery, claim, attempt, fields)
+        await self._webhooks.record_result(delivery, claim, attempt, fields)
         metrics.ATTEMPTS.labels(outcome).inc()
         if outcome != "delivered":
             log.warning(

@@ -89,7 +89,7 @@ async def test_a_machine_without_room_for_a_process_parks_no_mail(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reader = IsolatedReader(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
-    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=reader, aside_bytes=0)
+    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, isolated=reader, aside_bytes=0)
     for program in ("/nonexistent/python", "/bin/false"):
         monkeypatch.setattr("services.runtime.process.isolated.sys.executable", program)
         with pytest.raises(TransientError, match="cannot start a process"):

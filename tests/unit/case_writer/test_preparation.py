@@ -241,7 +241,7 @@ async def test_a_suspect_is_read_in_a_child_process_however_small_it_is() -> Non
             size = sum([len(piece) async for piece in mail()])
             raise UnreadableMailError("reading-takes-too-long", f"{size} bytes")
 
-    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=Reader())
+    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, isolated=Reader())
     command = opening("m")
     await intake.prepare([command])
     with pytest.raises(UnreadableMailError, match="bytes"):

@@ -57,7 +57,7 @@ class FakeOutbox:
         self.extended.set()
         return self._change(mail_id, claim, due_at=until)
 
-    async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
+    async def store_text(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
         return self._change(mail_id, claim, subject=subject, text=text)
 
     async def histories(self, keys: Sequence[str]) -> dict[str, SendingHistory]:

@@ -71,7 +71,7 @@ def again(recipients: Sequence[str]) -> DeliveryResult:
     return DeliveryResult(deferred=dict.fromkeys(recipients, "451 later"))
 
 
-async def test_the_text_is_settled_before_the_first_attempt_and_stays(
+async def test_the_text_is_stored_before_the_first_attempt_and_stays(
     bench: Bench, tmp_path: Path
 ) -> None:
     bench.put(subject=None, text=None)
@@ -187,7 +187,7 @@ async def test_a_mail_on_which_our_code_fails_is_retried_and_given_up_in_time(
     )
 
 
-async def test_a_claim_that_ended_before_the_text_was_settled_sends_nothing(
+async def test_a_claim_that_expired_before_the_text_was_stored_sends_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.put(subject=None, text=None)
@@ -195,7 +195,7 @@ async def test_a_claim_that_ended_before_the_text_was_settled_sends_nothing(
     async def lost(*_args: object) -> bool:
         return False
 
-    monkeypatch.setattr(bench.outbox, "settle", lost)
+    monkeypatch.setattr(bench.outbox, "store_text", lost)
     assert (await bench.deliver()).state == "claimed"
     assert bench.transport.messages == []
 
