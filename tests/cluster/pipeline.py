@@ -115,23 +115,25 @@ class ClusterPipeline:
         )
 
     def faults(self) -> dict[str, list[str]]:
-        """The faulty mails and cases, by kind of fault; all lists are empty if there are none."""
+        """The faulty mails and cases, by kind of fault; empty if there are none."""
         mails = {mail["_id"]: mail for mail in self.database["mails"].find()}
         comments = {comment["_id"]: comment for comment in self.database["comments"].find()}
         cases = {case["_id"]: case for case in self.database["cases"].find()}
         found = {
             "lost": sorted(self.sent.keys() - (mails.keys() & comments.keys())),
-            "doubled": sorted((mails.keys() | comments.keys()) - self.sent.keys()),
+            "duplicated": sorted((mails.keys() | comments.keys()) - self.sent.keys()),
             "wrong outcome": [key for key, mail in mails.items() if mail["outcome"] != "opened"],
-            "torn": [
-                key for key in comments.keys() & self.sent.keys() if self._torn(comments[key])
+            "incomplete": [
+                key
+                for key in comments.keys() & self.sent.keys()
+                if self._is_incomplete(comments[key])
             ],
             "gaps": [str(n) for n in set(range(1, len(self.sent) + 1)) ^ cases.keys()],
-            "uneven": [str(n) for n, case in cases.items() if case["comment_count"] != 1],
+            "miscounted": [str(n) for n, case in cases.items() if case["comment_count"] != 1],
         }
         return {kind: wrong for kind, wrong in found.items() if wrong}
 
-    def _torn(self, comment: Document) -> bool:
+    def _is_incomplete(self, comment: Document) -> bool:
         expected = {
             name: hashlib.sha256(content).hexdigest()
             for name, content in self.sent[comment["_id"]].attachments.items()
