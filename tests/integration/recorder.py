@@ -69,7 +69,7 @@ class Recorder:
         await self.broker.publish(message)
 
     @property
-    def doubles(self) -> int:
+    def duplicates(self) -> int:
         return sum(self.counts.values()) - len(self.counts)
 
 

@@ -85,7 +85,7 @@ async def test_a_mail_leaves_its_mailbox_only_after_its_receipt(
         await recorder.send_receipts("a", [mail_key("a", mail) for mail in mails])
         await until(lambda: account.left() == 0, lambda: "all are gone")
     assert sorted(recorder.mails.values()) == sorted(mails)
-    assert recorder.doubles == 0
+    assert recorder.duplicates == 0
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
@@ -101,7 +101,7 @@ async def test_mails_that_stay_are_published_once(
         account.deliver(raw(2))
         async with fetching(settings):
             await until(lambda: len(recorder.mails) == 2, lambda: "the second came")
-    assert recorder.doubles == 0
+    assert recorder.duplicates == 0
     assert account.left() == 2
 
 
@@ -276,11 +276,11 @@ async def test_without_flags_an_oversized_mail_is_recorded_once_by_its_head(
                 account.deliver(raw(number))
                 await until(lambda: account.left() == 1, lambda: "a later one as well")
         assert recorder.heads_of == {len(large): large[:HEAD_BYTES]}
-        assert recorder.doubles == 0
+        assert recorder.duplicates == 0
         async with fetching(bench.settings({"a": account}, server(account, "pop3"), raised)):
             await until(lambda: account.left() == 0, lambda: "it is gone")
     assert recorder.mails[mail_key("a", large)] == large
-    assert recorder.doubles == 0
+    assert recorder.duplicates == 0
 
 
 async def test_no_more_mails_are_in_flight_than_the_window_allows(
@@ -302,7 +302,7 @@ async def test_no_more_mails_are_in_flight_than_the_window_allows(
         recorder.receipts = True
         await recorder.send_receipts("a", list(recorder.mails))
         await until(lambda: account.left() == 0, lambda: "all are gone")
-    assert recorder.doubles == 0
+    assert recorder.duplicates == 0
 
 
 ALARMS = {
@@ -384,7 +384,7 @@ async def test_after_a_folder_is_recreated_its_new_mails_come(
                 lambda: len(recorder.mails) == 2 * count, lambda: f"{len(recorder.mails)} came", 90
             )
             await until(lambda: _left(account, "Work") == 0, lambda: "all are gone")
-    assert recorder.doubles == 0
+    assert recorder.duplicates == 0
 
 
 def _fill(account: Account, folder: str, numbers: Iterable[int]) -> None:

@@ -72,16 +72,16 @@ async def test_a_killed_and_a_frozen_replica_lose_nothing_and_duplicate_only_mai
                 120,
             )
             emptied_s = clock() - struck_s
-            doubles = recorder.doubles
+            duplicates = recorder.duplicates
             await until_seen(
                 lambda: frozen.readiness().get("ok") is True, lambda: str(frozen.readiness())
             )
     print(  # noqa: T201
-        f"taken over in {taken_over_s:.1f} s, all empty after {emptied_s:.1f} s, {doubles} doubles"
+        f"taken over in {taken_over_s:.1f} s, all empty after {emptied_s:.1f} s, {duplicates} duplicates"
     )
     assert taken_over_s < TAKE_OVER_S
-    assert doubles <= 2 * WINDOW
-    assert recorder.doubles == doubles  # the thawed one has done no harm
+    assert duplicates <= 2 * WINDOW
+    assert recorder.duplicates == duplicates  # the thawed one has done no harm
     assert {name: len(set(keys)) for name, keys in recorder.keys_of.items()} == dict.fromkeys(
         "abc", MAILS
     )

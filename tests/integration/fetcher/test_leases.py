@@ -214,4 +214,4 @@ async def test_when_the_database_is_down_for_longer_than_a_lease_reading_pauses_
         await recorder.send_receipts("outage", list(recorder.mails))
         await until(lambda: account.left() == 0, lambda: "both are gone")
         assert not paused()
-    assert recorder.doubles == 0
+    assert recorder.duplicates == 0

@@ -189,7 +189,7 @@ def test_a_process_that_only_has_the_noted_pid_is_left_alone(server_folder: Path
             json.dumps({"boot": "another", "processes": [[innocent.pid, start_time]]})
         )
         process.end_leftover()
-        pid_file.write_text('{"torn')
+        pid_file.write_text('{"incomplete')
         process.end_leftover()
         assert innocent.poll() is None
         innocent.kill()

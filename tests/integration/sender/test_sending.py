@@ -228,8 +228,8 @@ async def test_every_mail_is_sent_and_at_most_one_duplicate_per_server_fault(
     await asyncio.gather(*(opened(office, mood) for mood in moods))
     for mood in moods:
         taken = sink_of(office).taken_by(f"{mood}@customer.example")
-        doubles = FAULTS[mood] if mood in {"hang", "cut"} else 0  # those after DATA
-        assert 1 <= len(taken) <= 1 + doubles, mood
+        duplicates = FAULTS[mood] if mood in {"hang", "cut"} else 0  # those after DATA
+        assert 1 <= len(taken) <= 1 + duplicates, mood
         assert len({mail.raw for mail in taken}) == 1, mood  # to the byte, so the Message-ID too
         assert sink_of(office).attempts[mood] == FAULTS[mood] + 1
 

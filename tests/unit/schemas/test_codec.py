@@ -69,7 +69,7 @@ def test_a_broken_raw_mail_is_unreadable(body: bytes) -> None:
 
 
 def test_a_truncated_message_is_unreadable_wherever_it_was_cut() -> None:
-    whole = encode(opening("torn"))
+    whole = encode(opening("cut"))
     for end in range(len(whole)):
         with pytest.raises(UnreadableMessageError):
             decode_case_message(whole[:end])
