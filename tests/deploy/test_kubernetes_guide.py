@@ -76,7 +76,7 @@ def test_commands_that_create_objects_create_them(tmp_path: Path) -> None:
                 validate(document)
 
 
-def test_secrets_and_config_maps_that_commands_create_are_asked_for() -> None:
+def test_secrets_and_config_maps_created_by_commands_are_used() -> None:
     manifests = str([rendered(overlay) for overlay in OVERLAYS])
     for command in COMMANDS:
         for name in re.findall(r"create (?:secret generic|configmap) ([\w-]+)", command):

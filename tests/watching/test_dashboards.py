@@ -75,7 +75,7 @@ def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str,
         ] == [], query
 
 
-def test_panels_lie_beside_each_other(dashboard: dict[str, Any]) -> None:
+def test_panels_do_not_overlap(dashboard: dict[str, Any]) -> None:
     places = [panel["gridPos"] for panel in dashboard["panels"]]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     for place, other in combinations(places, 2):
@@ -85,7 +85,7 @@ def test_panels_lie_beside_each_other(dashboard: dict[str, Any]) -> None:
         )
 
 
-def test_every_metric_that_is_asked_for_is_exported() -> None:
+def test_every_queried_metric_is_exported() -> None:
     known = LIBRARY | {rule["record"] for rule in rules() if "record" in rule}
     for name, (kind, _) in exported().items():
         known |= {name + ending for ending in HISTOGRAM} if kind == "histogram" else {name}
@@ -99,7 +99,7 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
     assert {name for name in names if name and not name.startswith("rabbitmq_")} <= known
 
 
-def test_every_queue_that_is_asked_for_is_declared() -> None:
+def test_every_queried_queue_is_declared() -> None:
     topology = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
     queues = [queue.name for queue in topology.queues]
     asked = " ".join(

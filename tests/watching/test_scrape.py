@@ -58,7 +58,7 @@ def test_every_expression_of_dashboards_and_scaling_returns_data(scene: Scene) -
     assert empty == []
 
 
-def test_everything_that_is_asked_for_exists_and_moves(scene: Scene) -> None:
+def test_every_queried_series_exists_and_changes(scene: Scene) -> None:
     texts = [
         *(query.text for query in [*panels(), *triggers()]),
         *(rule["expr"] for rule in rules()),

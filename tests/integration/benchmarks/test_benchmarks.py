@@ -42,7 +42,7 @@ def test_the_necessary_work_gives_the_files_of_every_mail(name: str) -> None:
 
 
 @pytest.mark.parametrize("trial", ["router", pytest.param("whole path", marks=pytest.mark.slow)])
-async def test_a_trial_is_measured_beside_its_baselines(ground: Ground, trial: str) -> None:
+async def test_a_trial_is_measured_next_to_its_baselines(ground: Ground, trial: str) -> None:
     results = empty_results()
 
     async for speed in speeds(ground, trial, ["text"], rounds=1, round_s=0.1):

@@ -220,7 +220,7 @@ async def test_an_interrupted_sweep_resumes_at_its_position_in_any_process(
     assert asked == ids[:2]
 
 
-async def test_a_blob_of_many_comments_is_asked_for_by_one_of_them(servers: PrivateServers) -> None:
+async def test_a_blob_of_many_comments_is_found_by_examining_one(servers: PrivateServers) -> None:
     """A logo in a signature: the database reports that it examined one comment."""
     database = f"test_{uuid.uuid4().hex[:12]}"
     async with Store.opened(servers.store.url, database) as store:

@@ -251,7 +251,7 @@ async def test_a_case_whose_opening_mail_moves_away_is_opened_by_the_next(
     await assert_all_is_well(cases)
 
 
-async def test_a_mail_that_belongs_to_no_case_any_more_opens_one_when_asked(
+async def test_a_mail_that_no_longer_belongs_to_a_case_opens_one_on_request(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     first, other = mail("first"), mail("other", subject="RE: [Case #1]")

@@ -73,7 +73,7 @@ def test_a_mail_is_taken_with_a_token(
 
 
 @PROTOCOLS
-def test_a_revoked_token_is_refused_once_and_then_a_new_one_is_asked_for(
+def test_a_revoked_token_is_rejected_once_and_then_a_new_one_is_requested(
     endpoint: TokenEndpoint, source: Make, protocol: str
 ) -> None:
     opened = source(protocol, tokens(endpoint))

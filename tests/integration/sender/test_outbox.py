@@ -123,7 +123,7 @@ async def test_many_senders_at_once_send_each_mail_once(store: Store, tmp_path: 
     assert len(await store.collection("comments").find({})) == 20
 
 
-async def test_a_claim_that_ended_is_another_sender_s_and_its_word_counts_no_more(
+async def test_after_a_claim_expired_only_the_next_sender_counts(
     store: Store, tmp_path: Path
 ) -> None:
     outbox, now = MongoOutbox(store), datetime.now(UTC)

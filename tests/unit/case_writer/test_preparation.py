@@ -183,7 +183,7 @@ async def test_whatever_a_mail_does_to_the_reader_it_is_the_mail_s_fault(
         assert caught.value.mailbox == "invoices"
 
 
-async def test_a_store_that_does_not_answer_is_no_fault_of_the_mail(blobs: FakeBlobs) -> None:
+async def test_an_unavailable_store_does_not_count_against_the_mail(blobs: FakeBlobs) -> None:
     blobs.failures = [TransientError("no primary")]
     with pytest.raises(TransientError):
         await MailPreparer(blobs, lambda _mailbox: True).prepare([opening("m")])

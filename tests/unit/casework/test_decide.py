@@ -109,7 +109,7 @@ class TestAccess:
     @pytest.mark.parametrize(
         ("action", "more"), EVERY_ACTION, ids=lambda value: type(value).__name__
     )
-    def test_a_merged_case_is_worked_only_at_its_target(
+    def test_a_merged_case_is_changed_only_through_its_target(
         self, action: Action, more: Mapping[str, Any]
     ) -> None:
         assert refusal(action, MERGED, MANAGER, **more).reason == "merged"
@@ -240,7 +240,7 @@ class TestSmallActions:
             (SetFields(fields={}), OPEN, "already-there"),
         ],
     )
-    def test_what_cannot_be_is_refused_with_its_reason(
+    def test_impossible_actions_are_refused_with_a_reason(
         self, action: Action, subject: Case, reason: str
     ) -> None:
         assert refusal(action, subject).reason == reason
@@ -349,7 +349,7 @@ class TestSplitting:
         )
 
 
-def test_a_process_that_the_settings_lost_is_worked_by_operators_only() -> None:
+def test_only_operators_work_on_cases_of_a_process_that_the_settings_lost() -> None:
     lost = case(process="gone")
     assert refusal(Close(), lost).reason == "not-allowed"
     assert decide(Close(), situation(lost, OPERATOR)).changes

@@ -195,7 +195,7 @@ def test_a_correction_in_a_reply_replaces_no_value() -> None:
     assert merge(before, build.PROCESS, correction, build.facts("b" * 64, 1, **REPLY)) is None
 
 
-def test_a_rule_that_reads_the_value_no_more_takes_it_back_and_another_mails_value_counts() -> None:
+def test_a_value_that_its_rule_no_longer_reads_is_withdrawn_for_that_of_another_mail() -> None:
     first = merged(case(), build.read(build.value(build.NUMBER, "1")), build.facts())
     second = build.read(build.value(build.NUMBER, "2"), key="b" * 64)
     before = merged(first, second, build.facts("b" * 64, 1, **REPLY))

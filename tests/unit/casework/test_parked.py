@@ -28,7 +28,7 @@ def mail(reason: str, raw: str | None) -> Mail:
     )
 
 
-def test_a_filter_selects_parked_mails_unless_ignored_ones_are_asked_for() -> None:
+def test_a_filter_selects_parked_mails_unless_ignored_ones_are_requested() -> None:
     assert ParkedFilter().query() == {"outcome": "parked"}
     assert ParkedFilter(ignored=True).query() == {"outcome": "ignored"}
 

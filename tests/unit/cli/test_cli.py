@@ -281,7 +281,7 @@ class TestReply:
         ],
     )
     @pytest.mark.usefixtures("sent")
-    def test_what_cannot_be_meant_is_not_sent(
+    def test_an_obvious_mistake_is_not_sent(
         self,
         config: Path,
         capsys: pytest.CaptureFixture[str],

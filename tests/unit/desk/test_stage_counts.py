@@ -37,7 +37,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_cheap_counts_are_a_second_old_at_most() -> None:
+async def test_fast_counts_are_at_most_a_second_old() -> None:
     database = Database(0.001)
     counts = database.counts()
     assert [(await counts.get())[STAGE] for _ in range(3)] == [1, 1, 1]
@@ -45,7 +45,7 @@ async def test_cheap_counts_are_a_second_old_at_most() -> None:
     assert (await counts.get())[STAGE] == 2
 
 
-async def test_what_this_desk_changed_is_in_cheap_counts_at_once() -> None:
+async def test_changes_by_this_desk_are_in_fast_counts_at_once() -> None:
     database = Database(0.001)
     counts = database.counts()
     await counts.get()
@@ -60,7 +60,7 @@ async def test_requests_at_once_share_a_count() -> None:
     assert [each[STAGE] for each in found] == [1] * 20
 
 
-async def test_dear_counts_are_renewed_beside_the_requests() -> None:
+async def test_slow_counts_are_renewed_in_the_background() -> None:
     database = Database(0.2)
     counts = database.counts()
     await counts.get()

@@ -282,7 +282,7 @@ def test_reports_that_follow_no_standard_are_reports(headers: dict[str, str]) ->
     assert decide(headers).kind == "bounce"
 
 
-def test_a_person_who_writes_about_a_failed_delivery_is_no_report() -> None:
+def test_a_mail_by_a_person_about_a_failed_delivery_is_not_a_report() -> None:
     assert (
         decide({"From": "jan@customer.example", "Subject": "Delivery failed: my parcel"}).action
         == "open"
@@ -315,7 +315,7 @@ ABUSE_REPORT = (
         },
     ],
 )
-def test_an_abuse_report_is_no_failed_delivery(headers: dict[str, str]) -> None:
+def test_an_abuse_report_is_not_a_failed_delivery(headers: dict[str, str]) -> None:
     verdict = decide(
         {"From": "feedback@isp.example", "Subject": "complaint"} | headers, body=ABUSE_REPORT
     )

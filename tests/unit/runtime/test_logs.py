@@ -192,7 +192,7 @@ FORGERIES = [
 
 @pytest.mark.parametrize("value", FORGERIES)
 @pytest.mark.parametrize("style", ["json", "console"])
-def test_no_value_can_forge_a_line_or_colour_one(style: Any, value: str) -> None:
+def test_no_value_can_forge_or_color_a_line(style: Any, value: str) -> None:
     stream = io.StringIO()
     configure_logs(style, "info", stream)
     log.info(
@@ -290,7 +290,7 @@ def test_any_fields_make_exactly_one_line(fields: dict[str, object], style: Any)
         json.loads(stream.getvalue())
 
 
-def test_libraries_are_tamed_to_warning_and_look_the_same() -> None:
+def test_libraries_log_from_warning_on_and_look_the_same() -> None:
     stream = io.StringIO()
     configure_logs("json", "debug", stream)
     for name in ("aio_pika", "aiormq.connection", "pymongo.command", "asyncio"):
@@ -333,7 +333,7 @@ def test_configuring_again_does_not_duplicate_lines(stream: io.StringIO) -> None
     assert only(again)["event"] == "once"
 
 
-def test_auto_is_console_in_colour_on_a_terminal_and_json_elsewhere() -> None:
+def test_auto_is_colored_console_on_a_terminal_and_json_elsewhere() -> None:
     terminal, pipe = Terminal(), io.StringIO()
     configure_logs("auto", "info", terminal)
     log.warning("seen", case=1)

@@ -220,7 +220,7 @@ async def test_how_a_mail_ends_when_its_time_is_over(
     assert (comment.failure, "undeliverable" in comment.flags) == (failure, failure is not None)
 
 
-async def test_a_mail_that_somebody_got_is_sent_though_the_others_are_given_up(
+async def test_a_mail_accepted_for_someone_is_sent_although_others_are_given_up(
     bench: Bench,
 ) -> None:
     both = [ANNA, "jan@supplier.example"]
@@ -237,7 +237,7 @@ async def test_a_process_without_a_server_waits_for_its_settings(bench: Bench) -
     assert (mail.state, mail.failure) == ("pending", f"{ANNA}: {NO_SERVER}")
 
 
-async def test_a_mail_that_cannot_be_put_together_is_refused(bench: Bench) -> None:
+async def test_a_mail_that_cannot_be_composed_is_refused(bench: Bench) -> None:
     file = Attachment(
         name="a", content_type="a/b", size=1, sha256="x", inline=False, content_id=None, blob="gone"
     )

@@ -356,7 +356,7 @@ async def test_a_person_makes_a_token_that_has_no_more_than_they_have(
 
 
 @pytest.mark.parametrize("header", ["Bearer ", "Bearer mlc_x", "Basic YTpi", "mlc_", "Bearer \xff"])
-async def test_an_invalid_token_is_refused_even_beside_a_good_cookie(
+async def test_an_invalid_token_is_refused_even_with_a_valid_cookie(
     app: ASGIApp, desk: Desk, header: str
 ) -> None:
     cookie = f"__Host-mailcase={(await join(desk.accounts)).cookie}"

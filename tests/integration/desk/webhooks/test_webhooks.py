@@ -282,7 +282,7 @@ async def test_a_delivery_of_a_desk_that_died_is_sent_by_another(
     assert len(receiver.received) == 1
 
 
-async def test_the_owner_is_asked_for_as_they_are_now(desk: Desk) -> None:
+async def test_the_owner_is_looked_up_with_their_current_roles(desk: Desk) -> None:
     users, tokens = desk.accounts.users, desk.accounts.tokens
     await users.add("anna@office.example", "Anna")
     owners = WebhookOwners(desk.access, AccountAuthenticator(desk.accounts).of_owner)

@@ -50,7 +50,7 @@ def test_a_copy_of_a_recorded_mail_is_ignored_and_refers_to_its_case() -> None:
     assert (aside.decision.resolution, aside.decision.evidence) == ("copy", ["k" * 64])
 
 
-def test_so_it_is_within_one_batch_and_its_outcome_and_event_name_the_case() -> None:
+def test_within_one_batch_too_the_outcome_and_event_of_a_copy_name_the_case() -> None:
     first, copy = opened("first", A, digest=DIGEST), opened("copy", A, digest=DIGEST)
     done = place(first, copy, opened("third", A, digest=DIGEST))
     assert [placement.mail for placement in done.placed] == [first]
@@ -173,9 +173,7 @@ def test_a_copy_stays_one_when_it_is_derived_again(decision: Decision) -> None:
     )
 
 
-def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_copy_is_none() -> (
-    None
-):
+def test_after_a_restore_the_mail_of_the_case_is_back_and_does_not_count_as_a_copy() -> None:
     mail = opened("first", A, digest=DIGEST)
     replay = Replay(run="r", case=5, opener=mail.key)
     command = msgspec.structs.replace(

@@ -208,7 +208,7 @@ class TestReservedIds:
             written = build_documents(done, TransactionContext(NOW, "now", 7, STAGES))
             assert [(case.number, case.refers_to) for case in written.cases] == [(7, None), (8, 7)]
 
-    def test_an_answer_to_an_id_that_only_a_stranger_named_does_not_join_him(self) -> None:
+    def test_an_answer_to_an_id_that_only_a_stranger_named_does_not_join_their_case(self) -> None:
         mail = opened("m", B, thread_ids=[A], author=JAN)
         done = place(mail, threads=threads(a=(5, None)), cases={5: case(EVE.address)})
         assert the_one(done).opens
@@ -241,7 +241,7 @@ class TestReusedIds:
         assert the_one(done).flags == ("message-id-reused",)
         assert (done.threads, done.claims) == ({}, {})
 
-    def test_so_it_is_within_one_batch(self) -> None:
+    def test_the_same_holds_within_one_batch(self) -> None:
         done = place(opened("one", A), opened("two", A), opened("three", A))
         assert [(placement.opens, placement.flags) for placement in done.placed] == [
             (True, ()),

@@ -49,7 +49,7 @@ class TestRestoring:
         mail = opened("m")
         assert numbers(place(replayed(mail, case=7, opener=mail.key))) == {mail.key: 7}
 
-    def test_new_cases_beside_it_are_numbered_as_ever(self) -> None:
+    def test_other_new_cases_are_numbered_as_usual(self) -> None:
         mail, other = opened("m"), opened("n")
         done = place(other, replayed(mail, case=7, opener=mail.key))
         assert numbers(done) == {other.key: 100, mail.key: 7}
@@ -221,9 +221,7 @@ class TestRederiving:
         )
 
     @pytest.mark.parametrize("move", [False, True])
-    def test_a_number_that_is_none_any_more_gives_a_case_of_its_own_only_with_move(
-        self, move: bool
-    ) -> None:
+    def test_a_number_that_no_longer_counts_opens_a_case_only_with_move(self, move: bool) -> None:
         one = opened("m")
         before = recorded(one, 5, "appended", decision=Decision(rule="case-reference", cases=[5]))
         done = again(one, before, comment(one, 5), move=move)

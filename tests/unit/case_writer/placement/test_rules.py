@@ -51,7 +51,7 @@ def test_a_stranger_with_the_number_is_flagged_and_brings_in_nobody() -> None:
     assert placed.joins == ()
 
 
-def test_where_only_participants_may_add_a_stranger_opens_a_case_that_refers_to_it() -> None:
+def test_if_only_participants_may_add_a_stranger_opens_a_case_that_refers_to_it() -> None:
     made = place(answer(author=EVE), reply_from="participants")
     assert made.placed[0].opens
     assert made.new_cases[0].refers_to == 235
@@ -59,7 +59,7 @@ def test_where_only_participants_may_add_a_stranger_opens_a_case_that_refers_to_
     assert place(answer(), reply_from="participants").placed[0].target == 235
 
 
-def test_where_strangers_are_held_their_mail_is_parked_until_a_person_lets_it_through() -> None:
+def test_if_strangers_are_held_their_mail_is_parked_until_a_person_accepts_it() -> None:
     [aside] = place(answer(author=EVE), reply_from="hold").unassigned
     assert (aside.outcome, aside.reason) == ("parked", "not-a-participant")
     parked = RecordedMail("parked", "invoices", None, "not-a-participant", "earlier", deliveries=3)
@@ -151,7 +151,7 @@ def test_the_limit_counts_what_other_writers_opened_within_the_window_only() -> 
     assert allowed.senders[sender].version == 7
 
 
-def test_a_limit_of_nought_is_none_and_a_mail_that_was_in_a_case_is_not_limited() -> None:
+def test_a_limit_of_zero_is_none_and_a_mail_that_was_in_a_case_is_not_limited() -> None:
     assert (
         len(
             place(

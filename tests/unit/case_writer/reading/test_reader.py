@@ -73,7 +73,7 @@ def test_a_header_of_parameters_without_end_takes_less_than_five_seconds() -> No
         assert time.process_time() - started < 5.0, unit
 
 
-def test_many_multiparts_in_one_another_and_beside_take_less_than_five_seconds() -> None:
+def test_many_nested_and_adjacent_multiparts_take_less_than_five_seconds() -> None:
     beside = b"".join(
         b"--b\nContent-Type: multipart/mixed; boundary=b%d\n\n" % index for index in range(900)
     )
@@ -206,7 +206,7 @@ class TestTransferEncodings:
                 decode_transfer_encoding(text, "base64") for text in (*whole, *damaged)
             ] == at_once
 
-    def test_quoted_printable_joins_lines_with_blanks_after_the_sign(self) -> None:
+    def test_quoted_printable_joins_lines_with_spaces_after_the_sign(self) -> None:
         assert decode_transfer_encoding(b"a= \r\nb=\t \nc", "quoted-printable") == (b"abc", False)
 
     def test_an_unknown_encoding_leaves_the_bytes(self) -> None:

@@ -23,7 +23,7 @@ def test_numbers_without_a_case_are_found_as_ranges(
     assert list(gaps(numbers, last)) == found
 
 
-def test_numbers_left_out_after_a_restore_are_no_fault() -> None:
+def test_numbers_skipped_after_a_restore_are_not_a_fault() -> None:
     raised = [{"after": 10, "to": 20}]
     assert of_gap(11, 20, raised).harmless
     assert not of_gap(10, 20, raised).harmless

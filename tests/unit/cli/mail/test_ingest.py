@@ -46,7 +46,7 @@ class TestIngest:
             ("other", None, "invoices, claims, letters"),
         ],
     )
-    def test_a_mailbox_that_is_not_clear_is_asked_for(
+    def test_an_ambiguous_mailbox_must_be_named(
         self, settings: Settings, process: str, asked: str | None, hint: str
     ) -> None:
         with pytest.raises(SettingsError, match=hint):
@@ -75,7 +75,7 @@ class TestIngest:
         file.write_bytes(b"From - Wed Mar  4 05:06:07 2026\nSubject: one\n\n" + end)
         assert list(mails_of(file, 10_000)) == [(f"{file}:1", b"Subject: one\n\n" + end)]
 
-    def test_from_with_a_blank_before_its_colon_is_a_field_and_no_envelope(
+    def test_from_with_a_space_before_its_colon_is_a_field_and_not_an_envelope(
         self, tmp_path: Path
     ) -> None:
         file = tmp_path / "one.eml"
@@ -102,7 +102,7 @@ class TestIngest:
             b"Subject: two\n\ntext\n",
         ]
 
-    def test_folders_are_searched_for_mails_in_a_settled_order(self, tmp_path: Path) -> None:
+    def test_folders_are_searched_for_mails_in_a_fixed_order(self, tmp_path: Path) -> None:
         for name in ("b.EML", "deep/a.eml", "deep/c.mbox", "notes.txt", "folder.eml/d.eml"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(b"x")

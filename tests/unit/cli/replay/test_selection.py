@@ -58,7 +58,7 @@ def test_a_mail_matches_if_all_conditions_hold(choice: Choice, has: bool) -> Non
     assert choice.has(raw_mail(raw, key="0f" * 32)) is has
 
 
-def test_an_outcome_may_be_asked_for_or_that_there_is_none() -> None:
+def test_a_selection_may_require_an_outcome_or_none() -> None:
     assert [Choice(outcome="none").has_outcome(outcome) for outcome in (None, "parked")] == [
         True,
         False,
@@ -135,7 +135,7 @@ def test_a_reply_reported_before_its_case_belongs_to_the_mail_that_opened_it() -
     assert [past.of(key) for key in "by"] == [PriorCase(7, "a"), PriorCase(7, "x")]
 
 
-def test_the_last_word_on_a_mail_stands() -> None:
+def test_the_last_report_about_a_mail_counts() -> None:
     past = CaseHistory()
     parked = MailParked(mail_key="a", process="p", mailbox="p", at=NOW, reason="spam")
     past.note(parked)
@@ -145,7 +145,7 @@ def test_the_last_word_on_a_mail_stands() -> None:
     assert past.of("a") is None
 
 
-def test_where_the_opening_mail_moved_away_the_others_follow_the_number() -> None:
+def test_if_the_opening_mail_moved_away_the_others_follow_the_number() -> None:
     past = CaseHistory()
     moved = CaseMoved(mail_key="a", process="p", mailbox="p", at=NOW, case=2, was=7)
     for event in (

@@ -59,7 +59,7 @@ def test_files_are_rotated_weekly_and_removed_after_a_month(tmp_path: Path) -> N
         assert not list(tmp_path.glob("*.gz"))
 
 
-def test_a_file_that_somebody_else_replaced_or_emptied_is_read_from_its_start(
+def test_a_file_that_someone_else_replaced_or_emptied_is_read_from_its_start(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "router.log"

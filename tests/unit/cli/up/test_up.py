@@ -103,9 +103,7 @@ class TestAnnouncedServers:
             URLS["MAILCASE_STORE_URL"],
         )
 
-    def test_a_file_that_a_killed_one_left_or_that_is_none_counts_for_nothing(
-        self, config: Path
-    ) -> None:
+    def test_a_file_left_by_a_killed_up_or_an_invalid_one_is_ignored(self, config: Path) -> None:
         file = data_folder(config) / FILE
         file.parent.mkdir()
         with announced(config, file.parent, URLS):
@@ -168,7 +166,7 @@ class TestOtherDataFolder:
 
 
 class TestExportedUrls:
-    def test_the_exports_of_an_earlier_run_for_its_own_servers_are_not_taken_for_somebody_else_s(
+    def test_exported_urls_of_an_earlier_run_do_not_count_as_another_server(
         self, tmp_path: Path
     ) -> None:
         Secrets(tmp_path / "secrets").write("broker", "s3cret")
@@ -195,7 +193,7 @@ class TestExportedUrls:
 
 
 class TestDataFolder:
-    def test_data_of_an_earlier_version_in_the_folder_of_the_call_is_not_left_behind_unsaid(
+    def test_data_of_an_earlier_version_in_the_current_folder_is_reported(
         self, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         called_from = tmp_path / "elsewhere"

@@ -50,7 +50,7 @@ def test_our_scripts_never_write_html_or_evaluate_text() -> None:
         ), path
 
 
-def test_text_and_its_ground_have_contrast_aa_in_both_themes() -> None:
+def test_text_and_background_have_contrast_aa_in_both_themes() -> None:
     tokens = dict(
         re.findall(r"--([\w-]+): light-dark\(([^)]+)\)", (FOLDER / "desk.css").read_text())
     )

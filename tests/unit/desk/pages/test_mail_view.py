@@ -25,7 +25,7 @@ def framed(html: str, *, remote: bool = False, pictures: dict[str, Picture] | No
     return document.partition("<body>")[2]
 
 
-def test_remote_images_stay_out_until_asked_for() -> None:
+def test_remote_images_stay_out_until_requested() -> None:
     mail = '<p>Hi <img src="https://track.example/p.png?id=1" alt="Logo"></p>'
     assert "track.example" not in framed(mail)
     assert "Logo" in framed(mail)

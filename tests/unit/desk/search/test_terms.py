@@ -66,12 +66,12 @@ def test_something_else_is_not(text: str, query: str) -> None:
     assert not finds(text, query)
 
 
-def test_two_numbers_between_blanks_stay_two() -> None:
+def test_two_numbers_separated_by_a_space_stay_two() -> None:
     assert finds("sprawa 235 z 2026", "2026 235")
 
 
 @pytest.mark.parametrize("query", ["", "  ", "a", "!?", "-", "\u200b"])
-def test_a_query_without_a_word_asks_for_nothing(query: str) -> None:
+def test_a_query_without_a_word_searches_nothing(query: str) -> None:
     assert parse_query(query) == []
 
 

@@ -42,7 +42,7 @@ def test_a_payload_says_which_case_changed_and_nothing_of_it() -> None:
         (["opened", "titled"], ["help", "invoices"], True),
     ],
 )
-def test_a_webhook_gets_what_it_asks_for(
+def test_a_webhook_gets_the_events_that_it_subscribes_to(
     events: list[str], processes: list[str], *, wanted: bool
 ) -> None:
     assert wants(webhook(events=events, processes=processes), EVENT) is wanted

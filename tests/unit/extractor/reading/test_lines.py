@@ -48,7 +48,7 @@ def test_only_a_line_feed_ends_a_line() -> None:
     assert pairs("A: 1\u2028B: 2\x0bC: 3") == [(1, "A", "1 B: 2 C: 3")]
 
 
-def test_keys_match_without_regard_to_case_and_blanks() -> None:
+def test_keys_match_without_regard_to_case_and_spaces() -> None:
     lines = head_lines("NUMER  FAKTURY: 1\nnumer faktury: 2\nNumer: 3")
     assert [line.value for line in lines_with_key(lines, ["Numer faktury"])] == ["1", "2"]
 

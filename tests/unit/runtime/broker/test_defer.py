@@ -85,7 +85,7 @@ async def test_a_router_defers_mail_of_a_mailbox_whose_sender_lists_it_does_not_
     assert (command, len(broker.published)) == (None, 1)
 
 
-async def test_mail_of_a_known_process_is_route_delivery() -> None:
+async def test_mail_of_a_known_process_is_routed() -> None:
     command, broker = await routed(raw_mail(), NEW)
     assert command is not None
     assert broker.published == []

@@ -56,7 +56,7 @@ def test_a_comment_is_no_part_of_an_address(raw: bytes, expected: list[tuple[str
         (b"Jan K. jan@x.example", [("Jan K.", "jan@x.example")]),
     ],
 )
-def test_blanks_around_dots_separate_nothing(raw: bytes, expected: list[tuple[str, str]]) -> None:
+def test_spaces_around_dots_do_not_separate(raw: bytes, expected: list[tuple[str, str]]) -> None:
     assert read(raw) == expected
 
 
@@ -127,7 +127,7 @@ def test_what_programs_write_against_the_rules_is_read(
     "line", [b"From : Anna <anna@firma.example>", b"From \t: anna@firma.example"]
 )
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_from_with_a_blank_before_its_colon_is_a_field_also_as_the_first_line(
+def test_from_with_a_space_before_its_colon_is_a_field_also_in_the_first_line(
     line: bytes, end: bytes
 ) -> None:
     headers = MailHeaders.parse(end.join([line, b"Subject: x", b"", b"body"]))

@@ -60,7 +60,7 @@ class TestTheBlock:
         assert list(headers) == ["subject", "to"]
         assert raw[headers.body_start :] == b"Here the text begins.\n\nSecond paragraph"
 
-    def test_goes_on_after_a_line_that_is_no_field(self) -> None:
+    def test_continues_after_a_line_that_is_not_a_field(self) -> None:
         raw = b"Subject: x\n*** scanned ***\nTo: a@b.example\n\nbody"
         headers = MailHeaders.parse(raw)
         assert list(headers) == ["subject", "to"]
@@ -117,7 +117,7 @@ class TestTheBlock:
     def test_within_its_bound_is_not_shortened(self) -> None:
         assert not MailHeaders.parse(b"Subject: x\n\n" + b"b" * 10_000, max_bytes=500).shortened
 
-    def test_gives_raw_values_folded_as_they_stand(self) -> None:
+    def test_gives_raw_values_folded_and_unchanged(self) -> None:
         assert MailHeaders.parse(b"X: a\r\n b\r\n\r\n").raw("X") == b"a\r\n b"
 
 

@@ -26,22 +26,20 @@ async def failing(error: Exception) -> None:
 
 
 class TestStop:
-    async def test_a_wait_ends_with_the_wish(self) -> None:
+    async def test_a_wait_ends_when_a_stop_is_requested(self) -> None:
         stop = Stop()
         waiting = asyncio.ensure_future(stop.wait(60.0))
         stop.request()
         assert await asyncio.wait_for(waiting, 5.0)
         assert stop.requested
 
-    async def test_a_wait_without_the_wish_ends_with_its_time(self) -> None:
+    async def test_a_wait_without_a_stop_ends_with_its_time(self) -> None:
         stop = Stop()
         assert not await stop.wait(0.0)
         assert not await stop.wait(0.001)
 
     @pytest.mark.parametrize("timeout_s", [None, 0.0, 60.0])
-    async def test_a_wish_from_before_is_seen_at_once_by_any_wait(
-        self, timeout_s: float | None
-    ) -> None:
+    async def test_an_earlier_stop_ends_any_wait_at_once(self, timeout_s: float | None) -> None:
         stop = Stop()
         stop.request()
         assert await asyncio.wait_for(stop.wait(timeout_s), 5.0)

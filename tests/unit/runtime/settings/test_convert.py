@@ -84,7 +84,7 @@ def test_a_value_in_place_of_a_table_is_reported_only_by_its_type() -> None:
     ]
 
 
-def test_no_setting_is_infinite_or_no_number() -> None:
+def test_no_setting_is_infinite_or_not_a_number() -> None:
     walker = Walker()
     for value in (float("inf"), float("nan")):
         walker.table(Sender, {"relay": RELAY | {"pause_s": value}})

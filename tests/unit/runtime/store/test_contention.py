@@ -52,7 +52,7 @@ async def test_without_a_majority_no_taken_key_is_judged_however_long_it_lasts()
 
 
 @pytest.mark.usefixtures("no_patience")
-async def test_after_an_unclear_commit_the_proof_is_asked_for_again() -> None:
+async def test_after_an_unclear_commit_the_majority_is_proved_again() -> None:
     majority = Majority()
     taken = ContentionWatch(majority.prove)
     for _ in range(5):
@@ -154,7 +154,7 @@ class TestRetryConflicts:
             await retry_conflicts(write)
         assert write.calls == 3
 
-    async def test_an_outage_is_not_outlasted(self) -> None:
+    async def test_an_outage_is_not_waited_out(self) -> None:
         write = Scripted(TransientError("gone"))
         with pytest.raises(TransientError, match="gone"):
             await retry_conflicts(write)

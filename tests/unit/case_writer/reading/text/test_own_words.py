@@ -310,7 +310,7 @@ OWN_WORDS = LIKE_ATTRIBUTIONS + LIKE_DEVICE_LINES + LIKE_HEADERS + LIKE_RULES + 
 
 
 @pytest.mark.parametrize("own", OWN_WORDS)
-def test_own_words_stay_wherever_they_stand(own: str) -> None:
+def test_own_words_stay_wherever_they_are(own: str) -> None:
     for mail in (
         f"Good morning,\n\n{own}\n\nPlease answer.\n\nJan",
         f"Good morning,\n\n{own}\nPlease answer.",

@@ -129,7 +129,7 @@ class TestSignedText:
         "-----BEGIN PGP SIGNATURE-----", "", "abc", "-----END PGP SIGNATURE-----", "footer",
     )  # fmt: skip
 
-    def test_loses_its_armour_and_its_escapes(self) -> None:
+    def test_loses_its_armor_and_its_escapes(self) -> None:
         assert without_armor(self.SIGNED) == text("Words", "- dashed", "footer")
 
     def test_that_is_not_whole_stays(self) -> None:
@@ -141,7 +141,7 @@ class TestFlowed:
     def test_paragraphs_of_one_depth_are_joined(self) -> None:
         assert unflow("a \nb\n>c \n>d\n>> e \nf", delete_space=False) == "a b\n> c d\n>> e\nf"
 
-    def test_a_stuffed_blank_goes(self) -> None:
+    def test_a_stuffed_space_is_removed(self) -> None:
         assert unflow(" From\n  x", delete_space=False) == "From\n x"
 
     def test_the_last_line_may_be_open(self) -> None:

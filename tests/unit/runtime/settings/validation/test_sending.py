@@ -58,7 +58,7 @@ def test_a_process_sends_by_the_only_server_under_its_title(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("security", "port"), [("tls", 465), ("starttls", 587), ("none", 25)])
-def test_the_usual_port_goes_by_the_security(tmp_path: Path, security: str, port: int) -> None:
+def test_the_default_port_depends_on_security(tmp_path: Path, security: str, port: int) -> None:
     text = WHOLE.replace('host = "smtp', f'security = "{security}"\nhost = "smtp')
     assert loaded(tmp_path, text).smtp["relay"].port == port
 
