@@ -39,7 +39,7 @@ def set_fields(action: actions.SetFields, situation: Situation) -> Accepted:
 
 
 def _flags_resolved_by(changed: Collection[str], process: Process) -> set[str]:
-    """The flags that are removed when a person sets values: whoever sets an account accepts it."""
+    """The flags that are removed when a person sets values: setting an account accepts it."""
     types = {field.type for field in process.fields if field.name in changed}
     accounts = {CaseFlag.ACCOUNT_CHANGED.value} if "iban" in types else set()
     return {CaseFlag.FIELD_CONFLICT.value, CaseFlag.AMBIGUOUS_VALUE.value} | accounts
