@@ -21,12 +21,34 @@ from services.case_writer.placement.snapshot import (
     SnapshotQuery,
     ThreadSnapshot,
 )
+from services.case_writer.ports import UnreadableMailError
+from services.case_writer.reading import MailReading, read_mail
 from services.case_writer.recording.document_builder import DocumentBuilder
 from services.case_writer.recording.documents import Documents, StoredState
 from services.casework.publisher import event_message, publish_each
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
+from services.runtime.process.isolated import Pieces
 from services.runtime.store.errors import TakenError, UnclearCommitError
+
+
+class InProcessReader:
+    """The port `MailReader`, without a process that can be killed."""
+
+    def __init__(self, read: Callable[[bytes], MailReading] | None = None) -> None:
+        self._read = read or read_mail
+        self.questions: list[int] = []  # how many mails each had
+
+    async def read_all(self, mails: Sequence[Pieces]) -> list[MailReading | UnreadableMailError]:
+        self.questions.append(len(mails))
+        return [await self._reading(mail) for mail in mails]
+
+    async def _reading(self, mail: Pieces) -> MailReading | UnreadableMailError:
+        content = b"".join([piece async for piece in mail()])
+        try:
+            return self._read(content)
+        except UnreadableMailError as error:
+            return error
 
 
 class FakeBlobs:

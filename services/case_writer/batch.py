@@ -9,31 +9,21 @@ from services.case_writer.placement.plan import Plan
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.recording.documents import Documents
 
-# of mail in one transaction, so that a batch of large mails fits in memory
-GROUP_BYTES = 16 * 1024 * 1024
-ISOLATE_AFTER_DELIVERIES = 5  # a mail that was delivered this often is read in a process of its own
+# Of mail in one transaction. One group is prepared while another is written, so that smaller groups
+# overlap more, and larger ones need fewer transactions.
+GROUP_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class ReceivedCommand:
-    """A command. `redelivered` and `attempts` are what the broker reports: whether it was delivered
-    before, and how often.
-    """
+    """A command. `redelivered` is true if the broker reports an earlier delivery."""
 
     command: Command
     redelivered: bool
-    attempts: int = 1
 
     @property
     def mail(self) -> RawMail:
         return self.command.mail
-
-    @property
-    def is_suspect(self) -> bool:
-        """Whether the mail may have killed earlier writers. After an outage `attempts` is high as
-        well, but reading in isolation does no harm.
-        """
-        return self.attempts > ISOLATE_AFTER_DELIVERIES
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 reports of the extractor to the cases.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 from msgspec import structs
@@ -48,6 +49,18 @@ class CommandConsumer:
         self._broker = broker
         self._known = known
 
+    def expect(self, deliveries: Sequence[Delivery]) -> None:
+        """Read the mails of these messages while `handle` writes others. They are expected in its
+        next call.
+        """
+        received: list[ReceivedCommand] = []
+        for delivery in deliveries:
+            with contextlib.suppress(UnreadableMessageError):
+                message = decode_case_message(delivery.body)
+                if isinstance(message, Command) and self._unknown_name(message) is None:
+                    received.append(ReceivedCommand(message, delivery.redelivered))
+        self._writer.expect(received)
+
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Handle a batch; afterwards all of it may be acknowledged. Raises TransientError."""
         received: list[ReceivedCommand] = []
@@ -65,7 +78,7 @@ class CommandConsumer:
             elif isinstance(message, FieldsRead):
                 reports.append((message, delivery))
             elif (command := await self._ready(message, delivery)) is not None:
-                received.append(ReceivedCommand(command, delivery.redelivered, delivery.attempts))
+                received.append(ReceivedCommand(command, delivery.redelivered))
                 sources[command.mail.key] = delivery
         for refused in await self._writer.handle(received):
             source = sources[refused.mail_key or ""]

@@ -1,11 +1,13 @@
-"""Reads a mail in a child process that can be killed, so that no mail exceeds its time and memory.
+"""Reads mails in a child process that can be killed, so that no mail exceeds its time and memory,
+and reading does not delay the service's other work.
 
-The child returns the reading as MessagePack. It writes the contents of the attachments to a file,
-one after the other.
+A question is mails, one after the other, and their sizes. The child returns the readings as
+MessagePack. It writes the contents of the attachments to a file, one after the other.
 """
 
 import os
 import sys
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 import msgspec
@@ -18,6 +20,7 @@ from services.runtime.process.isolated import (
     ChildFailedError,
     IsolatedChild,
     Pieces,
+    Question,
     TooSlowError,
     become_isolated,
     serve,
@@ -29,22 +32,25 @@ TOO_LARGE = ParkReason.READING_TAKES_TOO_MUCH_MEMORY
 # larger than the buffers for a mail with a PDF; otherwise page faults take a third of its time
 _KEPT_BLOCK_BYTES = 7 * 1024 * 1024 // 2
 _KEPT_BYTES = 8 * 1024 * 1024
+_LENGTH_BYTES = 4
 
 
 class _Answer(msgspec.Struct, frozen=True):
     """A reading whose attachments are empty, and the sizes of their contents, which follow each
-    other in a file.
+    other in a file; or the error that our own code raised.
     """
 
-    reading: MailReading
+    reading: MailReading | None
     sizes: list[int]
+    error: str = ""
 
 
-_decoder = msgspec.msgpack.Decoder(_Answer)
+_decoder = msgspec.msgpack.Decoder(list[_Answer])
+_sizes_decoder = msgspec.msgpack.Decoder(list[int])
 
 
 class IsolatedReader:
-    """Reads one mail at a time, in one child."""
+    """Reads mails in one child, one question at a time."""
 
     def __init__(self, limits: ReadingLimits, *, max_seconds: float, max_memory_bytes: int) -> None:
         self._max_seconds = max_seconds
@@ -52,45 +58,99 @@ class IsolatedReader:
         arguments = (msgspec.json.encode(limits).decode(), str(max_memory_bytes))
         self._child = IsolatedChild(__name__, *arguments)
 
-    async def read(self, mail: Pieces) -> MailReading:
-        """The reading. Raises UnreadableMailError if the mail takes too long or too much memory.
+    async def start(self) -> None:
+        """Start the child, so that the first mail does not wait for it. Raises TransientError if
+        the machine cannot start another process.
+        """
+        await self._child.start()
 
+    async def read(self, mail: Pieces) -> MailReading:
+        """The reading of one mail. Raises UnreadableMailError, and what `read_all` raises."""
+        [reading] = await self.read_all([mail])
+        if isinstance(reading, UnreadableMailError):
+            raise reading
+        return reading
+
+    async def read_all(self, mails: Sequence[Pieces]) -> list[MailReading | UnreadableMailError]:
+        """The reading of each mail, or its error: it takes too long or too much memory, or our own
+        code fails on it.
+
+        The mails share the time and memory of one. If that is not enough, they are read one by one.
         Raises TransientError if the machine cannot start another process, for which no mail is
         responsible.
         """
         try:
-            return await self._child.ask(mail, _with_contents, max_seconds=self._max_seconds)
+            return await self._ask(mails)
         except TooSlowError as error:
-            raise UnreadableMailError(TOO_SLOW, str(error)) from None
+            failure = UnreadableMailError(TOO_SLOW, str(error))
         except ChildFailedError:
-            text = f"more than {self._max_memory_bytes} bytes, or reading failed"
-            raise UnreadableMailError(TOO_LARGE, text) from None
+            text = f"more than {self._max_memory_bytes} bytes, or the process crashed"
+            failure = UnreadableMailError(TOO_LARGE, text)
+        if len(mails) == 1:
+            return [failure]
+        return [reading for mail in mails for reading in await self.read_all([mail])]
 
     async def close(self) -> None:
         """Kill the child, if there is one."""
         await self._child.close()
 
+    async def _ask(self, mails: Sequence[Pieces]) -> list[MailReading | UnreadableMailError]:
+        async def question() -> AsyncIterator[bytes]:
+            sizes: list[int] = []
+            for mail in mails:
+                sizes.append(0)
+                async for piece in mail():
+                    sizes[-1] += len(piece)
+                    yield piece
+            end = msgspec.msgpack.encode(sizes)
+            yield end + len(end).to_bytes(_LENGTH_BYTES, "big")
 
-def _with_contents(body: bytes, contents: int) -> MailReading:
-    answer = _decoder.decode(body)
-    attachments, position = [], 0
-    for attachment, size in zip(answer.reading.attachments, answer.sizes, strict=True):
-        content = os.pread(contents, size, position)
-        attachments.append(structs.replace(attachment, content=content))
-        position += size
+        return await self._child.ask(question, _with_contents, max_seconds=self._max_seconds)
+
+
+def _with_contents(body: bytes, contents: int) -> list[MailReading | UnreadableMailError]:
+    position = 0
+    readings: list[MailReading | UnreadableMailError] = []
+    for answer in _decoder.decode(body):
+        if answer.reading is None:
+            readings.append(UnreadableMailError(ParkReason.READING_FAILED, answer.error))
+            continue
+        attachments = []
+        for attachment, size in zip(answer.reading.attachments, answer.sizes, strict=True):
+            content = os.pread(contents, size, position)
+            attachments.append(structs.replace(attachment, content=content))
+            position += size
+        readings.append(structs.replace(answer.reading, attachments=attachments))
     os.ftruncate(contents, 0)
-    return structs.replace(answer.reading, attachments=attachments)
+    return readings
 
 
-def _answer_to(limits: ReadingLimits, raw: bytes, contents: int) -> bytes:
-    reading = read_mail(raw, limits)
-    sizes: list[int] = []
-    attachments = []
-    for attachment in reading.attachments:
-        write_all(contents, attachment.content, sum(sizes))
-        sizes.append(len(attachment.content))
-        attachments.append(structs.replace(attachment, content=b""))
-    return msgspec.msgpack.encode(_Answer(structs.replace(reading, attachments=attachments), sizes))
+def _answer_to(limits: ReadingLimits, question: Question, contents: int) -> bytes:
+    """In the child: read the mails of a question. Their sizes are at its end."""
+    if not question.size:
+        return b""
+    end = question.size - _LENGTH_BYTES
+    length = int.from_bytes(question.read(end), "big")
+    answers: list[_Answer] = []
+    start = position = 0
+    for size in _sizes_decoder.decode(question.read(end - length, length)):
+        try:
+            reading = read_mail(question.read(start, size), limits)
+        except (MemoryError, RecursionError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a mail must never stop the next one
+            answers.append(_Answer(None, [], repr(error)))
+            continue
+        finally:
+            start += size
+        attachments = []
+        for attachment in reading.attachments:
+            write_all(contents, attachment.content, position)
+            position += len(attachment.content)
+            attachments.append(structs.replace(attachment, content=b""))
+        sizes = [len(attachment.content) for attachment in reading.attachments]
+        answers.append(_Answer(structs.replace(reading, attachments=attachments), sizes))
+    return msgspec.msgpack.encode(answers)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from services.case_writer.originals import Originals
 from services.case_writer.outgoing.answers import Answers
 from services.case_writer.outgoing.composer import OutgoingMailComposer
 from services.case_writer.preparation import MailPreparer
+from services.case_writer.read_ahead import ReadAhead
 from services.case_writer.reading import ReadingLimits
 from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
@@ -46,7 +47,9 @@ from services.runtime.store.mongo import Store
 # Free memory that the chunks of the next blobs use again. Without it, a mail with a PDF costs 4,200
 # page faults instead of 700, which is a quarter of its time.
 KEPT_BYTES = 4 * 1024 * 1024
-PREFETCH_AHEAD = 50  # mails that arrive while a batch is written; each may be as large as a message
+# Mails that arrive beyond the batch that is written and the next one, which is read meanwhile. Each
+# may be as large as a message.
+PREFETCH_AHEAD = 50
 
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
@@ -67,25 +70,28 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             await blobs.ensure_indexes()
             await sweep.ensure_indexes()
             await cases.ensure_numbers()
+            await reader.start()
 
         async def session(broker: Broker) -> None:
             publisher = ChangePublisher(store, broker)
-            consumer = _consumer(
-                settings, store, broker, publisher, reader, health=health, stop=stop
-            )
             batch = settings.case_writer.batch_mails
-            consuming = handle_batches(
-                broker,
-                CASE_WRITER_COMMANDS,
-                consumer.handle,
-                stop,
-                batch=batch,
-                prefetch=batch + PREFETCH_AHEAD,
-                decode=decode_case_message,
-                known=KnownNames.of(settings),
-            )
-            overdue = OverdueSweep(store, publisher)
-            await all_of([consuming, publisher.run(stop), overdue.run(stop)])
+            async with ReadAhead(_preparer(settings, blobs, reader)) as ahead:
+                consumer = _consumer(
+                    settings, store, broker, publisher, ahead, health=health, stop=stop
+                )
+                consuming = handle_batches(
+                    broker,
+                    CASE_WRITER_COMMANDS,
+                    consumer.handle,
+                    stop,
+                    batch=batch,
+                    prefetch=2 * batch + PREFETCH_AHEAD,
+                    decode=decode_case_message,
+                    known=KnownNames.of(settings),
+                    expect=consumer.expect,
+                )
+                overdue = OverdueSweep(store, publisher)
+                await all_of([consuming, publisher.run(stop), overdue.run(stop)])
 
         if await wait_for_store(prepare, stop, health):
             name, url = connection_name("case-writer"), broker_url(settings)
@@ -98,9 +104,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
 @asynccontextmanager
 async def isolated_reader(settings: Settings) -> AsyncIterator[IsolatedReader]:
-    """The reader of large or hostile mails, with the limits of the settings. Its process ends with
-    the block.
-    """
+    """The reader of mails, with the limits of the settings. Its process ends with the block."""
     reading = settings.reading
     reader = IsolatedReader(
         reading_limits(settings),
@@ -118,7 +122,7 @@ def _consumer(
     store: Store,
     broker: Broker,
     publisher: ChangePublisher,
-    reader: IsolatedReader,
+    ahead: ReadAhead,
     *,
     health: Health,
     stop: Stop,
@@ -127,7 +131,7 @@ def _consumer(
     composer = OutgoingMailComposer(settings, message_id_signer(settings))
     writer = CaseWriter(
         MongoCases(store),
-        _preparer(settings, blobs, reader),
+        ahead,
         Originals(blobs),
         Notifier(broker, publisher),
         OpeningRules(
@@ -156,13 +160,7 @@ def _preparer(settings: Settings, blobs: Blobs, reader: IsolatedReader) -> MailP
             return False
         return settings.servers[known.server].attach_original or known.process in needing
 
-    return MailPreparer(
-        blobs,
-        keeps_original,
-        limits=reading_limits(settings),
-        isolated=reader,
-        aside_bytes=settings.reading.aside_bytes,
-    )
+    return MailPreparer(blobs, reader, keeps_original)
 
 
 def reading_limits(settings: Settings) -> ReadingLimits:

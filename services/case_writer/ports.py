@@ -25,12 +25,14 @@ class UnreadableMailError(PermanentError):
 
 
 class MailReader(Protocol):
-    """Turns bytes into a reading; `services.case_writer.isolated_reader.IsolatedReader` does it
-    safely.
+    """Turns bytes into readings; `services.case_writer.isolated_reader.IsolatedReader` is the real
+    one.
     """
 
-    async def read(self, mail: Pieces) -> MailReading:
-        """Raises UnreadableMailError."""
+    async def read_all(self, mails: Sequence[Pieces]) -> list[MailReading | UnreadableMailError]:
+        """The reading of each mail, or its error. Raises the errors of the pieces, and
+        TransientError if the machine cannot read at all.
+        """
 
 
 class BlobStore(Protocol):

@@ -2,9 +2,8 @@
 Safe to repeat.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,10 +19,11 @@ from services.case_writer.originals import Originals
 from services.case_writer.placement.plan import FAILURES, PreparedMail
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
 from services.case_writer.reading import Attachment as ReadAttachment
-from services.case_writer.reading import MailReading, ReadingLimits, needs_original, read_mail
-from services.runtime.errors import PermanentError, TransientError
+from services.case_writer.reading import MailReading, needs_original
 
-ISOLATE_OVER_BYTES = 256 * 1024
+# What the reader gets at a time. Meanwhile, the next mails wait, and the service does other work.
+READ_TOGETHER_MAILS = 50
+READ_TOGETHER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -44,43 +44,32 @@ class MailPreparer:
     The whole mail is attached to the case if `keeps_original` is true for its mailbox, if the mail
     exceeds the limits of reading, or if its reading is doubtful, so that nothing is lost.
 
-    A mail larger than `aside_bytes` is read by `isolated`, which can be killed and keeps the event
-    loop free; without one, it is read in a thread.
+    Small mails are passed to the reader together.
     """
 
     def __init__(
         self,
         blobs: BlobStore,
-        keeps_original: Callable[[str], bool],
-        *,
-        limits: ReadingLimits | None = None,
-        isolated: MailReader | None = None,
-        aside_bytes: int = ISOLATE_OVER_BYTES,
+        reader: MailReader,
+        keeps_original: Callable[[str], bool] = lambda _mailbox: False,
     ) -> None:
         self._blobs = blobs
         self._originals = Originals(blobs)
+        self._reader = reader
         self._keeps_original = keeps_original
-        self._limits = limits or ReadingLimits()
-        self._isolated = isolated
-        self._aside_bytes = aside_bytes
 
-    async def prepare(
-        self, commands: Sequence[Command], suspects: Collection[str] = ()
-    ) -> list[PreparedMail]:
-        """One prepared mail per command. Mails whose keys are in `suspects` are read in isolation.
+    async def prepare(self, commands: Sequence[Command]) -> list[PreparedMail]:
+        """One prepared mail per command.
 
         Raises TransientError in an outage, PermanentError if a mail cannot be read at all.
         """
         reads: list[_ReadMail] = []
         async with BlobUploads(self._blobs) as uploads:
-            for command in commands:
-                read = await self._read_if_needed(command, suspects)
-                await uploads.add([file.content for file in read.files])
-                files = [structs.replace(file, content=b"") for file in read.files]
-                reads.append(replace(read, files=files))
-                # A whole batch would block the event loop for longer than heartbeats and probes
-                # allow.
-                await asyncio.sleep(0)
+            for together in _read_together(commands):
+                for read in await self._read_if_needed(together):
+                    await uploads.add([file.content for file in read.files])
+                    files = [structs.replace(file, content=b"") for file in read.files]
+                    reads.append(replace(read, files=files))
             blobs = iter(await uploads.all_stored())
         attachments = [
             tuple(stored_attachment(file, next(blobs)) for file in read.files) for read in reads
@@ -98,42 +87,53 @@ class MailPreparer:
             for read, of_mail in zip(reads, attachments, strict=True)
         ]
 
-    async def _read_if_needed(self, command: Command, suspects: Collection[str]) -> _ReadMail:
-        mail = command.mail
-        if isinstance(command, ParkMail) and command.reason == ParkReason.CONTENT_MISSING:
-            return _ReadMail(command, None, [], keeps_whole=False)
-        if not _is_read(command):
-            return _ReadMail(command, None, [], keeps_whole=True)
-        reading = await self._read(mail, apart=mail.key in suspects)
+    async def _read_if_needed(self, commands: Sequence[Command]) -> list[_ReadMail]:
+        readings = iter(
+            await self._read([command.mail for command in commands if _is_read(command)])
+        )
+        return [
+            self._read_mail(command, next(readings) if _is_read(command) else None)
+            for command in commands
+        ]
+
+    def _read_mail(self, command: Command, reading: MailReading | None) -> _ReadMail:
+        if reading is None:
+            lost = isinstance(command, ParkMail) and command.reason == ParkReason.CONTENT_MISSING
+            return _ReadMail(command, None, [], keeps_whole=not lost)
         # The comment may lack something that the mail has.
-        keeps_whole = needs_original(reading) or self._keeps_original(mail.mailbox)
+        keeps_whole = needs_original(reading) or self._keeps_original(command.mail.mailbox)
         files = reading.attachments
         return _ReadMail(command, structs.replace(reading, attachments=[]), files, keeps_whole)
 
-    async def _read(self, mail: RawMail, *, apart: bool) -> MailReading:
+    async def _read(self, mails: Sequence[RawMail]) -> list[MailReading]:
+        if not mails:
+            return []
         started = time.monotonic()
-        try:
-            reading = await self._reading(mail, apart=apart)
-        except UnreadableMailError as error:
-            error.mail_key, error.mailbox = mail.key, mail.mailbox
-            raise
-        except (TransientError, PermanentError):
-            raise
-        except Exception as error:  # a mail must never stop the next one
-            raise UnreadableMailError(
-                ParkReason.READING_FAILED, repr(error), mail_key=mail.key, mailbox=mail.mailbox
-            ) from error
-        metrics.READ_SECONDS.observe(time.monotonic() - started)
-        return reading
+        results = await self._reader.read_all(
+            [partial(self._originals.pieces, mail) for mail in mails]
+        )
+        readings: list[MailReading] = []
+        for mail, result in zip(mails, results, strict=True):
+            if isinstance(result, UnreadableMailError):
+                result.mail_key, result.mailbox = mail.key, mail.mailbox
+                raise result
+            readings.append(result)
+            metrics.READ_SECONDS.observe((time.monotonic() - started) / len(mails))
+        return readings
 
-    async def _reading(self, mail: RawMail, *, apart: bool) -> MailReading:
-        if mail.size > self._aside_bytes or apart:
-            if self._isolated is not None:
-                return await self._isolated.read(partial(self._originals.pieces, mail))
-            return await asyncio.to_thread(
-                read_mail, await self._originals.read(mail), self._limits
-            )
-        return read_mail(await self._originals.read(mail), self._limits)
+
+def _read_together(commands: Sequence[Command]) -> Iterator[Sequence[Command]]:
+    """Split the commands so that the mails of each part fit in one question to the reader."""
+    together: list[Command] = []
+    size = 0
+    for command in commands:
+        size += command.mail.size
+        if together and (size > READ_TOGETHER_BYTES or len(together) == READ_TOGETHER_MAILS):
+            yield together
+            together, size = [], command.mail.size
+        together.append(command)
+    if together:
+        yield together
 
 
 def _is_read(command: Command) -> bool:
@@ -144,7 +144,9 @@ def _is_read(command: Command) -> bool:
     """
     if isinstance(command, OpenCase | AppendToCase):
         return True
-    failed = isinstance(command, ParkMail) and command.reason.startswith(FAILURES)
+    failed = isinstance(command, ParkMail) and command.reason.startswith(
+        (*FAILURES, ParkReason.CONTENT_MISSING)
+    )
     return command.mail.replay is not None and not failed
 
 

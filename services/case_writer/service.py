@@ -17,11 +17,10 @@ from services.case_writer import metrics
 from services.case_writer.batch import ReceivedCommand, WrittenBatch, groups, retried
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
-from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot_query import query
 from services.case_writer.ports import Cases, UnreadableMailError
-from services.case_writer.preparation import MailPreparer
+from services.case_writer.read_ahead import PreparedGroup, ReadAhead
 from services.case_writer.recording.document_builder import DocumentBuilder, OpeningRules
 from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.logs import get_logger
@@ -58,7 +57,7 @@ class CaseWriter:
     def __init__(
         self,
         cases: Cases,
-        preparer: MailPreparer,
+        ahead: ReadAhead,
         originals: Originals,
         notifier: Notifier,
         opening: OpeningRules,
@@ -70,7 +69,7 @@ class CaseWriter:
         new_backoff: Callable[[], Backoff] = _outage_backoff,
     ) -> None:
         self._cases = cases
-        self._preparer = preparer
+        self._ahead = ahead
         self._originals = originals
         self._notifier = notifier
         self._opening = opening
@@ -80,6 +79,10 @@ class CaseWriter:
         self._stop = stop
         self._new_backoff = new_backoff
 
+    def expect(self, received: Sequence[ReceivedCommand]) -> None:
+        """Read these mails while `handle` writes others. They are expected in its next call."""
+        self._ahead.expect(groups(received))
+
     async def handle(self, received: Sequence[ReceivedCommand]) -> list[CommandRefusedError]:
         """Give each mail its one outcome and publish it; then all of them may be acknowledged.
 
@@ -88,7 +91,9 @@ class CaseWriter:
         outage of the database. The commands are then delivered again, which is safe.
         """
         refused: list[CommandRefusedError] = []
-        for group in groups(received):
+        coming = [*groups(received)]
+        await self._ahead.expect_only(coming)
+        for group in coming:
             for written in await self._write(group):
                 if isinstance(written, CommandRefusedError):
                     refused.append(written)
@@ -158,14 +163,12 @@ class CaseWriter:
         return written
 
     async def _write_once(self, attempt: "_Attempt") -> WrittenBatch:
-        if attempt.needs_preparation:
-            commands = [received.command for received in attempt.group]
-            suspects = {received.mail.key for received in attempt.group if received.is_suspect}
-            attempt.mails = await self._preparer.prepare(commands, suspects)
-            attempt.prepared_s = time.monotonic()
-        snapshot = await self._cases.snapshot(query(attempt.mails))
+        if attempt.prepared is None or attempt.prepared.is_older_than(PREPARED_TTL_S):
+            attempt.prepared = await self._ahead.prepared(attempt.group)
+        mails = attempt.prepared.mails
+        snapshot = await self._cases.snapshot(query(mails))
         planned = plan(
-            attempt.mails,
+            mails,
             snapshot,
             attempt=attempt.name,
             own_addresses=self._own_addresses,
@@ -196,13 +199,8 @@ class _Attempt:
 
     group: Sequence[ReceivedCommand]
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
-    mails: Sequence[PreparedMail] = ()
-    prepared_s: float = 0.0
+    prepared: PreparedGroup | None = None
     is_unclear: bool = False
-
-    @property
-    def needs_preparation(self) -> bool:
-        return not self.mails or time.monotonic() - self.prepared_s > PREPARED_TTL_S
 
     def note_conflict(self, conflicts: int, error: ConflictError) -> None:
         """Raises PermanentError if the mails of the group should be written one by one instead."""

@@ -10,7 +10,13 @@ import msgspec
 
 from services.extractor.reading.documents import read_documents
 from services.extractor.reading.invoice import ReadDocument
-from services.runtime.process.isolated import IsolatedChild, become_isolated, in_pieces, serve
+from services.runtime.process.isolated import (
+    IsolatedChild,
+    Question,
+    become_isolated,
+    in_pieces,
+    serve,
+)
 
 _LENGTH_BYTES = 4
 _decoder = msgspec.msgpack.Decoder(list[ReadDocument])
@@ -39,13 +45,13 @@ class IsolatedDocuments:
         await self._child.close()
 
 
-def _answer(question: bytes, _contents: int) -> bytes:
-    if not question:
+def _answer(question: Question, _contents: int) -> bytes:
+    if not question.size:
         return b""
-    start = _LENGTH_BYTES + int.from_bytes(question[:_LENGTH_BYTES], "big")
-    name, content_type = msgspec.msgpack.decode(question[_LENGTH_BYTES:start], type=tuple[str, str])
-    data = question[start:]
-    del question
+    length = int.from_bytes(question.read(0, _LENGTH_BYTES), "big")
+    about = question.read(_LENGTH_BYTES, length)
+    name, content_type = msgspec.msgpack.decode(about, type=tuple[str, str])
+    data = question.read(_LENGTH_BYTES + length)
     return msgspec.msgpack.encode(read_documents(name, content_type, data))
 
 

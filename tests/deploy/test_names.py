@@ -493,7 +493,7 @@ def test_a_case_writer_has_memory_for_the_most_that_its_settings_allow(overlay: 
     deployment = named(overlay, "Deployment", "case-writer")
     settings = _settings(overlay, deployment)
     in_hand = (
-        settings.case_writer.batch_mails + PREFETCH_AHEAD
+        2 * settings.case_writer.batch_mails + PREFETCH_AHEAD
     ) * settings.limits.inline_mail_bytes
     most = (
         100_000_000

@@ -8,11 +8,12 @@ import pytest
 from services.case_writer.ports import Outlet
 from tests.contract.blobs_contract import BlobsContract
 from tests.contract.cases_contract import CasesContract
+from tests.contract.mail_reader_contract import MailReaderContract
 from tests.contract.mail_source_contract import MailSourceContract
 from tests.contract.outlet_contract import OutletContract, Received
 from tests.contract.seen_ids_contract import SeenIdsContract
 from tests.fake_mailbox import FakeMailbox, FakeMailSource, FakeSeenIds
-from tests.fakes import FakeBlobs, FakeCases, FakeOutlet
+from tests.fakes import FakeBlobs, FakeCases, FakeOutlet, InProcessReader
 
 
 class TestFakeCases(CasesContract):
@@ -25,6 +26,12 @@ class TestFakeBlobs(BlobsContract):
     @pytest.fixture
     def blobs(self) -> FakeBlobs:
         return FakeBlobs()
+
+
+class TestInProcessReader(MailReaderContract):
+    @pytest.fixture
+    def reader(self) -> InProcessReader:
+        return InProcessReader()
 
 
 class TestFakeOutlet(OutletContract):

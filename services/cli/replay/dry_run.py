@@ -67,13 +67,7 @@ class DryRun:
             max_seconds=reading.max_seconds,
             max_memory_bytes=reading.max_memory_bytes,
         )
-        self._preparer = MailPreparer(
-            _ReadOnlyBlobs(Blobs(store)),
-            lambda _mailbox: False,
-            limits=reading_limits(settings),
-            isolated=self._reader,
-            aside_bytes=reading.aside_bytes,
-        )
+        self._preparer = MailPreparer(_ReadOnlyBlobs(Blobs(store)), self._reader)
         self._fields = FieldPreview(store, settings)
         self._simulated = Snapshot()  # the documents that earlier mails would have written
         self._totals: Counter[str] = Counter()

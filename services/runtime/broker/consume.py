@@ -35,9 +35,10 @@ async def handle_batches(
     prefetch: int,
     decode: Callable[[bytes], object],
     known: KnownNames | None = None,
+    expect: Callable[[Sequence[Delivery]], None] | None = None,
 ) -> None:
     """Handle `queue` in batches of up to `batch` messages until `stop`, and finish the current
-    batch.
+    batch. If a whole batch waits behind it, `expect` gets that one meanwhile.
 
     If `handle` raises, the loop ends and nothing of the batch is acknowledged. Meanwhile, deferred
     messages that `decode` now reads, or whose name is now `known`, are requeued.
@@ -46,7 +47,9 @@ async def handle_batches(
 
     async def handling() -> None:
         try:
-            await _handle_batches(broker, queue, handle, stop, batch=batch, prefetch=prefetch)
+            await _handle_batches(
+                broker, queue, handle, stop, batch=batch, prefetch=prefetch, expect=expect
+            )
         finally:
             ended.request()
 
@@ -98,6 +101,7 @@ async def _handle_batches(
     *,
     batch: int,
     prefetch: int,
+    expect: Callable[[Sequence[Delivery]], None] | None,
 ) -> None:
     deliveries = await broker.consume(queue, prefetch)
     metrics.introduce_queue(queue, prefetch)
@@ -108,7 +112,11 @@ async def _handle_batches(
         while taken := await deliveries.next_batch(batch):
             _measure_taken(queue, taken)
             started = time.monotonic()
-            await handle(taken)
+            expecting = asyncio.create_task(_expect(deliveries, batch, expect))
+            try:
+                await handle(taken)
+            finally:
+                expecting.cancel()
             await deliveries.acknowledge()
             metrics.BATCH_SECONDS.labels(queue).observe(time.monotonic() - started)
             metrics.BATCH_MAILS.labels(queue).observe(len(taken))
@@ -119,6 +127,13 @@ async def _handle_batches(
         ending.cancel()
         metrics.IN_HAND.labels(queue).set_function(lambda: 0.0)  # the broker has the messages again
         metrics.OLDEST_SECONDS.labels(queue).set_function(lambda: 0.0)
+
+
+async def _expect(
+    deliveries: Deliveries, batch: int, expect: Callable[[Sequence[Delivery]], None] | None
+) -> None:
+    if expect is not None:
+        expect(await deliveries.next_whole_batch(batch))
 
 
 def _measure_taken(queue: str, taken: Sequence[Delivery]) -> None:

@@ -37,6 +37,7 @@ class Deliveries:
         self.queue = queue
         self._waiting: list[_Received] = []
         self._arrived = asyncio.Event()
+        self._more = asyncio.Event()
         self._last: _Received | None = None
         self._handed_out = 0
         self._oldest_handed_out_s: float | None = None
@@ -50,6 +51,7 @@ class Deliveries:
     async def _put(self, message: aiormq.abc.DeliveredMessage) -> None:
         self._waiting.append(_Received.of(message))
         self._arrived.set()
+        self._more.set()
 
     def end(self) -> None:
         """Stop yielding batches; messages not yet yielded are delivered again to another
@@ -73,6 +75,13 @@ class Deliveries:
         self._handed_out += len(batch)
         self._oldest_handed_out_s = self._oldest_handed_out_s or batch[0].delivery.published_at_s
         return [received.delivery for received in batch]
+
+    async def next_whole_batch(self, most: int) -> list[Delivery]:
+        """Wait until the next batch cannot grow, and return it without handing it out."""
+        while (count := self._first_within_bounds(most)) > len(self._waiting):
+            self._more.clear()
+            await self._more.wait()
+        return [received.delivery for received in self._waiting[:count]]
 
     def _first_within_bounds(self, most: int) -> int:
         size = 0

@@ -48,6 +48,12 @@ class IsolatedChild:
         self._child: _Child | None = None
         self._turn = asyncio.Lock()
 
+    async def start(self) -> None:
+        """Start the child now, unless it is running. Raises TransientError as `ask` does."""
+        async with self._turn:
+            if self._child is None:
+                await self._start()
+
     async def ask(
         self, question: Pieces, decode: Callable[[bytes, int], T], *, max_seconds: float
     ) -> T:
@@ -208,7 +214,19 @@ def become_isolated(
     resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, max_memory_bytes))
 
 
-def serve(answer: Callable[[bytes, int], bytes], files: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Question:
+    """In the child: a question of `size` bytes, in a file."""
+
+    size: int
+    _file: int
+
+    def read(self, start: int = 0, size: int | None = None) -> bytes:
+        """`size` bytes from `start`, by default all that follow."""
+        return os.pread(self._file, self.size - start if size is None else size, start)
+
+
+def serve(answer: Callable[[Question, int], bytes], files: Sequence[str]) -> None:
     """In the child: answer questions until the parent ends. `files` are the last two arguments.
 
     `answer` gets a question and the file for contents; running out of memory or stack is a failure.
@@ -217,15 +235,10 @@ def serve(answer: Callable[[bytes, int], bytes], files: Sequence[str]) -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while length := source.read(_LENGTH_BYTES):
         try:
-            given = answer(_taken(question, int.from_bytes(length, "big")), contents)
+            given = answer(Question(int.from_bytes(length, "big"), question), contents)
         except (MemoryError, RecursionError):
             given = b""
+        os.ftruncate(question, 0)
         sink.write(len(given).to_bytes(_LENGTH_BYTES, "big"))
         sink.write(given)
         sink.flush()
-
-
-def _taken(file: int, length: int) -> bytes:
-    content = os.pread(file, length, 0)
-    os.ftruncate(file, 0)
-    return content

@@ -175,6 +175,40 @@ class TestHandlingBatches:
             await broker.publish(message(name, b"next"))
             assert await bodies(deliveries, 1) == [b"next"]
 
+    async def test_a_whole_batch_that_waits_is_expected_while_the_current_one_is_handled(
+        self, servers: PrivateServers, name: str
+    ) -> None:
+        stop = Stop()
+        expected = asyncio.Event()
+        seen: list[str] = []
+
+        def expect(deliveries: Sequence[Delivery]) -> None:
+            seen.append("expected " + " ".join(delivery.body.decode() for delivery in deliveries))
+            expected.set()
+
+        async def handle(deliveries: Sequence[Delivery]) -> None:
+            if not expected.is_set():
+                await asyncio.wait_for(expected.wait(), PATIENCE_S)
+            seen.append("handled " + " ".join(delivery.body.decode() for delivery in deliveries))
+            if deliveries[-1].body == b"6":
+                stop.request()
+
+        async with connected(servers) as broker:
+            await broker.declare(topology(name))
+            await broker.publish_all([message(name, str(number).encode()) for number in range(7)])
+            handling = handle_batches(
+                broker,
+                name,
+                handle,
+                stop,
+                batch=3,
+                prefetch=20,
+                decode=decode_raw_mail,
+                expect=expect,
+            )
+            await asyncio.wait_for(handling, PATIENCE_S)
+        assert seen == ["expected 3 4 5", "handled 0 1 2", "handled 3 4 5", "handled 6"]
+
     async def test_a_failure_leaves_the_batch_to_another(
         self, servers: PrivateServers, name: str
     ) -> None:

@@ -17,12 +17,12 @@ from deploy.local import PrivateServers
 from schemas.cases import Command
 from schemas.mails import mail_key
 from schemas.stored import Discard
-from services.case_writer import preparation as intake_module
 from services.case_writer.batch import ReceivedCommand
 from services.case_writer.housekeeping.mongo import MongoBacklogCounts
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.preparation import MailPreparer
+from services.case_writer.read_ahead import ReadAhead
 from services.case_writer.reading import read_mail
 from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
@@ -39,7 +39,7 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 from tests.builders import STAGES, appending, opening, parking, raw_bytes
 from tests.contract.cases_contract import CasesContract
-from tests.fakes import FakeOutlet
+from tests.fakes import FakeOutlet, InProcessReader
 
 WRITERS = 4
 MAILS = 50
@@ -83,13 +83,13 @@ async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter
     """A writer with its own connection, as in another process."""
     async with Store.opened(url, database) as store:
         outlet = FakeOutlet()
-        intake = MailPreparer(Blobs(store), lambda _mailbox: False)
+        ahead = ReadAhead(MailPreparer(Blobs(store), InProcessReader()))
         cases = MongoCases(store)
         publisher = ChangePublisher(store, outlet)
         yield (
             CaseWriter(
                 cases,
-                intake,
+                ahead,
                 Originals(Blobs(store)),
                 Notifier(outlet, publisher),
                 OpeningRules(STAGES),
@@ -309,7 +309,7 @@ async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_
             else read
         )
 
-    monkeypatch.setattr(intake_module, "read_mail", oversized)
+    monkeypatch.setattr("tests.fakes.read_mail", oversized)
     commands = [opening("before"), opening("oversized"), opening("after")]
     await handle_in_batches(servers.store.url, database, commands)
     mails = await cases.all("mails")

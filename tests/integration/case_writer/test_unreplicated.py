@@ -10,6 +10,7 @@ from services.case_writer.batch import ReceivedCommand
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.preparation import MailPreparer
+from services.case_writer.read_ahead import ReadAhead
 from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
@@ -20,7 +21,7 @@ from services.runtime.process.lifecycle import Stop
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 from tests.builders import STAGES, opening
-from tests.fakes import FakeOutlet
+from tests.fakes import FakeOutlet, InProcessReader
 
 
 class Watched(MongoCases):
@@ -50,11 +51,11 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
             cases, outlet = Watched(store), FakeOutlet()
             await cases.ensure_indexes()
             await Blobs(store).ensure_indexes()
-            intake = MailPreparer(Blobs(store), lambda _mailbox: False)
+            ahead = ReadAhead(MailPreparer(Blobs(store), InProcessReader()))
             publisher = ChangePublisher(store, outlet)
             writer = CaseWriter(
                 cases,
-                intake,
+                ahead,
                 Originals(Blobs(store)),
                 Notifier(outlet, publisher),
                 OpeningRules(STAGES),

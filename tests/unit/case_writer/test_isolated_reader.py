@@ -1,17 +1,23 @@
 """Reading in a child process that can be killed."""
 
 import asyncio
+import os
+import tempfile
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
+from schemas.reasons import ParkReason
+from services.case_writer import isolated_reader
 from services.case_writer.isolated_reader import TOO_LARGE, TOO_SLOW, IsolatedReader
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
-from services.case_writer.reading import ReadingLimits, read_mail
+from services.case_writer.reading import MailReading, ReadingLimits, read_mail
 from services.runtime.errors import TransientError
-from services.runtime.process.isolated import in_pieces
+from services.runtime.process.isolated import Question, in_pieces
 from tests.builders import opening
+from tests.contract.mail_reader_contract import MailReaderContract
 from tests.fakes import FakeBlobs
 
 MAIL = b"From: a@b.test\r\nSubject: hello\r\n\r\ntext\r\n"
@@ -25,10 +31,44 @@ async def reader() -> AsyncIterator[IsolatedReader]:
     await made.close()
 
 
-async def test_a_mail_read_in_a_child_process_gives_the_same_reading(
+class TestIsolatedReader(MailReaderContract):
+    """The fixture `reader` is that of this module."""
+
+
+async def test_a_mail_that_breaks_the_limits_is_refused_without_its_neighbors(
     reader: IsolatedReader,
 ) -> None:
-    assert await reader.read(in_pieces(MAIL)) == read_mail(MAIL)
+    large = in_pieces(MAIL, b"x" * 200 * MIB)
+    first, refused, last = await reader.read_all([in_pieces(MAIL), large, in_pieces(MAIL)])
+    assert (first, last) == (read_mail(MAIL), read_mail(MAIL))
+    assert isinstance(refused, UnreadableMailError)
+    assert refused.reason == TOO_LARGE
+
+
+async def test_our_own_error_on_a_mail_is_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the child does it, in this process."""
+
+    def broken(raw: bytes, limits: ReadingLimits) -> MailReading:
+        if b"bad" in raw:
+            raise KeyError("charset")
+        return read_mail(raw, limits)
+
+    monkeypatch.setattr(isolated_reader, "read_mail", broken)
+    mails = [MAIL, b"bad", MAIL]
+    with tempfile.TemporaryFile() as question, tempfile.TemporaryFile() as contents:
+        sizes = msgspec.msgpack.encode([len(mail) for mail in mails])
+        asked = b"".join([*mails, sizes, len(sizes).to_bytes(4, "big")])
+        os.pwrite(question.fileno(), asked, 0)
+        body = isolated_reader._answer_to(
+            ReadingLimits(), Question(len(asked), question.fileno()), contents.fileno()
+        )
+        first, refused, last = isolated_reader._with_contents(body, contents.fileno())
+    assert (first, last) == (read_mail(MAIL), read_mail(MAIL))
+    assert isinstance(refused, UnreadableMailError)
+    assert (refused.reason, str(refused)) == (
+        ParkReason.READING_FAILED,
+        "reading-failed: KeyError('charset')",
+    )
 
 
 async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_read(
@@ -46,18 +86,6 @@ async def test_a_mail_that_takes_too_long_is_refused() -> None:
         await hasty.read(in_pieces(MAIL, b"x" * 20 * MIB))
     assert refused.value.reason == TOO_SLOW
     await hasty.close()
-
-
-async def test_a_mail_that_ends_too_early_is_not_read_and_delays_none(
-    reader: IsolatedReader,
-) -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield MAIL * 100
-        raise TransientError("the database is away")
-
-    with pytest.raises(TransientError, match="the database is away"):
-        await reader.read(broken)
-    assert await reader.read(in_pieces(MAIL)) == read_mail(MAIL)
 
 
 async def test_the_time_limit_does_not_count_while_the_mail_arrives(
@@ -89,7 +117,7 @@ async def test_a_machine_without_room_for_a_process_parks_no_mail(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reader = IsolatedReader(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
-    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, isolated=reader, aside_bytes=0)
+    intake = MailPreparer(FakeBlobs(), reader)
     for program in ("/nonexistent/python", "/bin/false"):
         monkeypatch.setattr("services.runtime.process.isolated.sys.executable", program)
         with pytest.raises(TransientError, match="cannot start a process"):

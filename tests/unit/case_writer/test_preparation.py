@@ -8,15 +8,13 @@ from msgspec import structs
 from schemas.cases import Command, Decision, OpenCase, ParkMail
 from schemas.mails import BlobRef, Replay
 from schemas.reasons import ParkReason
-from services.case_writer import preparation as intake_module
 from services.case_writer.placement.plan import Plan, Unassigned
 from services.case_writer.ports import UnreadableMailError
-from services.case_writer.preparation import MailPreparer
-from services.case_writer.reading import MailReading
+from services.case_writer.preparation import READ_TOGETHER_MAILS, MailPreparer
+from services.case_writer.reading import MailReading, read_mail
 from services.runtime.errors import PermanentError, TransientError
-from services.runtime.process.isolated import Pieces
 from tests.builders import ignoring, opening, parking, raw_mail
-from tests.fakes import FakeBlobs
+from tests.fakes import FakeBlobs, InProcessReader
 
 BOUNDARY_MAIL = (
     b"From: Anna <anna@customer.example>\r\nSubject: Two files\r\nMIME-Version: 1.0\r\n"
@@ -42,7 +40,7 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
     mail = raw_mail(BOUNDARY_MAIL)
     with_files = opening("two files", raw=BOUNDARY_MAIL, key=mail.key)
     commands: list[Command] = [opening("no file"), with_files, parking("parked")]
-    none, two, parked = await MailPreparer(blobs, lambda _mailbox: False).prepare(commands)
+    none, two, parked = await MailPreparer(blobs, InProcessReader()).prepare(commands)
     assert none.attachments == ()
     assert [attachment.sha256 for attachment in two.attachments] == [
         sha256(b"first"),
@@ -57,18 +55,17 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
 
 
 @pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
-async def test_a_parked_mail_is_kept_whole_and_not_read(
-    blobs: FakeBlobs, command: Command, monkeypatch: pytest.MonkeyPatch
+async def test_a_mail_set_aside_is_kept_whole_and_not_read(
+    blobs: FakeBlobs, command: Command
 ) -> None:
-    monkeypatch.setattr(intake_module, "read_mail", None)
-    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare([command])
+    [item] = await MailPreparer(blobs, InProcessReader()).prepare([command])
     assert item.reading is None
     assert item.original is not None
     assert await blobs.get(item.original.sha256) == item.command.mail.raw
 
 
 async def test_the_original_is_kept_for_the_mailboxes_that_ask_for_it(blobs: FakeBlobs) -> None:
-    intake = MailPreparer(blobs, lambda mailbox: mailbox == "keeps")
+    intake = MailPreparer(blobs, InProcessReader(), lambda mailbox: mailbox == "keeps")
     kept, not_kept = await intake.prepare([opening("m", mailbox="keeps"), opening("m")])
     assert kept.original == BlobRef(
         sha256=sha256(kept.command.mail.raw or b""), size=kept.command.mail.size
@@ -78,7 +75,7 @@ async def test_the_original_is_kept_for_the_mailboxes_that_ask_for_it(blobs: Fak
 
 async def test_a_mail_too_much_for_reading_is_kept_whole(blobs: FakeBlobs) -> None:
     long = b"From: anna@customer.example\r\nSubject: long\r\n\r\n" + b"word " * 200_000
-    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare([opening("m", raw=long)])
+    [item] = await MailPreparer(blobs, InProcessReader()).prepare([opening("m", raw=long)])
     assert item.reading is not None
     assert "text-shortened" in item.reading.defects
     assert item.original is not None
@@ -108,14 +105,14 @@ async def test_a_mail_that_can_be_read_in_more_than_one_way_is_kept_whole(
     blobs: FakeBlobs, rest: bytes
 ) -> None:
     raw = rest if rest.startswith(b"\n") else b"From: anna@customer.example\n" + rest
-    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare([opening("m", raw=raw)])
+    [item] = await MailPreparer(blobs, InProcessReader()).prepare([opening("m", raw=raw)])
     assert item.original is not None
     assert await blobs.get(item.original.sha256) == raw
 
 
 async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> None:
     [reference] = await blobs.put_all([BOUNDARY_MAIL])
-    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare(
+    [item] = await MailPreparer(blobs, InProcessReader()).prepare(
         [opening("m", raw=None, blob=reference, head=BOUNDARY_MAIL[:20])]
     )
     assert item.reading is not None
@@ -131,8 +128,7 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
     """
     [reference] = await blobs.put_all([BOUNDARY_MAIL])
     monkeypatch.setattr(blobs, "get", None)
-    monkeypatch.setattr(intake_module, "read_mail", None)
-    intake = MailPreparer(blobs, lambda _mailbox: False)
+    intake = MailPreparer(blobs, InProcessReader())
     small, large = await intake.prepare(
         [parking("small"), parking("large", raw=None, blob=reference)]
     )
@@ -160,33 +156,32 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
 async def test_a_mail_without_its_blob_fails_permanently(blobs: FakeBlobs) -> None:
     missing = opening("m", raw=None, blob=BlobRef(sha256="0" * 64, size=5))
     with pytest.raises(PermanentError):
-        await MailPreparer(blobs, lambda _mailbox: False).prepare([missing])
+        await MailPreparer(blobs, InProcessReader()).prepare([missing])
 
 
 async def test_a_message_without_the_mail_fails_permanently_and_names_it(blobs: FakeBlobs) -> None:
     command = opening("m", raw=None)
     with pytest.raises(PermanentError) as caught:
-        await MailPreparer(blobs, lambda _mailbox: False).prepare([command])
+        await MailPreparer(blobs, InProcessReader()).prepare([command])
     assert caught.value.mail_key == command.mail.key
 
 
-async def test_whatever_a_mail_does_to_the_reader_it_is_the_mail_s_fault(
-    blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(_raw: bytes, _limits: object) -> None:
-        raise MemoryError
+async def test_a_mail_that_cannot_be_read_is_named(blobs: FakeBlobs) -> None:
+    def broken(raw: bytes) -> MailReading:
+        if b"bad" in raw:
+            raise UnreadableMailError(ParkReason.READING_FAILED, "MemoryError()")
+        return read_mail(raw)
 
-    monkeypatch.setattr(intake_module, "read_mail", broken)
-    for text in ("small", "large " * 100_000):
-        with pytest.raises(PermanentError, match="MemoryError") as caught:
-            await MailPreparer(blobs, lambda _mailbox: False).prepare([opening(text)])
-        assert caught.value.mailbox == "invoices"
+    bad = opening("bad")
+    with pytest.raises(UnreadableMailError, match="MemoryError") as caught:
+        await MailPreparer(blobs, InProcessReader(broken)).prepare([opening("good"), bad])
+    assert (caught.value.mail_key, caught.value.mailbox) == (bad.mail.key, "invoices")
 
 
 async def test_an_unavailable_store_does_not_count_against_the_mail(blobs: FakeBlobs) -> None:
     blobs.failures = [TransientError("no primary")]
     with pytest.raises(TransientError):
-        await MailPreparer(blobs, lambda _mailbox: True).prepare([opening("m")])
+        await MailPreparer(blobs, InProcessReader(), lambda _mailbox: True).prepare([opening("m")])
 
 
 async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_failed_here(
@@ -202,7 +197,7 @@ async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_faile
             parking("m", "cannot-be-written"),
         )
     )
-    items = await MailPreparer(blobs, lambda _mailbox: False).prepare([spam, failed, unwritten])
+    items = await MailPreparer(blobs, InProcessReader()).prepare([spam, failed, unwritten])
     assert [item.reading is not None for item in items] == [True, False, False]
 
 
@@ -211,7 +206,7 @@ async def test_a_replayed_mail_whose_content_is_lost_is_kept_without_any(blobs: 
         raw=None, blob=BlobRef(sha256="0" * 64, size=7), origin="replay", replay=Replay(run="r")
     )
     command = OpenCase(mail=mail, decision=Decision(rule="new-case"))
-    intake = MailPreparer(blobs, lambda _mailbox: False)
+    intake = MailPreparer(blobs, InProcessReader())
     with pytest.raises(UnreadableMailError) as caught:
         await intake.prepare([command])
     assert caught.value.reason == ParkReason.CONTENT_MISSING
@@ -229,20 +224,19 @@ async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: Fa
     """It is still in its mailbox, and will be fetched again with its content."""
     mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7))
     with pytest.raises(PermanentError) as caught:
-        await MailPreparer(blobs, lambda _mailbox: False).prepare(
+        await MailPreparer(blobs, InProcessReader()).prepare(
             [OpenCase(mail=mail, decision=Decision(rule="new-case"))]
         )
     assert not isinstance(caught.value, UnreadableMailError)
 
 
-async def test_a_suspect_is_read_in_a_child_process_however_small_it_is() -> None:
-    class Reader:
-        async def read(self, mail: Pieces) -> MailReading:
-            size = sum([len(piece) async for piece in mail()])
-            raise UnreadableMailError("reading-takes-too-long", f"{size} bytes")
-
-    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, isolated=Reader())
-    command = opening("m")
-    await intake.prepare([command])
-    with pytest.raises(UnreadableMailError, match="bytes"):
-        await intake.prepare([command], {command.mail.key})
+async def test_small_mails_are_read_together_and_a_large_one_alone(blobs: FakeBlobs) -> None:
+    reader = InProcessReader()
+    large = opening("large " * 200_000)
+    small = [opening(str(number)) for number in range(READ_TOGETHER_MAILS + 1)]
+    parked = parking("not read")
+    items = await MailPreparer(blobs, reader).prepare([small[0], parked, large, *small[1:]])
+    assert reader.questions == [1, 1, READ_TOGETHER_MAILS]
+    assert [item.command for item in items] == [small[0], parked, large, *small[1:]]
+    texts = [item.reading.text for item in items if item.reading is not None]
+    assert texts == ["0", "large " * 83_333 + "la", *map(str, range(1, len(small)))]

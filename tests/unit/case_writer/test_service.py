@@ -3,7 +3,7 @@ publishes after writing.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,12 +25,16 @@ from schemas.events import (
     SenderLimited,
 )
 from schemas.mails import BlobRef, Replay
+from schemas.reasons import ParkReason
 from services.case_writer import notifier
 from services.case_writer.batch import ReceivedCommand
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.placement.plan import Plan
+from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
+from services.case_writer.read_ahead import ReadAhead
+from services.case_writer.reading import MailReading, read_mail
 from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.service import CONFLICTS_TOGETHER, MAX_FAULT_ATTEMPTS, CaseWriter
 from services.runtime.broker.messages import Outgoing
@@ -42,7 +46,7 @@ from services.runtime.retry import Backoff
 from services.runtime.settings.schema.processes import Rules
 from services.runtime.store.errors import ConflictError
 from tests.builders import DATE, STAGES, appending, ignoring, opening, parking, raw_bytes, raw_mail
-from tests.fakes import FakeBlobs, FakeCases, FakeOutlet, FakePublisher
+from tests.fakes import FakeBlobs, FakeCases, FakeOutlet, FakePublisher, InProcessReader
 
 OUTAGE = TransientError("no primary")
 
@@ -50,7 +54,11 @@ OUTAGE = TransientError("no primary")
 class Writer:
     """A case writer on fakes; waiting for the end of an outage takes no time."""
 
-    def __init__(self, rules: Mapping[str, Rules] | None = None) -> None:
+    def __init__(
+        self,
+        rules: Mapping[str, Rules] | None = None,
+        read: Callable[[bytes], MailReading] = read_mail,
+    ) -> None:
         self.cases = FakeCases()
         self.blobs = FakeBlobs()
         self.outlet = FakeOutlet()
@@ -58,7 +66,7 @@ class Writer:
         self.health = Health("store")
         self.service = CaseWriter(
             self.cases,
-            MailPreparer(self.blobs, lambda _mailbox: False),
+            ReadAhead(MailPreparer(self.blobs, InProcessReader(read))),
             Originals(self.blobs),
             Notifier(self.outlet, FakePublisher(self.cases, self.outlet)),
             OpeningRules(STAGES),
@@ -415,15 +423,26 @@ class TestPoison:
         await writer.handle(opening("one"))
         assert list(writer.outcomes.values()) == ["opened"]
 
-    async def test_a_mail_that_breaks_the_reader_is_parked(
-        self, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (UnreadableMailError(ParkReason.READING_FAILED, "KeyError()"), "reading-failed"),
+            (RecursionError(), "cannot-be-written"),
+        ],
+    )
+    async def test_a_mail_that_breaks_the_reader_is_parked_alone(
+        self, error: Exception, reason: str
     ) -> None:
-        def broken(_raw: bytes, _limits: object) -> None:
-            raise RecursionError
+        def broken(raw: bytes) -> MailReading:
+            if b"bad" in raw:
+                raise error
+            return read_mail(raw)
 
-        monkeypatch.setattr("services.case_writer.preparation.read_mail", broken)
-        await writer.handle(opening("one"))
-        assert list(writer.outcomes.values()) == ["parked"]
+        writer = Writer(read=broken)
+        good, bad = opening("one"), opening("bad")
+        await writer.handle(good, bad)
+        assert writer.outcomes == {good.mail.key: "opened", bad.mail.key: "parked"}
+        assert writer.cases.mails[bad.mail.key].reason == reason
 
     async def test_a_process_that_left_the_settings_parks_its_mails_only(
         self, writer: Writer
@@ -572,7 +591,7 @@ class TestGroups:
     async def test_large_mails_are_written_in_transactions_of_bounded_size(
         self, writer: Writer
     ) -> None:
-        commands = [opening(str(number), size=7 * 1024 * 1024) for number in range(5)]
+        commands = [opening(str(number), size=2 * 1024 * 1024) for number in range(5)]
         await writer.handle(*commands)
         assert [len(plan.placed) for plan in writer.cases.plans] == [2, 2, 1]
 

@@ -56,7 +56,7 @@ class Router(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class CaseWriter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many mails the case writer writes in one transaction."""
 
-    batch_mails: Annotated[int, Meta(ge=1, le=1000)] = 200
+    batch_mails: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class Extractor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,8 +107,6 @@ class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_html_bytes: Annotated[int, Meta(ge=KIB, le=5_000_000)] = 3_000_000
     max_subject_chars: Annotated[int, Meta(ge=80, le=10_000)] = 2000
     max_recipients: Annotated[int, Meta(ge=1, le=10_000)] = 500
-    # A mail over these two limits is parked. They apply to mails that are read in a process of
-    # their own.
+    # A mail over these two limits is parked.
     max_seconds: Annotated[float, Meta(gt=0, le=600)] = 5.0
     max_memory_bytes: Annotated[int, Meta(ge=128 * MIB, le=16 * GIB)] = 320 * MIB
-    aside_bytes: Annotated[int, Meta(ge=0, le=GIB)] = 256 * KIB

@@ -1,0 +1,112 @@
+"""The next mails are read while others are written."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from schemas.reasons import ParkReason
+from services.case_writer.batch import ReceivedCommand
+from services.case_writer.ports import UnreadableMailError
+from services.case_writer.preparation import MailPreparer
+from services.case_writer.read_ahead import Group, ReadAhead
+from services.case_writer.reading import MailReading, read_mail
+from tests.builders import opening
+from tests.fakes import FakeBlobs, InProcessReader
+
+
+def group(*texts: str) -> Group:
+    return [ReceivedCommand(opening(text), redelivered=False) for text in texts]
+
+
+class Reads:
+    """A reader that remembers what it read."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.reader = InProcessReader(self._read)
+
+    def _read(self, raw: bytes) -> MailReading:
+        reading = read_mail(raw)
+        self.texts.append(reading.text)
+        if "bad" in reading.text:
+            raise UnreadableMailError(ParkReason.READING_FAILED, reading.text)
+        return reading
+
+
+@pytest.fixture
+def reads() -> Reads:
+    return Reads()
+
+
+@pytest.fixture
+async def ahead(reads: Reads) -> AsyncIterator[ReadAhead]:
+    async with ReadAhead(MailPreparer(FakeBlobs(), reads.reader)) as made:
+        yield made
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def texts(ahead: ReadAhead, wanted: Group) -> list[str]:
+    prepared = await ahead.prepared(wanted)
+    return [mail.reading.text for mail in prepared.mails if mail.reading is not None]
+
+
+async def test_only_the_next_group_is_read_before_its_turn(ahead: ReadAhead, reads: Reads) -> None:
+    ahead.expect([group("1", "2"), group("3")])
+    ahead.expect([group("4")])
+    await settled()
+    assert reads.texts == ["1", "2"]
+    assert await texts(ahead, group("1", "2")) == ["1", "2"]
+    await settled()
+    assert reads.texts == ["1", "2", "3"]
+    assert await texts(ahead, group("3")) == ["3"]
+    assert await texts(ahead, group("4")) == ["4"]
+    assert reads.texts == ["1", "2", "3", "4"]
+
+
+async def test_what_is_expected_again_is_not_read_again(ahead: ReadAhead, reads: Reads) -> None:
+    ahead.expect([group("1")])
+    await settled()
+    await ahead.expect_only([group("1")])
+    assert await texts(ahead, group("1")) == ["1"]
+    assert reads.texts == ["1"]
+
+
+async def test_other_mails_than_expected_are_read_instead(ahead: ReadAhead, reads: Reads) -> None:
+    ahead.expect([group("1"), group("2")])
+    await ahead.expect_only([group("3")])
+    assert await texts(ahead, group("3")) == ["3"]
+    await settled()
+    assert "2" not in reads.texts
+
+
+async def test_a_group_that_is_not_the_next_is_read_at_once(ahead: ReadAhead) -> None:
+    ahead.expect([group("1", "2"), group("3")])
+    assert await texts(ahead, group("2")) == ["2"]
+    assert await texts(ahead, group("1", "2")) == ["1", "2"]
+
+
+async def test_the_error_of_an_early_reading_comes_in_its_turn(
+    ahead: ReadAhead, reads: Reads
+) -> None:
+    ahead.expect([group("1"), group("bad"), group("2")])
+    assert await texts(ahead, group("1")) == ["1"]
+    await settled()
+    with pytest.raises(UnreadableMailError):
+        await ahead.prepared(group("bad"))
+    with pytest.raises(UnreadableMailError):  # read again, as a retry does
+        await ahead.prepared(group("bad"))
+    assert await texts(ahead, group("2")) == ["2"]
+    assert reads.texts.count("bad") == 2
+
+
+async def test_an_early_reading_that_nobody_takes_ends_with_the_block(reads: Reads) -> None:
+    async with ReadAhead(MailPreparer(FakeBlobs(), reads.reader)) as ahead:
+        ahead.expect([group("bad")])
+        await settled()
+        ahead.expect([group("1")])
+    assert len(asyncio.all_tasks()) == 1
