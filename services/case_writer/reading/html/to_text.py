@@ -42,6 +42,8 @@ _MAX_QUOTE_DEPTH = 50
 _MAX_INDENT = 20
 _NUMBER = re.compile(r' (?:start|value)="(\d{1,6})"')
 _KEEPS_BLANKS = re.compile(r' style="[^"]*?white-space:\s*(?:pre|break-spaces)')
+# A delimiter that a program wrote (RFC 3676 section 4.3): people do not type its space.
+_SIGNATURE_TEXT = re.compile(r"(?<=>)--(?: |&nbsp;)(?=<)")
 _BLANKS = str.maketrans({" ": _BLANK, "\t": _TAB, "\n": "<br>"})
 
 
@@ -53,6 +55,8 @@ def to_text(safe: str) -> str:
         safe = without_controls(safe)
     if "<pre" in safe or "white-space:" in safe:
         safe = "".join(_with_blanks_kept(safe))
+    if _SIGNATURE_TEXT.search(safe):
+        safe = _SIGNATURE_TEXT.sub(f"--{_BLANK}", safe)
     text = _Layout().marked(safe.replace("\n", " ").replace("\t", " "))
     while "  " in text:
         text = text.replace("  ", " ")

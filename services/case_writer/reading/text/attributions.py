@@ -7,7 +7,13 @@ a name. A sentence has other words left, so it is not such a line, however it be
 
 # ruff: noqa: RUF001 - signs and words of other scripts
 
+import re
+
 from services.case_writer.reading.text.date_words import is_calendar_word, kind_of_number
+from services.case_writer.reading.text.foreign_attributions import (
+    is_foreign_attribution,
+    is_short_name,
+)
 from services.case_writer.reading.text.quote_markers import (
     ARTICLES,
     FIRST_WORDS,
@@ -25,6 +31,9 @@ MAX_CHARS = 400
 _MAX_WORDS = 40
 _MAX_NAME_WORDS = 7
 _MAX_UNKNOWN_WORDS = 3
+_HALF_DAY = re.compile(r"\b([ap])\.\s?m\.(?=[\s,:]|$)", re.IGNORECASE)
+_GLUED_NAME = re.compile(r"(\d\d[:.]\d\d)(?=[^\W\d_]{3})")  # `10:11Anna`
+_NOTE = re.compile(r"\(([^\W\d_][^()@\d]{1,60})\)(?=\s?<)")  # `Anna (Office, sales) <a@x.example>`
 _EDGES = ",;:()[]\"'„”“«»’‘.…*_"
 
 
@@ -34,11 +43,12 @@ class _Parts:
     """
 
     def __init__(self, line: str) -> None:
+        line = _GLUED_NAME.sub(r"\1 ", _HALF_DAY.sub(r"\1m", _NOTE.sub(_without_note, line)))
         self.text, self.has_address = _without_addresses(line)
         self.has_verb = self.has_year = self.has_date = self.has_time = False
         self.name: list[str] = []
         self.unknown = 0
-        self._is_behind_verb = self._is_behind_article = False
+        self._is_behind_verb = self._is_behind_article = self._is_behind_via = False
         words = self.text.split()
         first = words[0].strip(_EDGES).lower() if words else ""
         if first in FIRST_WORDS and len(words) > 1 and words[1][0].isdecimal():
@@ -56,6 +66,9 @@ class _Parts:
         is_behind_verb, self._is_behind_verb = self._is_behind_verb, False
         bare = word.strip(_EDGES)
         low = bare.lower()
+        is_behind_via, self._is_behind_via = self._is_behind_via, low == "via" and bool(self.name)
+        if is_behind_via and low not in PERSONAL:
+            return True  # `Anna via shop`
         if self._is_behind_article and not bare[:1].isdecimal():
             return False  # `schrieb der Fahrer`
         self._is_behind_article = False
@@ -111,7 +124,7 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
     line = line.strip()
     if len(line) > MAX_CHARS or not any(sign.isdecimal() or sign == "@" for sign in line):
         return above_quote and len(line) <= MAX_CHARS and _is_name_and_verb(line)
-    if above_quote and names_reader(line):
+    if (above_quote and names_reader(line)) or is_foreign_attribution(line):
         return True
     parts = _Parts(line)
     if parts.is_sentence:
@@ -131,6 +144,8 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
             and bool(parts.name)
             and _has_program_form(parts.text)
         )
+    if not is_short_name(parts.text):
+        return False
     may_be_foreign = parts.has_address and is_dated and not begins_attribution(line)
     if parts.unknown > (_MAX_UNKNOWN_WORDS if may_be_foreign else 0):
         return False
@@ -189,6 +204,12 @@ def is_dated_address(line: str) -> bool:
     return is_dated and parts.has_address and not parts.is_sentence and not parts.has_verb
 
 
+def is_dated(line: str) -> bool:
+    """Whether the line contains a date or a time."""
+    parts = _Parts(line)
+    return parts.has_date or parts.has_time
+
+
 def _ends_with_address(line: str) -> bool:
     """Whether only a colon follows the address, as in `23.11.2026, 10:11, "Anna"
     <a@x.example>:`.
@@ -210,6 +231,13 @@ def _name_before_address(line: str) -> str:
     """The word directly before the first `<`; "" if there is none."""
     before, opened, _ = line.partition("<")
     return (before.split() or [""])[-1] if opened else ""
+
+
+def _without_note(note: re.Match[str]) -> str:
+    """ "" for a note that belongs to a name; the note itself if a person wrote it."""
+    words = {word.strip(_EDGES) for word in note[1].lower().split()}
+    is_of_name = note[1][0].isupper() and words.isdisjoint(PERSONAL | RELATIONS)
+    return "" if is_of_name else note[0]
 
 
 def _without_addresses(line: str) -> tuple[str, bool]:

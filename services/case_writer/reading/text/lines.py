@@ -3,15 +3,20 @@
 MAX_LINE = 400  # no marker of a mail program is longer
 _MAX_INITIALS = 5
 _WIDE_BLANKS = "\xa0\u2007\u202f\u2009\u200a\u3000"
-_INVISIBLE = "\u200b\u200e\u200f\ufeff"
-_ODD_BLANKS = _WIDE_BLANKS + _INVISIBLE
-_TO_PLAIN = str.maketrans(dict.fromkeys(_WIDE_BLANKS, " ") | dict.fromkeys(_INVISIBLE))
+_INVISIBLE = "\u200b\u200e\u200f\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_WIDE_COLON = "\uff1a"
+_ODD_BLANKS = _WIDE_BLANKS + _INVISIBLE + _WIDE_COLON
+_TO_PLAIN = str.maketrans(
+    dict.fromkeys(_WIDE_BLANKS, " ") | dict.fromkeys(_INVISIBLE) | {_WIDE_COLON: ":"}
+)
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2500\u2501"
 _TO_DASH = str.maketrans(dict.fromkeys(_DASHES, "-"))
 
 
 def bare_lines(text: str, lines: list[str]) -> list[str]:
-    """The lines of `text` without spaces at their ends, with plain spaces and rules of `-`."""
+    """The lines of `text` without spaces at their ends, with plain spaces and colons, and rules of
+    `-`.
+    """
     has_odd_blanks = any(map(text.__contains__, _ODD_BLANKS))  # translating all lines is expensive
     bare = list(map(_plain if has_odd_blanks else str.strip, lines))
     if any(sign * 3 in text for sign in _DASHES):

@@ -11,8 +11,9 @@ from services.case_writer.reading.text.lines import MAX_LINE, bare_lines, initia
 
 _MAX_ATTEMPTS = 3000  # lines examined closely; no text written by a program has more
 _ATTRIBUTION_LINES = 4
-_BLANKS_BELOW_ATTRIBUTION = 3
+BLANKS_BELOW_ATTRIBUTION = 3
 COLONS = ":\uff1a"
+ARROWS = ">>> "
 
 
 class MarkedLines:
@@ -32,6 +33,7 @@ class MarkedLines:
                 for bare in self.bare
             ]
             self._rejoin_broken_addresses()
+            self._unmark_arrows()
             self._mark_initials()
         if "|" in text:
             self._mark_bars()
@@ -48,6 +50,16 @@ class MarkedLines:
                 and is_open(self.bare[index - 1])
             ):
                 self.is_quoted[index] = False
+
+    def _unmark_arrows(self) -> None:
+        """Unmark a line such as `>>> On …, Anna <a@x.example> wrote:` that is not below or above a
+        quote: GroupWise introduces one with it.
+        """
+        for index, bare in enumerate(self.bare):
+            if bare.startswith(ARROWS) and bare[-1] in COLONS:
+                around = self.bare[max(index - 1, 0) : index] + self.bare[index + 1 : index + 3]
+                if not any(line[:1] == ">" for line in around):
+                    self.is_quoted[index] = False
 
     def _mark_initials(self) -> None:
         """Mark lines such as `AN> Hello` below an attribution as a quote of The Bat!."""
@@ -97,7 +109,7 @@ class MarkedLines:
         has none.
         """
         above = quoted - 1
-        while above >= 0 and quoted - above <= _BLANKS_BELOW_ATTRIBUTION and not self.bare[above]:
+        while above >= 0 and quoted - above <= BLANKS_BELOW_ATTRIBUTION and not self.bare[above]:
             above -= 1
         if above < 0 or not self.ends_attribution(above):
             return quoted

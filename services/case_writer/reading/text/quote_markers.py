@@ -13,16 +13,21 @@ def _words(text: str) -> frozenset[str]:
 
 # The labels of the header that Outlook and others put above a quoted or forwarded mail, by field.
 _LABELS = {
-    "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від|отправитель|expéditeur|mittente|"
+    "from": "보낸 사람|보낸사람|מאת|من|nuo|saatja|từ|dari|pošiljatelj|expeditor|afsender|šalje|από|отправител|"
+    "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від|отправитель|expéditeur|mittente|"
     "remitente|remetente|avsändare|afsender|avsender|afzender|lähettäjä|"
     "feladó|de la|šalje|kimden|από|发件人|寄件者|差出人",
-    "sent": "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
+    "sent": "보낸 날짜|보낸날짜|날짜|נשלח|תאריך|تم الإرسال|التاريخ|išsiųsta|nosūtīts|saadetud|kuupäev|"
+    "đã gửi|ngày gửi|ngày|dikirim|tanggal|ημερομηνία|"
+    "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
     "inviato|verzonden|odesláno|skickat|sendt|отправлено|дата|надіслано|dato|data wysłania|gesendet am|date d'envoi|"
     "enviada em|data/hora|message du|lähetetty|päivämäärä|pvm|odoslané|elküldve|dátum|trimis|poslano|gönderildi|"
     "tarih|στάλθηκε|изпратено|发送时间|日期|寄件日期|送信日時",
-    "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|кому|destinataire|destinatario|destinatário|"
+    "to": "받는 사람|받는사람|אל|إلى|kam|saaja|đến|kepada|за|primatelj|до|"
+    "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|кому|destinataire|destinatario|destinatário|"
     "mottagare|modtager|mottaker|получатель|vastaanottaja|címzett|către|prima|kime|προς|收件人|收件者|宛先",
-    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet|aihe|"
+    "subject": "제목|נושא|الموضوع|tēma|teema|chủ đề|subjek|zadeva|主　题|主 题|主　旨|"
+    "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet|aihe|"
     "predmet|tárgy|subiect|konu|θέμα|относно|主题|主旨|件名",
     "more": "cc|bcc|dw|udw|kopia|kopie|do wiadomości|reply-to|antwort an|odpowiedź do|odpowiedz do|importance|ważność|"
     "priority|priorytet|wichtigkeit|priorität|attachments|załączniki|anlagen|anhänge|kopia do|copie à|copia|копия|"
@@ -55,6 +60,19 @@ pôvodná správa|preposlaná správa|mesaj original|izvorna poruka|orijinal mes
     ).split("|")
 )
 
+# Help desks ask for a reply above a line that has these words between signs.
+REPLY_ABOVE = (
+    "above this line", "above the line", "oberhalb dieser", "über dieser zeile",
+    "über dieser linie", "au-dessus de cette ligne", "encima de esta línea", "sopra questa riga",
+    "acima desta linha", "boven deze regel", "boven deze lijn", "powyżej tej linii",
+    "nad tímto řádkem", "ovanför denna rad", "over denne linje", "выше этой строки",
+    "над цим рядком",
+)  # fmt: skip
+REPLY_WORDS = (
+    "reply", "respon", "antwort", "répon", "respuesta", "rispo", "antwoord", "odpowied",
+    "odpově", "svar", "ответ", "відпов",
+)  # fmt: skip
+
 # Lines above a forwarded mail, followed by such a header.
 FORWARDS = frozenset(
     """anfang der weitergeleiteten nachricht|begin forwarded message|début du message réexpédié
@@ -76,7 +94,8 @@ VERBS = _words(
     """wrote writes said pisze napisał napisała napisał(a) napisano napisali napisana schrieb
     schreibt geschrieben écrit escribió escribio scritto schreef skrev skriver napsal napsala
     napsal(a) píše geschreven escreveu написал написала написал(а) пишет писал написав
-    написав(ла) написав(-ла) пише kirjoitti quoting cytowanie zitat napisao napisala napísal(a)"""
+    написав(ла) написав(-ла) пише писал(а) писал(-а)
+    писав писав(ла) kirjoitti quoting cytowanie zitat napisao napisala napísal(a)"""
 )
 
 # The words around the date, the name and the verb in the attributions of programs.
@@ -85,7 +104,7 @@ GLUE = _words(
     om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
     folgendes wiadomość przez odesílatel użytkownik użytkownika użytkowniczka von пользователь
     користувач от від d di del al wł dem der då h va han kello uživatel
-    godzinie klockan"""
+    godzinie klockan la(s"""
 )
 
 _STEMS = """jan feb mar apr may jun jul aug sep oct okt nov dec dez mär maj mai sty lut kwi cze lip sie wrz
@@ -136,78 +155,33 @@ PARTICLES = _words(
     "von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of"
 )
 
-# The lines that programs on phones and others add as a signature: how they begin, and the words
-# that may follow.
-DEVICE_STARTS = (
-    "sent from my", "sent from", "sent via", "sent with", "sent using", "get",
-    "wysłane z mojego", "wysłane z mojej", "wysłano z mojego", "wysłane z", "wysłano z",
-    "wysłane ze", "wysłano ze", "wysłane przy użyciu", "wysłano za pomocą", "pobierz",
-    "von meinem", "von meiner", "gesendet von meinem", "gesendet von meiner", "gesendet von",
-    "gesendet mit", "gesendet über", "diese nachricht wurde von meinem", "holen sie sich",
-    "envoyé de mon", "envoyé depuis mon", "envoyé à partir de", "envoyé depuis", "envoyé de",
-    "obtenez", "télécharger", "enviado desde mi", "enviado desde", "enviado do meu",
-    "enviado de mi", "enviado do", "enviado a partir do meu", "enviado a partir do",
-    "enviado da", "enviado via", "enviado pelo", "obter o", "obtenga", "obtener", "inviato da",
-    "inviato dal mio", "inviato dal", "scarica", "ottieni", "verzonden vanaf mijn",
-    "verstuurd vanaf mijn", "verzonden met", "verstuurd vanaf", "verzonden vanuit",
-    "verzonden vanaf", "download", "odesláno z mého", "odesláno z", "odesláno ze",
-    "odesláno pomocí", "získejte", "stáhnout", "надіслано з мого", "надіслано з",
-    "відправлено з мого", "відправлено з", "отримайте", "отправлено с моего", "отправлено с",
-    "отправлено из", "получить", "skickat från min", "skickat från mitt", "skickat från",
-    "skickat med", "hämta", "skaffa", "sendt fra min", "sendt fra mit", "sendt fra",
-    "sendt med", "hent", "få", "skaff deg", "lähetetty", "hanki", "získat", "отримати",
-    "скачать", "завантажити", "загрузить",
-)  # fmt: skip
-DEVICE_PRODUCTS = _words(
-    """iphone iphone'a iphone’a iphone'u iphone-a iphonea iphonie iphonu iphonen ipad ipad'a
-    ipad’a ipada ipadu ipod samsung samsunga galaxy android androidzie outlooku androida
-    androidem androidu huawei xiaomi redmi nokia blackberry htc xperia oneplus pixel motorola
-    outlook outlooka gmail yahoo aol proton protonmail k-9 bluemail aquamail thunderbird
-    windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада
-    iphonesta iphonestani ipadista ipadistani androidista outlookista galaxy-laitteestani
-    galaxy-puhelimesta galaxysta galaxy-smartphone android-gerät telekom mailspring airmail
-    superhuman tutanota spark"""
-)
-# How lines begin that advertise a program; a phone is not advertised like this.
-DEVICE_OFFERS = _words(
-    "get download pobierz holen obtenez télécharger obter obtenga obtener scarica ottieni získejte stáhnout отримайте "
-    "получить hämta skaffa hent få skaff hanki získat отримати скачать завантажити загрузить"
-)
-DEVICE_APOLOGIES = (
-    "please excuse my brevity", "please excuse any typos",
-    "bitte entschuldigen sie meine kürze", "proszę wybaczyć moją zwięzłość",
-    "excusez la brièveté", "disculpa mi brevedad", "excuse typos",
-)  # fmt: skip
-# After `my`, these words are enough, too.
-DEVICE_THINGS = _words(
-    """phone smartphone smartphona smartfona smartfonu mobile handy mobiltelefon telefon telefonu telefonem
-    telefonie tablet tabletu tableta tablette téléphone móvil movil teléfono celular telemóvel
-    telefono cellulare telefoon mobiel mobil mobilu mobiltelefonu mobilní телефона смартфона
-    смартфону телефону mobiltelefonen mobilen cell puhelimesta puhelimestani älypuhelimesta"""
-)
-DEVICE_OTHERS = _words(
-    """for für dla pour para per voor pro för til till на для mail mobile app application
-    aplikacja aplikacji aplikację aplikace systemu system programu poczta poczty e-mail email
-    secure using the my free a an mobilen mobilny device urządzenia urządzeń gerät gesendet
-    geschickt versendet gesendet. smartphone telefonu telefon smartfona handy tablet with
-    client z telefonem phone on from courrier correo posta seguro mobiel mobile. via
-    dispositivo appareil moim mojego mini max plus ultra note lite mac app. wurde der die das
-    sicheren de do da pt. phones cell verizon t-mobile wireless lte microsoft ios mit
-    мобильной почты l'application orange network vodafone rogers at&t
-    laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu best work"""
-)
-
 # Footers of mailing lists, below a rule or `--`.
 LIST_FOOTERS = (
     "mailing list", "unsubscribe", "you received this message because you are subscribed",
     "google groups", "listinfo", "mailing-liste", "mailingliste", "lista dyskusyjna",
     "listy dyskusyjnej", "liste de diffusion", "lista de correo", "lista de discussão",
-    "mailinglijst", "рассылк", "secured with tuta",
+    "mailinglijst", "рассылк", "secured with tuta", "groups.io",
+    "reply to this email directly or view it on", "you are receiving this because you were",
+    "you are receiving this because you are subscribed",
+    "you are receiving this because you authored",
 )  # fmt: skip
+# Of these, such a footer has one, or a link.
+LEAVE_WORDS = (
+    "unsubscribe", "-leave@", "abmeld", "désabonner", "désinscri", "wypisa", "baja", "disiscri",
+    "afmeld", "odhlásit", "отписа", "avregistrer", "avsluta",
+)  # fmt: skip
+# A line that ends with one of these is continued below.
+UNFINISHED = _words(
+    """to as is are of for with from in on at by the a an and or that und oder auf an zu mit von für als der die das
+    na do w z o i oraz jest że à de le la les pour en et que el los para y di per con e il van voor met op het och
+    till til og på на до в из и для"""
+)
 
 # Words of an author that no footer contains.
 FIRST_PERSON = _words(
     """me my i us mich mir ich uns mnie mój moi nas moje je mon moi nous mi yo nos io mio mia ci meu minha eu mij mijn
+    our unser unsere unseren nasz nasza naszą naszego notre nos nuestro nuestra nostro nostra nosso nossa onze naše
+    наш наша нашу vår våra vores
     ik ons mě mne mi nás мене мій мне меня мой нас jag mig min oss jeg meg mig os minut minä meidät"""
 )
 

@@ -8,30 +8,28 @@ them.
 
 from itertools import pairwise
 
-from services.case_writer.reading.text.attributions import (
-    has_verb,
-    is_attribution,
-    is_dated_address,
+from services.case_writer.reading.text.attributions import is_dated
+from services.case_writer.reading.text.device_lines import is_device_line, is_link_to_device
+from services.case_writer.reading.text.header_blocks import header_end
+from services.case_writer.reading.text.lines import low_of
+from services.case_writer.reading.text.marked_lines import COLONS
+from services.case_writer.reading.text.originals import (
+    FOOTER_RULE,
+    REPLY_SIGNS,
+    RULE,
+    OriginalLines,
 )
-from services.case_writer.reading.text.header_blocks import header_end, label_of
-from services.case_writer.reading.text.lines import (
-    MAX_LINE,
-    low_of,
-)
-from services.case_writer.reading.text.marked_lines import COLONS, MarkedLines
-from services.case_writer.reading.text.quote_markers import FORWARDS, SEPARATORS
 from services.case_writer.reading.text.signatures import (
-    is_device_line,
     is_list_footer,
     is_signature,
+    is_unfinished,
 )
 
 _SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
 _SIGNATURE_LINES = 12
 _SIGNATURES = 3
-_FOOTER_RULE = 10  # characters at least
-_BLANKS_BELOW_ATTRIBUTION = 3
-_RULE = "_-=* "
+_FIRST_SIGNS = RULE + REPLY_SIGNS
+_RULE_SIGNS = "_-=#~"
 _ENDS = ">\uff1a"  # of an attribution line without a colon
 
 
@@ -50,7 +48,7 @@ def strip_quotes(full_text: str, *, quotes_are_marked: bool = False, author: str
     return written if written.strip() else full_text
 
 
-class _Lines(MarkedLines):
+class _Lines(OriginalLines):
     def __init__(self, text: str, *, quotes_are_marked: bool = False, author: str = "") -> None:
         super().__init__(text)
         self._quotes_are_marked = quotes_are_marked
@@ -65,8 +63,8 @@ class _Lines(MarkedLines):
             if index < passed or self.is_quoted[index]:
                 continue
             bare = self.bare[index]
-            if self._begins_original(index, low_of(bare)):
-                above = self._above_rules(index)
+            if self.begins_original(index, low_of(bare)):
+                above = self.above_rules(index)
                 if any(self.bare[:above]):
                     return range(above)
                 passed = max(passed, header_end(self.bare, index, below_rule=True))
@@ -77,10 +75,20 @@ class _Lines(MarkedLines):
                 self.ends_attribution(index)
                 and (start := self.attribution_start(index, above_quote=False)) is not None
             ):
-                following = self._next_line(index + 1)
-                if following is None or not self.is_quoted[following]:
-                    return range(start)
+                following = self.next_line(index + 1)
+                is_unmarked = following is None or not self.is_quoted[following]
+                if is_unmarked and self._is_set_apart(start, index):
+                    return range(self.above_labels(start))
         return range(len(self.lines))
+
+    def _is_set_apart(self, start: int, end: int) -> bool:
+        """Whether an attribution without marks below it has a date, or blank lines around it, which
+        people put around the words of others less often than programs do.
+        """
+        if is_dated(" ".join(self.bare[start : end + 1])):
+            return True
+        is_below_blank = start == 0 or not self.bare[start - 1]
+        return is_below_blank and (end + 1 == len(self.bare) or not self.bare[end + 1])
 
     def _signed_lines(self) -> list[int]:
         """The lines that contain a sign of an original's first line or of an attribution's last
@@ -94,7 +102,7 @@ class _Lines(MarkedLines):
             if bare
             and (
                 ":" in bare
-                or bare[0] in _RULE
+                or bare[0] in _FIRST_SIGNS
                 or bare[:3] == ">>>"
                 or (ends and bare[-1] in ends)
                 or (verb and verb in bare)
@@ -120,10 +128,10 @@ class _Lines(MarkedLines):
         if top == first:
             if not self._shows_itself(quoted):
                 return kept  # `> 3 items` may be the author's own words
-            top = max(kept.start, self._above_rules(first))
+            top = max(kept.start, self.above_rules(first))
         before = any(self.bare[:top])
         tail = self.without_signature(range(last + 1, kept.stop))
-        after = any(self.bare[index].strip(_RULE) for index in tail)
+        after = any(self.bare[index].strip(RULE) for index in tail)
         if before and after:
             return kept
         return range(last + 1, kept.stop) if after else range(top)
@@ -162,7 +170,7 @@ class _Lines(MarkedLines):
         bare = self.bare[index]
         if not bare or self.is_quoted[index]:
             return False
-        if self._begins_original(index, low_of(bare)):
+        if self.begins_original(index, low_of(bare)):
             return True
         return (
             self.ends_attribution(index)
@@ -193,10 +201,14 @@ class _Lines(MarkedLines):
 
     def _without_device_lines(self, kept: range) -> int:
         stop = kept.stop
-        while stop > kept.start and (
-            not self.bare[stop - 1] or is_device_line(self.bare[stop - 1])
-        ):
-            stop -= 1
+        while stop > kept.start:
+            bare = self.bare[stop - 1]
+            if not bare or is_device_line(bare):
+                stop -= 1
+            elif stop - 1 > kept.start and is_link_to_device(bare, self.bare[stop - 2]):
+                stop -= 2
+            else:
+                break
         return stop
 
     def _signature_start(self, kept: range) -> int | None:
@@ -212,7 +224,9 @@ class _Lines(MarkedLines):
                 return index if self._is_signature(index, below[::-1], kept) else None
             if bare == "--":
                 return index
-            if len(bare) >= _FOOTER_RULE and not bare.strip("_-"):
+            if len(bare) >= FOOTER_RULE and not bare.strip(_RULE_SIGNS):
+                if not below:
+                    continue  # it closes the footer
                 return index if is_list_footer(below[::-1]) else None
             if bare:
                 below.append(bare)
@@ -220,76 +234,7 @@ class _Lines(MarkedLines):
 
     def _is_signature(self, delimiter: int, below: list[str], kept: range) -> bool:
         above = next(filter(None, reversed(self.bare[kept.start : delimiter])), "")
-        if above[-1:] in COLONS and above:
+        if above and (above[-1] in COLONS or is_unfinished(above)):
             return False  # `Please send this:`
         is_typed = not self.lines[delimiter][-1:].isspace()
         return is_signature(below, author=self._author, is_typed=is_typed)
-
-    def _begins_original(self, index: int, low: str) -> bool:
-        if low.startswith(">>") and self._is_arrowed(low):
-            return True
-        if low[0] in _RULE:
-            words = low.strip(_RULE) if low.startswith(("---", "___", "***", "===")) else ""
-            if words and (
-                words.rstrip(":").replace("\u2019", "'") in SEPARATORS
-                or self._is_ruled_attribution(index)
-            ):
-                return True
-            if low[0] != "*":
-                return False
-        if low[-1] == ":" and low.rstrip(" :") in FORWARDS:
-            following = self._next_line(index + 1)
-            return following is not None and (
-                self.is_quoted[following] or bool(header_end(self.bare, following, below_rule=True))
-            )
-        if not label_of(low) or not self.may_look():
-            return False
-        return bool(header_end(self.bare, index, below_rule=self._is_below_rule(index)))
-
-    def _is_arrowed(self, low: str) -> bool:
-        """Whether GroupWise introduces a quote: `>>> Anna <a@x.example> 23.11.2026 10:11 >>>`."""
-        return (
-            low.startswith(">>> ")
-            and low.endswith(" >>>")
-            and self.may_look()
-            and is_dated_address(low.strip("> "))
-        )
-
-    def _is_ruled_attribution(self, index: int) -> bool:
-        """Whether the line is an attribution such as `---- On Mon, 23 Nov 2026 Anna wrote ----`."""
-        bare = self.bare[index]
-        if not (
-            bare.startswith("---")
-            and bare.endswith("--")
-            and len(bare) <= MAX_LINE
-            and self.may_look()
-        ):
-            return False
-        words = bare.strip(_RULE)
-        return has_verb(words) and is_attribution(words, above_quote=True)
-
-    def _is_below_rule(self, index: int) -> bool:
-        above = index - 1
-        while above >= 0 and index - above <= _BLANKS_BELOW_ATTRIBUTION and not self.bare[above]:
-            above -= 1
-        if above < 0 or len(self.bare[above]) > MAX_LINE:
-            return False
-        low = low_of(self.bare[above])
-        words = low.strip(_RULE)
-        return (len(low) >= _FOOTER_RULE and not words) or words in SEPARATORS
-
-    def _above_rules(self, index: int) -> int:
-        """The index at which the blank lines, rules and titles of an original directly above
-        `index` begin.
-        """
-        while index > 0 and (
-            not (words := self.bare[index - 1].strip(_RULE))
-            or low_of(words).rstrip(":") in SEPARATORS
-        ):
-            index -= 1
-        return index
-
-    def _next_line(self, index: int) -> int | None:
-        return next(
-            (at for at in range(index, min(index + 20, len(self.bare))) if self.bare[at]), None
-        )

@@ -1,5 +1,5 @@
-"""Recognizes text that programs add to the end of every mail: the signature, the line of a device,
-the footer of a mailing list.
+"""Recognizes text that programs add to the end of every mail: the signature, the footer of a
+mailing list.
 """
 
 import re
@@ -7,25 +7,19 @@ import re
 from services.case_writer.reading.text.quote_markers import (
     CLOSINGS,
     CONTACTS,
-    DEVICE_APOLOGIES,
-    DEVICE_OFFERS,
-    DEVICE_OTHERS,
-    DEVICE_PRODUCTS,
-    DEVICE_STARTS,
-    DEVICE_THINGS,
     FIRST_PERSON,
+    LEAVE_WORDS,
     LIST_FOOTERS,
     PARTICLES,
     REQUESTS,
     SIGNATURE_WORDS,
+    UNFINISHED,
     UNITS,
     WEAK_UNITS,
 )
 
 _MAX_LINES = 10
 _MAX_LINE_CHARS = 160
-_MAX_DEVICE_CHARS = 90
-_MAX_DEVICE_WORDS = 12
 _PROSE_WORDS = 5
 _MAX_LABEL_WORDS = 4
 _MAX_UNMARKED_LINES = 4
@@ -62,13 +56,6 @@ _NAME_CHARS = 3
 _NO_NAMES = frozenset(
     {"office", "info", "mail", "contact", "biuro", "com", "www", "sales", "gmail"}
 )
-_OFFERED = ("outlook", "mail")
-_FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
-_SYSTEMS = frozenset({"ios", "android", "androida", "androidu", "mac", "windows", "iphone"})
-_VERSIONS = frozenset({"10", "11"})  # of Windows, and of BlackBerry
-_FETCHED = frozenset({"herunterladen", "beziehen", "holen", "downloaden", "hämta", "hente"})
-_AS_BLANKS = "\xa0\u2013\u2014"
-_DEVICE_FIRST_WORDS = frozenset(start.split()[0] for start in DEVICE_STARTS)
 
 
 def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
@@ -118,82 +105,13 @@ def is_list_footer(lines: list[str]) -> bool:
         return False  # `Please unsubscribe me`
     found = [words for words in LIST_FOOTERS if words in text]
     # only the name of a list is not enough with an address
-    return bool(found) and ("http" in text or ("@" in text and "unsubscribe" in text))
+    leads_out = any(word in text for word in LEAVE_WORDS)
+    return bool(found) and ("http" in text or ("@" in text and leads_out))
 
 
-def is_device_line(line: str) -> bool:
-    """Whether a program added the line: `Sent from my iPhone`, `Wysłane z iPhone'a`, `Get Outlook
-    for iOS`.
-
-    Every word must be known, and one must be a product, so that sentences that only begin like this
-    do not match.
-    """
-    line = _without_links(line)
-    if not line or len(line) > _MAX_DEVICE_CHARS:
-        return False
-    low = line.lower()
-    for sign in _AS_BLANKS:
-        low = low.replace(sign, " ")
-    low = low.strip(" .-*_|")
-    head, stop, tail = low.partition(". ")
-    if stop and tail.startswith(DEVICE_APOLOGIES):
-        low = head
-    first, _, _ = low.partition(" ")
-    if first not in _DEVICE_FIRST_WORDS and first != "outlook" and not low.endswith("gesendet"):
-        return False  # as nearly all lines
-    has_things = first not in DEVICE_OFFERS
-    if not has_things and not (
-        any(name in low for name in _OFFERED) and not _SYSTEMS.isdisjoint(low.split())
-    ):
-        return False
-    if first in _DEVICE_FIRST_WORDS:
-        start = max(
-            (start for start in DEVICE_STARTS if low.startswith(f"{start} ")), key=len, default=""
-        )
-        if start and _is_product(low[len(start) :].split(), has_things=has_things):
-            return True
-    words = low.split()
-    if first == "outlook":  # `Outlook für Android herunterladen`
-        is_offer = len(words) in (3, 4) and words[1] in _FOR and _FETCHED.issuperset(words[3:])
-        return is_offer and _is_product(words[2:3], has_things=False)
-    if words[-1:] == ["gesendet"]:
-        return words[0] in ("von", "vom") and _is_product(words[1:-1], has_things=True)
-    return False
-
-
-def _without_links(line: str) -> str:
-    if "<" not in line and "http" not in line:
-        return " ".join(line.split())
-    line = line.replace("](http", "] (http").replace("[http", "(http")
-    line = line.replace("[", " ").replace("]", " ")  # `[Proton Mail](https://proton.me/)`
-    start = line.find("<")
-    if start > 0 and (end := line.find(">", start)) > 0:
-        line = f"{line[:start]} {line[end + 1 :]}"
-    return " ".join(
-        word for word in line.split() if not word.startswith(("http://", "https://", "(http"))
-    )
-
-
-def _is_product(words: list[str], *, has_things: bool) -> bool:
-    if not words or len(words) > _MAX_DEVICE_WORDS:
-        return False
-    has_product = False
-    for word in words:
-        bare = word.strip(".,;:()")
-        if bare in DEVICE_PRODUCTS or (has_things and bare in DEVICE_THINGS):
-            has_product = True
-        elif bare in DEVICE_OTHERS or not bare:
-            continue
-        elif not (has_product and _is_model(bare)) and not (
-            bare in _VERSIONS and ("windows" in words or "blackberry" in words)
-        ):
-            return False
-    return has_product
-
-
-def _is_model(word: str) -> bool:
-    """`S21`, `A52`: a letter and digits."""
-    return len(word) <= 4 and word[0].isalpha() and word[0].isascii() and word[1:].isdigit()
+def is_unfinished(line: str) -> bool:
+    """Whether a sentence continues below the line: it ends with a word such as `to` or `the`."""
+    return line.rsplit(maxsplit=1)[-1].lower() in UNFINISHED
 
 
 def _is_own(line: str, *, is_marked: bool) -> bool:

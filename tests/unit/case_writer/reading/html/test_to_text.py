@@ -29,6 +29,10 @@ from services.case_writer.reading.html.to_text import to_text
             "a\n\tb\n c\nd e",
         ),
         ("<div style='white-space:normal'>a\nb</div>", "a b"),
+        (
+            "<div>a</div><div>-- <br>b</div>--&nbsp;<p>c --</p>-- d",
+            "a\n-- \nb\n-- \n\nc --\n\n-- d",
+        ),
     ],
 )
 def test_html_is_laid_out_as_a_reader_sees_it(html: str, text: str) -> None:

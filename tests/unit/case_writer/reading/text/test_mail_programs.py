@@ -137,6 +137,30 @@ ATTRIBUTIONS = {
     ],
 }
 
+# Their words are in another order, or in another script.
+FOREIGN = [
+    "Anna Nowak <anna@office.example> 于2026年11月23日周一 10:11写道：",
+    "Anna Nowak <anna@office.example> 於 2026年11月23日 週一 上午10:11寫道：",
+    "2026年11月23日 10:11，Anna Nowak <anna@office.example> 写道：",
+    '在 2026-11-23 10:11:12，"Anna Nowak" <anna@office.example> 写道：',
+    "2026/11/23 10:11、Anna Nowak <anna@office.example>のメール:",
+    "2026. 11. 23. 오전 10:11, Anna Nowak <anna@office.example> 작성:",
+    "\u200fבתאריך יום ב׳, 23 בנוב׳ 2026 ב-10:11 מאת \u202aAnna\u202c\u200f <\u202aa@office.example\u202c\u200f>:\u200f",
+    "في الاثنين، 23 نوفمبر 2026 في 10:11 ص تمت كتابة ما يلي بواسطة Anna <anna@office.example>:",
+    "Στις Δευ 23 Νοε 2026 στις 10:11 π.μ., ο χρήστης Anna <anna@office.example> έγραψε:",
+    "pon, 23. stu 2026. u 10:11 Anna Nowak <anna@office.example> napisao je:",
+    "pirmd., 2026. g. 23. nov., plkst. 10:11 — lietotājs Anna (<anna@office.example>) rakstīja:",
+    "Vào Th 2, 23 thg 11, 2026 vào lúc 10:11 Anna Nowak <anna@office.example> đã viết:",
+]
+# Odd forms of languages above.
+ODD = [
+    "El lun., 23 de nov. de 2026 a la(s) 10:11 a. m., Anna Nowak <anna@office.example> escribió:",
+    "Den mån 23 nov. 2026 10:11Anna Nowak <anna@office.example> skrev:",
+    "On 23 Nov 2026 at 10:11 AM Anna (Office, Accounts receivable) <anna@office.example> wrote:",
+    "Le lun. 23 nov. 2026 à 10:11, Anna via shop-list <shop-list@office.example> a écrit :",
+    ">>> On Monday, November 23, 2026 at 10:11 AM, Anna Nowak <anna@office.example> wrote:",
+]
+
 LABELS = {
     "en": ("From", "Sent", "To", "Subject"),
     "en2": ("From", "Date", "To", "Subject"),
@@ -170,6 +194,9 @@ LABELS = {
     "hu": ("Feladó", "Elküldve", "Címzett", "Tárgy"),
     "ro": ("De la", "Trimis", "Către", "Subiect"),
     "zh": ("发件人", "发送时间", "收件人", "主题"),
+    "ko": ("보낸 사람", "보낸 날짜", "받는 사람", "제목"),
+    "he": ("מאת", "נשלח", "אל", "נושא"),
+    "lt": ("Nuo", "Išsiųsta", "Kam", "Tema"),
 }
 
 SEPARATORS = {
@@ -392,6 +419,23 @@ DEVICE_LINES = {
         "Sent with [Proton Mail](https://proton.example/) secure email.",
         "Sent from Mailspring (https://mailspring.example/), the best free email app for work",
         "Sent from Superhuman",
+        "Sent from Spark",
+        "Sent from my iPhone 17 Pro Max",
+        "Sent from my T-Mobile 5G Device",
+        "Sent from Edison Mail",
+        "Sent from Canary (https://canarymail.example)",
+        "Sent with Aqua Mail for Android\nhttps://www.aqua-mail.example",
+        "Sent from my phone. Please excuse any typos.",
+        "Von meinem/meiner Galaxy gesendet",
+        "Von unterwegs gesendet",
+        "Envoyé avec la messagerie sécurisée Proton Mail.",
+        "Envoyé à partir d'Outlook pour Android",
+        "Verstuurd vanaf mijn Samsung-smartphone.",
+        "Skickat från Yahoo Mail på Android",
+        "Отправлено из мобильной Яндекс Почты",
+        "iPhoneから送信",
+        "发自我的iPhone",
+        "나의 iPhone에서 보냄",
     ],
 }
 
@@ -406,6 +450,9 @@ RULED = [
     ">>> Anna Nowak <anna@office.example> 23.11.2026 10:11 >>>",
     '>>> "Nowak, Anna" <anna@office.example> 11/23/2026 10:11 AM >>>',
     ">>> anna@office.example 23.11.2026 10.11 Uhr >>>",
+    "##- Please type your reply above this line -##",
+    "--- Reply above this line ---",
+    "=== Bitte antworten Sie oberhalb dieser Linie ===",
     "\u2010\u2010\u2010\u2010\u2010 Original Message \u2010\u2010\u2010\u2010\u2010",
     "\u2500\u2500\u2500 Weitergeleitete Nachricht \u2500\u2500\u2500",
 ]
@@ -439,6 +486,24 @@ SIGNATURES = [
 ]
 
 LIST_FOOTERS = [
+    (
+        "-=-=-=-=-=-=-=-=-=-=-=-\n"
+        "Groups.io Links: You receive all messages sent to this group.\n"
+        "Unsubscribe: https://groups.example/g/shop/unsub\n"
+        "-=-=-=-=-=-=-=-=-=-=-=-"
+    ),
+    "################\n\nTo unsubscribe from the SHOP list, click the link:\nhttps://lists.example/1",
+    (
+        "-- \n"
+        "Reply to this email directly or view it on GitHub:\n"
+        "https://github.example/shop/issues/12\n"
+        "You are receiving this because you were mentioned."
+    ),
+    (
+        "_______________________________________________\n"
+        "Shop Mailingliste -- shop@lists.example\n"
+        "Zur Abmeldung senden Sie eine Nachricht an shop-leave@lists.example"
+    ),
     "--\nSecured with Tuta Mail:\nhttps://tuta.example/free-email",
     (
         "--\n"
@@ -567,6 +632,32 @@ def test_what_follows_a_separator_goes(separator: str) -> None:
 def test_a_program_may_address_the_reader(attribution: str) -> None:
     for quote in (_quoted(), _quoted("AN> "), "AN> Hello,\n\nAN> when?"):
         assert strip_quotes(f"{OWN}\n\n{attribution}\n\n{quote}") == OWN
+
+
+@pytest.mark.parametrize("attribution", FOREIGN + ODD)
+def test_an_attribution_in_another_order_or_script_goes(attribution: str) -> None:
+    assert strip_quotes(f"{OWN}\n\n{attribution}\n\n{BODY}") == OWN
+    if attribution[0] != ">":
+        assert strip_quotes(f"{OWN}\n\n{attribution}\n{_quoted()}") == OWN
+        assert strip_quotes(f"{attribution}\n{_quoted()}\n\n{OWN}") == OWN
+
+
+def test_a_header_on_the_line_of_its_title_goes() -> None:
+    header = "From: Anna <a@x.example> Date: 23.11.2026  10:11 To: Jan Subject: Ware"
+    assert strip_quotes(f"{OWN}\n\n-------- Original message --------{header}\n{BODY}") == OWN
+    ruled = f"{'-' * 18} Original {'-' * 18}\n{header.replace(' Date', chr(10) + 'Date')}"
+    assert strip_quotes(f"{OWN}\n\n{ruled}\n\n{BODY}") == OWN
+
+
+def test_labels_between_a_rule_and_an_attribution_go() -> None:
+    attribution = '23.11.2026, 10:11, "Anna Nowak" <anna@office.example>:'
+    labels = f"{'-' * 16}\nКому: Jan (jan@x.example);\nТема: Ware;"
+    assert strip_quotes(f"{OWN}\n\n{labels}\n{attribution}\n\n{BODY}") == OWN
+
+
+def test_a_link_below_the_line_of_a_device_stays_unless_it_is_the_products() -> None:
+    mail = f"{OWN}\n\nSent from my iPhone\nhttps://shop.example/valves"
+    assert strip_quotes(mail) == mail
 
 
 def test_a_rule_directly_above_a_quoted_header_goes_with_it() -> None:

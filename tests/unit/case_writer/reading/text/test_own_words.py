@@ -95,6 +95,14 @@ LIKE_ATTRIBUTIONS = [
     "On Monday, May 3, 2026, at 14:00, you wrote:",
     "On Monday, May 3, 2026, at 14:00:12 you wrote to Anna:",
     "Вы писали 3 мая 2026 г.:",
+    "昨天 2026年11月22日 10:11 客户王小明 <w@x.example> 写道：",
+    "我的同事王小明 <w@x.example> 于2026年11月22日写道：",
+    "2026年11月22日 10:11 上海贸易有限公司 <w@x.example> 写道：",
+    "私の同僚の山田 <y@x.example> 2026/11/22 10:11のメール:",
+    "Στις 23 Νοε 2026 στις 10:11 ο οδηγός Γιάννης <g@x.example> έγραψε:",
+    "Dana 23. stu 2026. u 10:11 vozač Ivan <i@x.example> napisao je:",
+    "On 3 May 2026 at 14:00 Anna (our customer) <anna@x.example> wrote:",
+    "On 3 May 2026 at 14:00 Anna (customer in Berlin) <anna@x.example> wrote:",
     "On 3 May 2026, at 14:00, Anna wrote of 5 m³ and ³ and +² <anna@x.example>:",
 ]
 
@@ -171,6 +179,22 @@ LIKE_DEVICE_LINES = [
     "Sent from Spark Street, Leeds",
     "Sent with the best work of our team",
     "Download Outlook",
+    "Sent from Edison",
+    "Sent from Canary Wharf",
+    "Sent from Nine Elms by mail",
+    "Sent from Orange by courier",
+    "Sent by phone",
+    "Sent from my Galaxy 12 of them",
+    "Sent from my iPhone 150",
+    "Sent from my phone. Please excuse the late delivery.",
+    "Sent from Samsung-Works",
+    "Envoyé avec Chronopost",
+    "Envoyé à partir de Lyon",
+    "Enviado con Correos",
+    "Von unterwegs gesendet wurde nichts",
+    "発送はiPhoneから送信しました",
+    "発送から送信",
+    "Sent from Dortmund (https://dhl.example/4711)",
 ]
 
 LIKE_HEADERS = [
@@ -191,6 +215,8 @@ LIKE_HEADERS = [
     "De: 10h\nA: 12h\nFecha: 3 de mayo\nAsunto: reunión",
     "Da: Milano\nA: Roma\nData: 03/05/2026",
     "To: Anna\nFrom: Jan\nwith love",
+    "发件人：仓库\n收件人：工地\n日期：2026年12月3日 10:30\n主题：箱子",
+    "보낸 사람: 김철수\n받는 사람: 이영희",
     "Sent: 20 boxes\nTo: Berlin\nFrom: Warsaw",
 ]
 
@@ -213,6 +239,17 @@ LIKE_RULES = [
     "___________________\nName and date",
     "| Art. | 5",
     "| bolts | 20\n| nuts  | 30",
+    "--- Please sign above this line ---\nJan",
+    "== reply by Friday ==\nto us",
+    "Please reply above this line\nby Friday",
+    "----- Original -----\n5 boxes",
+    "-------- Oryginalna wiadomość -------- była pusta",
+    ">>> Anna wrote:\nno",
+    ">>> In the minutes of 23.11.2026 10:11 Anna <a@x.example> wrote:\nno",
+    "I asked again.\nAnna <anna@office.example> wrote:\nnothing",
+    "################\nUnsubscribe our address, please: a@x.example",
+    "_______________\nYou are receiving this because your invoice is overdue.\nhttps://x.example/pay",
+    "-=-=-=-=-=-=-=-\nprices",
     ">> really important <<",
     ">> done",
     ">> not found\n>> again",
@@ -228,6 +265,8 @@ LIKE_RULES = [
 
 LIKE_SIGNATURES = [
     "__________________________\nPlease unsubscribe me, my address is anna@x.example.",
+    "Please sign as\n\n-- \nJan Kowal, Director",
+    "Der Brief geht an\n-- \nKowal GmbH\nHafenstr. 4\n20457 Hamburg",
     "-- \nPlease take us off the mailing list: office@x.example",
     "--\nThe rest will come next week.",
     "-- \nThe second pump must go back.",

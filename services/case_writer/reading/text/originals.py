@@ -1,0 +1,129 @@
+"""Recognizes where an unmarked original begins: with its header, a title between rules, or the
+request of a help desk to reply above a line.
+"""
+
+from services.case_writer.reading.text.attributions import (
+    has_verb,
+    is_attribution,
+    is_dated_address,
+)
+from services.case_writer.reading.text.header_blocks import header_end, label_of
+from services.case_writer.reading.text.lines import MAX_LINE, low_of
+from services.case_writer.reading.text.marked_lines import (
+    ARROWS,
+    BLANKS_BELOW_ATTRIBUTION,
+    COLONS,
+    MarkedLines,
+)
+from services.case_writer.reading.text.quote_markers import (
+    FORWARDS,
+    REPLY_ABOVE,
+    REPLY_WORDS,
+    SEPARATORS,
+)
+
+FOOTER_RULE = 10  # characters at least
+RULE = "_-=* "
+REPLY_SIGNS = "#-=*_+\u2014\u2013"
+
+
+class OriginalLines(MarkedLines):
+    """Lines that know where an original begins."""
+
+    def begins_original(self, index: int, low: str) -> bool:
+        if is_reply_marker(low) or (low.startswith(">>") and self._is_arrowed(index, low)):
+            return True
+        if low[0] in RULE:
+            words = low.strip(RULE) if low.startswith(("---", "___", "***", "===")) else ""
+            if words and (
+                words.rstrip(":").replace("\u2019", "'") in SEPARATORS
+                or _is_titled_header(words)
+                or self._is_ruled_attribution(index)
+            ):
+                return True
+            if low[0] != "*":
+                return False
+        if low[-1] == ":" and low.rstrip(" :") in FORWARDS:
+            following = self.next_line(index + 1)
+            return following is not None and (
+                self.is_quoted[following] or bool(header_end(self.bare, following, below_rule=True))
+            )
+        if not label_of(low) or not self.may_look():
+            return False
+        return bool(header_end(self.bare, index, below_rule=self._is_below_rule(index)))
+
+    def _is_arrowed(self, index: int, low: str) -> bool:
+        """Whether GroupWise introduces a quote: `>>> Anna <a@x.example> 23.11.2026 10:11 >>>`, or
+        `>>> On …, Anna <a@x.example> wrote:`.
+        """
+        if not low.startswith(ARROWS) or not self.may_look():
+            return False
+        if low.endswith(" >>>"):
+            return is_dated_address(low.strip("> "))
+        return low[-1] in COLONS and is_attribution(self.bare[index][4:], above_quote=False)
+
+    def _is_ruled_attribution(self, index: int) -> bool:
+        """Whether the line is an attribution such as `---- On Mon, 23 Nov 2026 Anna wrote ----`."""
+        bare = self.bare[index]
+        if not (
+            bare.startswith("---")
+            and bare.endswith("--")
+            and len(bare) <= MAX_LINE
+            and self.may_look()
+        ):
+            return False
+        words = bare.strip(RULE)
+        return has_verb(words) and is_attribution(words, above_quote=True)
+
+    def _is_below_rule(self, index: int) -> bool:
+        above = index - 1
+        while above >= 0 and index - above <= BLANKS_BELOW_ATTRIBUTION and not self.bare[above]:
+            above -= 1
+        if above < 0 or len(self.bare[above]) > MAX_LINE:
+            return False
+        low = low_of(self.bare[above])
+        words = low.strip(RULE)
+        return (len(low) >= FOOTER_RULE and not words) or words in SEPARATORS
+
+    def above_rules(self, index: int) -> int:
+        """The index at which the blank lines, rules and titles of an original directly above
+        `index` begin.
+        """
+        while index > 0 and (
+            not (words := self.bare[index - 1].strip(RULE))
+            or low_of(words).rstrip(":") in (*SEPARATORS, "original")
+        ):
+            index -= 1
+        return index
+
+    def above_labels(self, index: int) -> int:
+        """The index of a rule above the attribution at `index`, if only labels such as `To: Jan`
+        are in between; else `index`.
+        """
+        above = index
+        while above > 0 and label_of(low_of(self.bare[above - 1])) in ("to", "more", "subject"):
+            above -= 1
+        rule = self.bare[above - 1] if above > 0 else ""
+        is_ruled = len(rule) >= FOOTER_RULE and not rule.strip(RULE)
+        return above - 1 if is_ruled and above < index else index
+
+    def next_line(self, index: int) -> int | None:
+        return next(
+            (at for at in range(index, min(index + 20, len(self.bare))) if self.bare[at]), None
+        )
+
+
+def is_reply_marker(low: str) -> bool:
+    """Whether a help desk asks for a reply above this line: `##- Please type your reply above this
+    line -##`.
+    """
+    if low[0] not in REPLY_SIGNS or low[:2].strip(REPLY_SIGNS) or low[-2:].strip(REPLY_SIGNS):
+        return False
+    is_request = any(word in low for word in REPLY_WORDS)
+    return is_request and any(words in low for words in REPLY_ABOVE)
+
+
+def _is_titled_header(words: str) -> bool:
+    """Whether a header follows its title on the line: `Original message --------From: Anna`."""
+    title, rule, rest = words.partition("---")
+    return bool(rule) and title.strip(RULE) in SEPARATORS and label_of(rest.lstrip(RULE)) == "from"
