@@ -2,8 +2,8 @@
 reports of the extractor to the cases.
 """
 
-import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from msgspec import structs
 
@@ -30,6 +30,16 @@ from services.runtime.broker.topology import CASE_WRITER_COMMANDS
 from services.runtime.errors import PermanentError
 
 
+@dataclass(frozen=True)
+class CommandBatch:
+    """The messages of a batch by kind. `sources` are the deliveries of mails by mail key."""
+
+    received: list[ReceivedCommand] = field(default_factory=list)
+    sources: dict[str, Delivery] = field(default_factory=dict)
+    answers: list[tuple[AnswerCase, Delivery]] = field(default_factory=list)
+    reports: list[tuple[FieldsRead, Delivery]] = field(default_factory=list)
+
+
 class CommandConsumer:
     """Handles the messages of the case writer's queue. A message that cannot be decoded or carried
     out goes to the dead letters and does not delay others.
@@ -49,24 +59,9 @@ class CommandConsumer:
         self._broker = broker
         self._known = known
 
-    def expect(self, deliveries: Sequence[Delivery]) -> None:
-        """Read the mails of these messages while `handle` writes others. They are expected in its
-        next call.
-        """
-        received: list[ReceivedCommand] = []
-        for delivery in deliveries:
-            with contextlib.suppress(UnreadableMessageError):
-                message = decode_case_message(delivery.body)
-                if isinstance(message, Command) and self._unknown_name(message) is None:
-                    received.append(ReceivedCommand(message, delivery.redelivered))
-        self._writer.expect(received)
-
-    async def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """Handle a batch; afterwards all of it may be acknowledged. Raises TransientError."""
-        received: list[ReceivedCommand] = []
-        sources: dict[str, Delivery] = {}
-        answers: list[tuple[AnswerCase, Delivery]] = []
-        reports: list[tuple[FieldsRead, Delivery]] = []
+    async def prepare(self, deliveries: Sequence[Delivery]) -> CommandBatch:
+        """Decode a batch, and begin to read its mails. Raises TransientError."""
+        batch = CommandBatch()
         for delivery in deliveries:
             try:
                 message = decode_case_message(delivery.body)
@@ -74,18 +69,25 @@ class CommandConsumer:
                 await reject_unreadable(self._broker, CASE_WRITER_COMMANDS, delivery, error)
                 continue
             if isinstance(message, AnswerCase):
-                answers.append((message, delivery))
+                batch.answers.append((message, delivery))
             elif isinstance(message, FieldsRead):
-                reports.append((message, delivery))
+                batch.reports.append((message, delivery))
             elif (command := await self._ready(message, delivery)) is not None:
-                received.append(ReceivedCommand(command, delivery.redelivered))
-                sources[command.mail.key] = delivery
-        for refused in await self._writer.handle(received):
-            source = sources[refused.mail_key or ""]
+                batch.received.append(ReceivedCommand(command, delivery.redelivered))
+                batch.sources[command.mail.key] = delivery
+        self._writer.expect(batch.received)
+        return batch
+
+    async def handle(self, batch: CommandBatch) -> None:
+        """Handle a prepared batch; afterwards all of it may be acknowledged. Raises
+        TransientError.
+        """
+        for refused in await self._writer.handle(batch.received):
+            source = batch.sources[refused.mail_key or ""]
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, source, str(refused))
-        for answer, delivery in answers:  # after the mails, one of which may have opened the case
+        for answer, delivery in batch.answers:  # after the mails, one of which may open the case
             await self._answer(answer, delivery)
-        await self._record(reports)
+        await self._record(batch.reports)
 
     async def _record(self, reports: Sequence[tuple[FieldsRead, Delivery]]) -> None:
         """Record what the extractor read. A report of a rule that these settings lack waits for

@@ -30,7 +30,7 @@ from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.consume import handle_prepared
 from services.runtime.broker.defer import KnownNames
 from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS
@@ -79,16 +79,16 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 consumer = _consumer(
                     settings, store, broker, publisher, ahead, health=health, stop=stop
                 )
-                consuming = handle_batches(
+                consuming = handle_prepared(
                     broker,
                     CASE_WRITER_COMMANDS,
+                    consumer.prepare,
                     consumer.handle,
                     stop,
                     batch=batch,
                     prefetch=2 * batch + PREFETCH_AHEAD,
                     decode=decode_case_message,
                     known=KnownNames.of(settings),
-                    expect=consumer.expect,
                 )
                 overdue = OverdueSweep(store, publisher)
                 await all_of([consuming, publisher.run(stop), overdue.run(stop)])

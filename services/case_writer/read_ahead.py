@@ -55,12 +55,6 @@ class ReadAhead:
         self._expected += groups
         self._begin()
 
-    async def expect_only(self, groups: Sequence[Group]) -> None:
-        """Exactly these groups come. What was prepared for others is discarded."""
-        if [*self._expected] != [*groups]:
-            await self._forget()
-            self.expect(groups)
-
     async def prepared(self, group: Group) -> PreparedGroup:
         """Prepare the mails of a group now, unless it was expected first and prepared before.
 

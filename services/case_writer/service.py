@@ -80,7 +80,7 @@ class CaseWriter:
         self._new_backoff = new_backoff
 
     def expect(self, received: Sequence[ReceivedCommand]) -> None:
-        """Read these mails while `handle` writes others. They are expected in its next call."""
+        """Begin to read the mails of a coming call of `handle`, perhaps while it writes others."""
         self._ahead.expect(groups(received))
 
     async def handle(self, received: Sequence[ReceivedCommand]) -> list[CommandRefusedError]:
@@ -91,9 +91,7 @@ class CaseWriter:
         outage of the database. The commands are then delivered again, which is safe.
         """
         refused: list[CommandRefusedError] = []
-        coming = [*groups(received)]
-        await self._ahead.expect_only(coming)
-        for group in coming:
+        for group in groups(received):
             for written in await self._write(group):
                 if isinstance(written, CommandRefusedError):
                     refused.append(written)

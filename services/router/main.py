@@ -1,5 +1,6 @@
 """The wiring of the router."""
 
+import asyncio
 from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_raw_mail
@@ -7,7 +8,7 @@ from services.router.policy import PolicyOf, policies
 from services.router.service import first_unknown_name, route
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.consume import handle_prepared
 from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
 from services.runtime.broker.defer import KnownNames, defer, is_out_of_time
 from services.runtime.broker.messages import Delivery, Outgoing
@@ -29,16 +30,20 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     prefetch = settings.router.prefetch_mails
 
     async def session(broker: Broker) -> None:
-        async def handle(deliveries: Sequence[Delivery]) -> None:
-            routed = [
-                await _route_delivery(broker, delivery, policy_of, known) for delivery in deliveries
-            ]
-            await broker.publish_all([message for message in routed if message is not None])
+        async def routed(deliveries: Sequence[Delivery]) -> list[Outgoing]:
+            messages: list[Outgoing] = []
+            for delivery in deliveries:
+                message = await _route_delivery(broker, delivery, policy_of, known)
+                if message is not None:
+                    messages.append(message)
+                await asyncio.sleep(0)  # the messages before are published meanwhile
+            return messages
 
-        await handle_batches(
+        await handle_prepared(
             broker,
             ROUTER_MAIL,
-            handle,
+            routed,
+            broker.publish_all,
             stop,
             batch=max(1, prefetch // 2),
             prefetch=prefetch,

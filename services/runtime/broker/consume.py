@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
@@ -18,6 +19,8 @@ from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop, all_of
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 REQUEUE_EVERY_S = 30.0  # deferred messages
 MAX_UNKNOWN = (
@@ -35,20 +38,53 @@ async def handle_batches(
     prefetch: int,
     decode: Callable[[bytes], object],
     known: KnownNames | None = None,
-    expect: Callable[[Sequence[Delivery]], None] | None = None,
 ) -> None:
     """Handle `queue` in batches of up to `batch` messages until `stop`, and finish the current
-    batch. If a whole batch waits behind it, `expect` gets that one meanwhile.
+    batch.
 
     If `handle` raises, the loop ends and nothing of the batch is acknowledged. Meanwhile, deferred
     messages that `decode` now reads, or whose name is now `known`, are requeued.
+    """
+    await handle_prepared(
+        broker,
+        queue,
+        _as_delivered,
+        handle,
+        stop,
+        batch=batch,
+        prefetch=prefetch,
+        decode=decode,
+        known=known,
+    )
+
+
+async def _as_delivered(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+    return deliveries
+
+
+async def handle_prepared(
+    broker: Broker,
+    queue: str,
+    prepare: Callable[[Sequence[Delivery]], Awaitable[T]],
+    handle: Callable[[T], Awaitable[None]],
+    stop: Stop,
+    *,
+    batch: int,
+    prefetch: int,
+    decode: Callable[[bytes], object],
+    known: KnownNames | None = None,
+) -> None:
+    """As `handle_batches`, in two steps: `handle` gets what `prepare` returns.
+
+    A batch is prepared while the one before is handled, if it cannot grow any more until then. If
+    `prepare` raises, the loop ends after the batch before.
     """
     ended = Stop()
 
     async def handling() -> None:
         try:
             await _handle_batches(
-                broker, queue, handle, stop, batch=batch, prefetch=prefetch, expect=expect
+                broker, queue, prepare, handle, stop, batch=batch, prefetch=prefetch
             )
         finally:
             ended.request()
@@ -96,27 +132,26 @@ def _is_newer(decode: Callable[[bytes], object], body: bytes) -> bool:
 async def _handle_batches(
     broker: Broker,
     queue: str,
-    handle: Callable[[Sequence[Delivery]], Awaitable[None]],
+    prepare: Callable[[Sequence[Delivery]], Awaitable[T]],
+    handle: Callable[[T], Awaitable[None]],
     stop: Stop,
     *,
     batch: int,
     prefetch: int,
-    expect: Callable[[Sequence[Delivery]], None] | None,
 ) -> None:
     deliveries = await broker.consume(queue, prefetch)
     metrics.introduce_queue(queue, prefetch)
     metrics.IN_HAND.labels(queue).set_function(deliveries.in_hand)
     metrics.OLDEST_SECONDS.labels(queue).set_function(deliveries.oldest_age_s)
     ending = asyncio.ensure_future(_end_at_stop(deliveries, stop))
+    ahead = _Ahead(deliveries, batch, prepare)
     try:
         while taken := await deliveries.next_batch(batch):
             _measure_taken(queue, taken)
             started = time.monotonic()
-            expecting = asyncio.create_task(_expect(deliveries, batch, expect))
-            try:
-                await handle(taken)
-            finally:
-                expecting.cancel()
+            prepared = await ahead.prepared(taken)
+            ahead.begin()
+            await handle(prepared)
             await deliveries.acknowledge()
             metrics.BATCH_SECONDS.labels(queue).observe(time.monotonic() - started)
             metrics.BATCH_MAILS.labels(queue).observe(len(taken))
@@ -125,15 +160,47 @@ async def _handle_batches(
         raise
     finally:
         ending.cancel()
+        await ahead.cancel()
         metrics.IN_HAND.labels(queue).set_function(lambda: 0.0)  # the broker has the messages again
         metrics.OLDEST_SECONDS.labels(queue).set_function(lambda: 0.0)
 
 
-async def _expect(
-    deliveries: Deliveries, batch: int, expect: Callable[[Sequence[Delivery]], None] | None
-) -> None:
-    if expect is not None:
-        expect(await deliveries.next_whole_batch(batch))
+class _Ahead(Generic[T]):
+    """Prepares the next batch while the current one is handled."""
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        batch: int,
+        prepare: Callable[[Sequence[Delivery]], Awaitable[T]],
+    ) -> None:
+        self._deliveries = deliveries
+        self._batch = batch
+        self._prepare = prepare
+        self._next: Sequence[Delivery] = ()  # empty until it cannot grow any more
+        self._task: asyncio.Task[T] | None = None
+
+    def begin(self) -> None:
+        """Wait for the next whole batch, and prepare it."""
+        self._next = ()
+        self._task = asyncio.create_task(self._prepare_next())
+
+    async def prepared(self, taken: Sequence[Delivery]) -> T:
+        """The batch, prepared now unless it was prepared before. Raises what `prepare` raises."""
+        if self._task is not None and self._next:
+            return await self._task
+        await self.cancel()
+        return await self._prepare(taken)
+
+    async def cancel(self) -> None:
+        """End what has begun."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _prepare_next(self) -> T:
+        self._next = await self._deliveries.next_whole_batch(self._batch)
+        return await self._prepare(self._next)
 
 
 def _measure_taken(queue: str, taken: Sequence[Delivery]) -> None:

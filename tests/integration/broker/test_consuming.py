@@ -10,7 +10,7 @@ from deploy.local import PrivateServers
 from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
 from services.runtime.broker.browse import browse_queue
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.consume import handle_batches, handle_prepared
 from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
 from services.runtime.broker.defer import WAITS_SINCE_MS, KnownNames, defer
 from services.runtime.broker.messages import Delivery, Outgoing
@@ -175,39 +175,84 @@ class TestHandlingBatches:
             await broker.publish(message(name, b"next"))
             assert await bodies(deliveries, 1) == [b"next"]
 
-    async def test_a_whole_batch_that_waits_is_expected_while_the_current_one_is_handled(
+    async def test_a_whole_batch_is_prepared_while_the_one_before_is_handled(
         self, servers: PrivateServers, name: str
     ) -> None:
         stop = Stop()
-        expected = asyncio.Event()
-        seen: list[str] = []
+        prepared = asyncio.Event()
+        steps: list[str] = []
 
-        def expect(deliveries: Sequence[Delivery]) -> None:
-            seen.append("expected " + " ".join(delivery.body.decode() for delivery in deliveries))
-            expected.set()
+        async def prepare(deliveries: Sequence[Delivery]) -> str:
+            numbers = " ".join(delivery.body.decode() for delivery in deliveries)
+            steps.append(f"prepare {numbers}")
+            if numbers == "3 4 5":
+                prepared.set()
+            return numbers
 
-        async def handle(deliveries: Sequence[Delivery]) -> None:
-            if not expected.is_set():
-                await asyncio.wait_for(expected.wait(), PATIENCE_S)
-            seen.append("handled " + " ".join(delivery.body.decode() for delivery in deliveries))
-            if deliveries[-1].body == b"6":
+        async def handle(numbers: str) -> None:
+            await asyncio.wait_for(prepared.wait(), PATIENCE_S)
+            steps.append(f"handle {numbers}")
+            if numbers == "6":
                 stop.request()
 
         async with connected(servers) as broker:
             await broker.declare(topology(name))
             await broker.publish_all([message(name, str(number).encode()) for number in range(7)])
-            handling = handle_batches(
-                broker,
-                name,
-                handle,
-                stop,
-                batch=3,
-                prefetch=20,
-                decode=decode_raw_mail,
-                expect=expect,
+            await asyncio.wait_for(
+                handle_prepared(
+                    broker,
+                    name,
+                    prepare,
+                    handle,
+                    stop,
+                    batch=3,
+                    prefetch=20,
+                    decode=decode_raw_mail,
+                ),
+                PATIENCE_S,
             )
-            await asyncio.wait_for(handling, PATIENCE_S)
-        assert seen == ["expected 3 4 5", "handled 0 1 2", "handled 3 4 5", "handled 6"]
+        assert steps == [
+            "prepare 0 1 2",
+            "prepare 3 4 5",
+            "handle 0 1 2",
+            "handle 3 4 5",
+            "prepare 6",
+            "handle 6",
+        ]
+
+    async def test_an_early_preparation_that_fails_ends_the_loop_after_the_batch_before(
+        self, servers: PrivateServers, name: str
+    ) -> None:
+        failed = asyncio.Event()
+        handled: list[bytes] = []
+
+        async def prepare(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+            if deliveries[0].body == b"2":
+                failed.set()
+                raise TransientError("no primary")
+            return deliveries
+
+        async def handle(deliveries: Sequence[Delivery]) -> None:
+            await asyncio.wait_for(failed.wait(), PATIENCE_S)
+            handled.extend(delivery.body for delivery in deliveries)
+
+        async with connected(servers) as broker:
+            await broker.declare(topology(name))
+            await broker.publish_all([message(name, str(number).encode()) for number in range(4)])
+            with pytest.raises(TransientError, match="no primary"):
+                await handle_prepared(
+                    broker,
+                    name,
+                    prepare,
+                    handle,
+                    Stop(),
+                    batch=2,
+                    prefetch=20,
+                    decode=decode_raw_mail,
+                )
+        assert handled == [b"0", b"1"]
+        async with connected(servers) as broker:
+            assert sorted(await bodies(await broker.consume(name, 10), 2)) == [b"2", b"3"]
 
     async def test_a_failure_leaves_the_batch_to_another(
         self, servers: PrivateServers, name: str

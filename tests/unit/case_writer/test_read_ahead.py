@@ -68,22 +68,6 @@ async def test_only_the_next_group_is_read_before_its_turn(ahead: ReadAhead, rea
     assert reads.texts == ["1", "2", "3", "4"]
 
 
-async def test_what_is_expected_again_is_not_read_again(ahead: ReadAhead, reads: Reads) -> None:
-    ahead.expect([group("1")])
-    await settled()
-    await ahead.expect_only([group("1")])
-    assert await texts(ahead, group("1")) == ["1"]
-    assert reads.texts == ["1"]
-
-
-async def test_other_mails_than_expected_are_read_instead(ahead: ReadAhead, reads: Reads) -> None:
-    ahead.expect([group("1"), group("2")])
-    await ahead.expect_only([group("3")])
-    assert await texts(ahead, group("3")) == ["3"]
-    await settled()
-    assert "2" not in reads.texts
-
-
 async def test_a_group_that_is_not_the_next_is_read_at_once(ahead: ReadAhead) -> None:
     ahead.expect([group("1", "2"), group("3")])
     assert await texts(ahead, group("2")) == ["2"]

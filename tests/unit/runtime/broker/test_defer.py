@@ -42,6 +42,8 @@ class Writer:
     def __init__(self) -> None:
         self.arrived: list[Any] = []
 
+    def expect(self, arrived: list[Any]) -> None: ...
+
     async def handle(self, arrived: list[Any]) -> list[Any]:
         self.arrived += [received.command for received in arrived]
         return []
@@ -64,7 +66,7 @@ async def written(
 ) -> tuple[list[Any], list[Outgoing]]:
     broker, writer = Broker(), Writer()
     handling = CommandConsumer(writer, None, None, broker, known)  # type: ignore[arg-type] # as above
-    await handling.handle([delivery(command, headers)])
+    await handling.handle(await handling.prepare([delivery(command, headers)]))
     return writer.arrived, broker.published
 
 
@@ -145,7 +147,7 @@ async def test_an_answer_of_an_unknown_process_waits_and_then_is_a_dead_letter(
     broker = Broker()
     handling = CommandConsumer(Writer(), Answers(), None, broker, OLD)  # type: ignore[arg-type] # as above
     answer = AnswerCase(id="answer-1", case=1, text="Thank you.", at=datetime.now(UTC))
-    await handling.handle([delivery(answer, headers)])
+    await handling.handle(await handling.prepare([delivery(answer, headers)]))
     [published] = broker.published
     assert published.routing_key == f"case_writer.commands.{to}"
 
