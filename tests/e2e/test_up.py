@@ -18,6 +18,7 @@ import pytest
 from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
 from deploy.local.processes import living
+from services.cli.up.cores import usable_cores
 from tests.integration.local.test_local_processes import cmdline, started_by
 from tests.integration.local.test_local_processes import listening_addresses as listening
 from tests.sample_mails import new_mails
@@ -160,7 +161,7 @@ def test_up_listens_on_loopback_restarts_its_servers_and_resumes_in_a_moved_fold
         assert size_of(data) < 120_000_000
         running.until(lambda: mailcase("status", "--config", config).returncode == 0, "is ready")
         status = json.loads(mailcase("status", "--json", "--config", config).stdout)
-        names = {service["name"] for service in status["services"]}
+        names = {service["name"].removesuffix("-1") for service in status["services"]}
         assert names >= {"fetcher", "router", "case-writer", "sender"}
         assert (status["parked"], status["pid"]) == (0, running.process.pid)
         urls = json.loads((data / "up.json").read_bytes())["urls"]
@@ -170,8 +171,9 @@ def test_up_listens_on_loopback_restarts_its_servers_and_resumes_in_a_moved_fold
         stopped = mailcase("down", "--config", config)
         assert stopped.stdout == f"stopped (process {running.process.pid})\n"
         assert running.process.wait(PATIENCE_S) == 0
-        for line in running.printed.splitlines():
-            json.loads(line)
+        events = [json.loads(line) for line in running.printed.splitlines()]
+        chosen = [event for event in events if event["event"] == "replicas"]
+        assert [event["cores"] for event in chosen] == [usable_cores()]
     assert not living(started)
     assert mailcase("down", "--config", config).returncode == 0
     assert mailcase("status", "--config", config).returncode == 1

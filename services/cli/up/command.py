@@ -5,7 +5,7 @@ none.
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +19,10 @@ from deploy.local.servers.private import PrivateServers
 from deploy.local.servers.store import Store
 from deploy.local.single_instance import only_launcher_of
 from services.cli.terminal.output import DEFAULT_CONFIG, Config
+from services.cli.up.cores import usable_cores
 from services.cli.up.plan import chosen, plan
 from services.cli.up.presenter import Presenter, create_presenter
+from services.cli.up.replicas import described, replicas_of
 from services.cli.up.runner import Runner
 from services.cli.up.running import announced, data_folder, with_running_servers
 from services.cli.up.server_urls import silent_servers, without_own_exports
@@ -37,9 +39,11 @@ Data = Annotated[
     ),
 ]
 Replicas = Annotated[
-    int,
+    int | None,
     Parameter(
-        help="How many routers, case writers and senders to run.", validator=Number(gte=1, lte=100)
+        help="How many routers, case writers, senders and extractors to run; default: by `[up]` and "
+        "the cores.",
+        validator=Number(gte=1, lte=100),
     ),
 ]
 Without = Annotated[
@@ -56,7 +60,7 @@ def up(
     *,
     config: Config = DEFAULT_CONFIG,
     data: Data = None,
-    replicas: Replicas = 1,
+    replicas: Replicas = None,
     without: Without = None,
 ) -> None:
     """Run all services until Ctrl-C or `mailcase down`.
@@ -83,11 +87,27 @@ def up(
             presenter.event("server_silent", line, "warning")
         with _started(presenter, private_servers(settings, data)) as servers:
             urls = {URL_VARIABLES[name]: url for name, url in server_urls(servers).items()}
-            run = plan(config, data, replicas, without or (), urls)
+            counts = _replicas(settings, replicas, without or (), presenter)
+            run = plan(config, data, counts, without or (), urls)
             ports = {process.name: process.http_port for process in run.services.all}
             with announced(config, data, urls, ports, run.links):
                 settings = with_running_servers(settings, config)
                 Runner(settings, data, servers, run, presenter).run(stop)
+
+
+def _replicas(
+    settings: Settings, requested: int | None, without: Collection[str], presenter: Presenter
+) -> dict[str, int]:
+    """The replicas of each replicated service that runs; reports them."""
+    cores = usable_cores()
+    counts = {
+        service: count
+        for service, count in replicas_of(cores, settings.up, requested).items()
+        if service not in without
+    }
+    if counts:
+        presenter.event("replicas", described(cores, counts), cores=cores, replicas=counts)
+    return counts
 
 
 @contextmanager

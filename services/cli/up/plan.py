@@ -15,20 +15,19 @@ from services.runtime.errors import Mistake, SettingsError
 
 @dataclass(frozen=True)
 class ServiceKind:
-    """A service, by the name of its command. `replicated` services run `--replicas` times."""
+    """A service, by the name of its command."""
 
     name: str
-    replicated: bool = True
     listens: bool = False
 
 
 SERVICES = (
-    ServiceKind("fetcher", replicated=False),
+    ServiceKind("fetcher"),
     ServiceKind("router"),
     ServiceKind("case-writer"),
     ServiceKind("sender"),
     ServiceKind("extractor"),
-    ServiceKind("desk", replicated=False, listens=True),
+    ServiceKind("desk", listens=True),
 )
 
 
@@ -53,16 +52,23 @@ def chosen(without: Collection[str]) -> list[ServiceKind]:
 
 
 def plan(
-    config: Path, data: Path, replicas: int, without: Collection[str], env: Mapping[str, str]
+    config: Path,
+    data: Path,
+    replicas: Mapping[str, int],
+    without: Collection[str],
+    env: Mapping[str, str],
 ) -> Plan:
-    """The services as processes, not started yet; `env` has the URLs of the private servers."""
+    """The services as processes, not started yet; `env` has the URLs of the private servers.
+
+    `replicas` are by service; one that it does not name runs once.
+    """
     kinds = chosen(without)
     ports = Ports(data / "ports.json")
     listening = {kind.name: f"127.0.0.1:{ports.get(kind.name)}" for kind in kinds if kind.listens}
     services = Services(
         config.absolute(),
         data,
-        {kind.name: replicas if kind.replicated else 1 for kind in kinds},
+        {kind.name: replicas.get(kind.name, 1) for kind in kinds},
         env=env,
         arguments={name: ("--listen", address) for name, address in listening.items()},
     )

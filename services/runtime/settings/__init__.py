@@ -29,6 +29,7 @@ from services.runtime.settings.schema.services import (
     Reading,
     Router,
     SenderLimits,
+    Up,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "Smtp",
     "Stage",
     "Store",
+    "Up",
     "load_settings",
     "masked",
 ]

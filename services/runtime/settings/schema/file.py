@@ -29,6 +29,7 @@ from services.runtime.settings.schema.services import (
     Reading,
     Router,
     SenderLimits,
+    Up,
 )
 
 
@@ -48,6 +49,7 @@ class Sections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reading: Reading = Reading()
     sender: SenderLimits = SenderLimits()
     desk: Desk = Desk()
+    up: Up = Up()
 
 
 class SettingsFile(Sections, frozen=True, kw_only=True, forbid_unknown_fields=True):

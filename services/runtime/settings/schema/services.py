@@ -46,6 +46,15 @@ class Logs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Up(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many processes of a service `mailcase up` runs; None: as many as suit the cores."""
+
+    routers: Annotated[int, Meta(ge=1, le=100)] | None = None
+    case_writers: Annotated[int, Meta(ge=1, le=100)] | None = None
+    senders: Annotated[int, Meta(ge=1, le=100)] | None = None
+    extractors: Annotated[int, Meta(ge=1, le=100)] | None = None
+
+
 class Router(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The router's share of the queue."""
 
