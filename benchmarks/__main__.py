@@ -1,14 +1,13 @@
 """`make bench`: the rates of Mailcase compared with what its servers allow.
 
-    python -m benchmarks [speed] [memory] [latency] [peer] [touched] [growth] [search] [desk]
-        [--rounds 5] [--sets text,mix]
+    python -m benchmarks [speed] [memory] [latency] [peers] [touched] [growth] [replicas] [search]
+        [desk] [--rounds 5] [--sets text,mix]
 
-`growth`, `search` and `desk` take some minutes more, and run only if they are named. Ratios come
-from interleaved measurements, so that a busy machine slows both sides equally.
+Only the first four run if none is named; the others take some minutes more. Ratios come from
+interleaved measurements, so that a busy machine slows both sides equally.
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from benchmarks.environment import Ground
 from benchmarks.growth import growths
 from benchmarks.latency import latencies
 from benchmarks.memory import memory
-from benchmarks.peers.comparison import peer
+from benchmarks.peers.comparison import peers
+from benchmarks.replicas import replicas
 from benchmarks.report.chart import chart
 from benchmarks.report.results import DeskLoad, Results, empty_results
 from benchmarks.report.tables import table
@@ -64,6 +64,12 @@ async def _growth(ground: Ground, options: argparse.Namespace, results: Results)
         _progress(f"{growth.size:,} {growth.what}: {growth.ratio.median:.2f} of the least")
 
 
+async def _replicas(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    async for speed in replicas(ground, options.sets, options.rounds):
+        results.replicas.append(speed)
+        _progress(f"{speed.mail_set}, {speed.replicas}: {speed.ratio.median:.2f} of one each")
+
+
 async def _search(ground: Ground, options: argparse.Namespace, results: Results) -> None:
     async for latency in searches(ground, options.comments):
         results.search.append(latency)
@@ -85,8 +91,11 @@ async def _desk(ground: Ground, options: argparse.Namespace, results: Results) -
                 )
 
 
-async def _peer(ground: Ground, options: argparse.Namespace, results: Results) -> None:
-    results.peers.append(await peer(ground, options.rounds, options.peer_python))
+async def _peers(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    async for peer in peers(ground, options.rounds):
+        results.peers.append(peer)
+        times = "not measured" if peer.ratio is None else f"{peer.ratio.median:.1f} times"
+        _progress(f"{peer.name}: {times}")
 
 
 SECTIONS: dict[
@@ -96,12 +105,13 @@ SECTIONS: dict[
     "memory": _memory,
     "latency": _latency,
     "touched": _touched,
-    "peer": _peer,
+    "peers": _peers,
     "growth": _growth,
+    "replicas": _replicas,
     "search": _search,
     "desk": _desk,
 }
-BY_DEFAULT = ("speed", "memory", "latency", "peer")
+BY_DEFAULT = ("speed", "memory", "latency", "peers")
 
 
 async def _measure(options: argparse.Namespace, results: Results) -> None:
@@ -152,9 +162,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--helpdesk-python",
         help="an interpreter with requirements/helpdesk.lock, to measure django-helpdesk's list as well",
-    )
-    parser.add_argument(
-        "--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk"
     )
     parser.add_argument(
         "--json", type=Path, default=Path(".run/bench.json"), help="default .run/bench.json"

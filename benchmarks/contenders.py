@@ -9,9 +9,10 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -26,18 +27,27 @@ from services.runtime.broker.topology import mailcase_topology
 from tests.pipeline import PASSWORD, Pipeline
 
 _PATIENCE_S = 60.0
+NO_REPLICAS: Mapping[str, int] = MappingProxyType({})
 
 
 class Side:
     """Processes of one kind on a ground of their own. `name` is `mailcase`, `floor` or `work`.
 
-    `work` are the programs of the floor that do the necessary work on each mail besides.
+    `work` are the programs of the floor that do the necessary work on each mail besides. `replicas`
+    are those of Mailcase's services that run more than once.
     """
 
-    def __init__(self, name: str, servers: PrivateServers, folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        servers: PrivateServers,
+        folder: Path,
+        replicas: Mapping[str, int] = NO_REPLICAS,
+    ) -> None:
         self.name = name
         self.servers = servers
-        self.address = f"{name}.{ADDRESS}"
+        self.address = f"{folder.name}.{ADDRESS}"
+        self._replicas = replicas
         self.pipeline = Pipeline(servers, folder, {BENCH: self.address})
         self.processes: list[GuardedProcess] = []
         self._maildir = servers.mail.folder / "maildirs" / self.address / "Maildir"
@@ -99,9 +109,8 @@ class Side:
         return own | servers
 
     def _of_mailcase(self, services: Sequence[str]) -> list[GuardedProcess]:
-        return list(
-            self.pipeline.services(**{service.replace("-", "_"): 1 for service in services}).all
-        )
+        counts = {service.replace("-", "_"): self._replicas.get(service, 1) for service in services}
+        return list(self.pipeline.services(**counts).all)
 
     def _of_floor(self, services: Sequence[str]) -> list[GuardedProcess]:
         where = Where(

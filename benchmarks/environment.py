@@ -3,11 +3,11 @@
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.contenders import Side
+from benchmarks.contenders import NO_REPLICAS, Side
 from deploy.local import PrivateServers
 
 
@@ -32,11 +32,11 @@ class Ground:
             servers.wipe()
             shutil.rmtree(folder)
 
-    def side(self, name: str) -> Side:
-        """`mailcase` or `floor`, with a virtual host, a database and a mailbox that nothing used
-        before.
+    def side(self, name: str, replicas: Mapping[str, int] = NO_REPLICAS) -> Side:
+        """`mailcase`, `floor` or `work`, with a virtual host, a database and a mailbox that nothing
+        used before; `replicas` of Mailcase's services if there are more than one.
         """
-        return Side(name, self.servers, self.fresh_folder(name))
+        return Side(name, self.servers, self.fresh_folder(name), replicas)
 
     def fresh_folder(self, name: str) -> Path:
         """An empty folder that is gone with the ground."""

@@ -1,104 +1,85 @@
-"""Compares Mailcase with django-helpdesk's `get_email`, over IMAP into SQLite, on the same mails in
-turns.
+"""Compares Mailcase with other help desks: all read the same kind of mails over IMAP from the same
+server, in turns.
 """
 
 import asyncio
-import contextlib
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
+from benchmarks.peers.installed import PeerMissingError, interpreter
+from benchmarks.peers.programs import PeerProgram, running
+from benchmarks.peers.request_tracker_root import unpacked
 from benchmarks.report.results import Figure, Peer
 from benchmarks.speed import Feed
 from benchmarks.trials import Everything
-from tests.pipeline import PASSWORD
 
-NAME = "django-helpdesk get_email"
-_PROGRAM = Path(__file__).with_name("django_helpdesk.py")
-_ADDRESS = "helpdesk@example.test"
-_MAILS, _OWN_MAILS = 40, 600  # in a round
+_FOLDER = Path(__file__).parent
+_OWN_MAILS = 600  # in a round
 
 
-async def peer(ground: Ground, rounds: int, python: str = sys.executable) -> Peer:
-    """`python` is an interpreter that may have django-helpdesk. If it does not, the result says
-    so.
-    """
-    if await asyncio.to_thread(_lacks_helpdesk, python):
-        return Peer(NAME, missing=f"{python} has no django-helpdesk: pip install -e '.[bench]'")
+@dataclass(frozen=True)
+class Kind:
+    """A help desk: its way of reading a mailbox, as a program that reads `mails` in a round."""
+
+    name: str
+    mails: int
+    command: Callable[[], Sequence[str | Path]]
+
+
+KINDS = (
+    Kind(
+        "django-helpdesk get_email",
+        40,
+        lambda: (interpreter("helpdesk"), _FOLDER / "django_helpdesk.py"),
+    ),
+    Kind(
+        "Roundup roundup-mailgw",
+        20,
+        lambda: (interpreter("roundup"), _FOLDER / "roundup_gateway.py"),
+    ),
+    Kind(
+        "Request Tracker 5 rt-mailgate",
+        12,
+        lambda: (sys.executable, _FOLDER / "request_tracker.py", unpacked()),
+    ),
+)
+
+
+async def peers(ground: Ground, rounds: int) -> AsyncIterator[Peer]:
+    """The help desks that can be had here, compared; the others with the reason."""
+    commands: dict[Kind, Sequence[str | Path]] = {}
+    for kind in KINDS:
+        try:
+            commands[kind] = await asyncio.to_thread(kind.command)
+        except PeerMissingError as error:
+            yield Peer(kind.name, missing=str(error))
+    async with AsyncExitStack() as stack:
+        theirs = {
+            kind: await stack.enter_async_context(running(ground, kind.name, command))
+            for kind, command in commands.items()
+        }
+        ours = await stack.enter_async_context(Everything.on(ground.side("mailcase")))
+        for peer in await _compare(ours, theirs, rounds):
+            yield peer
+
+
+async def _compare(
+    ours: Everything, theirs: dict[Kind, PeerProgram], rounds: int
+) -> Sequence[Peer]:
     feed = Feed(mail_set("text"))
-    rates: list[float] = []
-    ratios: list[float] = []
-    async with Everything.on(ground.side("mailcase")) as ours, _helpdesk(ground, python) as theirs:
-        await ours.run(feed.take(_OWN_MAILS // 4))
-        for _ in range(rounds):
-            rates.append(await theirs.rate(feed.take(_MAILS)))
-            ratios.append((await ours.run(feed.take(_OWN_MAILS))).rate / rates[-1])
-    return Peer(NAME, Figure.of(rates), Figure.of(ratios))
-
-
-def _lacks_helpdesk(python: str) -> bool:
-    return (
-        subprocess.run(
-            [python, "-c", "import helpdesk"], check=False, capture_output=True
-        ).returncode
-        != 0
-    )
-
-
-class _Helpdesk:
-    def __init__(self, ground: Ground, process: asyncio.subprocess.Process) -> None:
-        self._ground = ground
-        self._process = process
-        self._tickets = 0
-
-    async def rate(self, mails: Sequence[bytes]) -> float:
-        """Mails per second. Raises RuntimeError unless every mail became a ticket."""
-        for mail in mails:
-            self._ground.servers.mail.deliver(_ADDRESS, mail)
-        seconds, tickets = (await self.ask("go")).split()
-        if int(tickets) != self._tickets + len(mails):
-            raise RuntimeError(f"{int(tickets) - self._tickets} tickets of {len(mails)} mails")
-        self._tickets = int(tickets)
-        return len(mails) / float(seconds)
-
-    async def ask(self, line: str = "") -> str:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("no pipes")
-        if line:
-            self._process.stdin.write(f"{line}\n".encode())
-        answer = await self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{NAME} ended")
-        return answer.decode()
-
-
-@asynccontextmanager
-async def _helpdesk(ground: Ground, python: str) -> AsyncIterator[_Helpdesk]:
-    servers = ground.servers
-    servers.mail.add_user(_ADDRESS, PASSWORD)
-    arguments = [
-        str(ground.fresh_folder("helpdesk")),
-        str(servers.mail.imap_port),
-        _ADDRESS,
-        PASSWORD,
-    ]
-    process = await asyncio.create_subprocess_exec(
-        python,
-        str(_PROGRAM),
-        *arguments,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        helpdesk = _Helpdesk(ground, process)
-        await helpdesk.ask()  # `ready`
-        yield helpdesk
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    await ours.run(feed.take(_OWN_MAILS // 4))
+    for kind, program in theirs.items():  # the first run loads code and fills caches
+        await program.rate(feed.take(kind.mails // 4))
+    rates: dict[Kind, list[float]] = {kind: [] for kind in theirs}
+    ratios: dict[Kind, list[float]] = {kind: [] for kind in theirs}
+    for _ in range(rounds):
+        for kind, program in theirs.items():
+            rates[kind].append(await program.rate(feed.take(kind.mails)))
+            own = (await ours.run(feed.take(_OWN_MAILS))).rate
+            ratios[kind].append(own / rates[kind][-1])
+    return [Peer(kind.name, Figure.of(rates[kind]), Figure.of(ratios[kind])) for kind in theirs]

@@ -1,11 +1,11 @@
 """Draws the results: each service's rate as a share of its baseline, the processor time of a mail,
-latencies.
+latencies, other help desks.
 """
 
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from benchmarks.report.results import Latency, Results, Speed
+from benchmarks.report.results import Latency, Peer, Results, Speed
 
 _COLOURS = {
     "fetcher": "#4c78a8",
@@ -74,6 +74,7 @@ def chart(results: Results) -> str:
         _costs(canvas, [speed for speed in results.speed if speed.trial == "whole path"])
     if results.latency:
         _latencies(canvas, results.latency)
+    _peers(canvas, results.peers)
     return canvas.svg()
 
 
@@ -144,6 +145,23 @@ def _latencies(canvas: _Canvas, latencies: Sequence[Latency]) -> None:
             _LEFT + width * latency.p99_ms + 6,
             f"{latency.p50_ms:.0f} / {latency.p95_ms:.0f} / {latency.p99_ms:.0f} ms",
         )
+        canvas.row()
+
+
+def _peers(canvas: _Canvas, peers: Sequence[Peer]) -> None:
+    ratios = [(peer.name, peer.ratio) for peer in peers if peer.ratio is not None]
+    if not ratios:
+        return
+    canvas.heading(
+        "How many times the rate of another help desk Mailcase has (whole path, 5 kB mails)"
+    )
+    width = (_WIDTH - _LEFT - 110) / max(ratio.high for _, ratio in ratios)
+    for name, ratio in ratios:
+        canvas.text(_LEFT - 8, name, end=True)
+        canvas.bar(_LEFT, width * ratio.median, "#4c78a8", f"{ratio.median}")
+        spread = width * (ratio.high - ratio.low)
+        canvas.bar(_LEFT + width * ratio.low, spread, "#222", "lowest to highest", thin=True)
+        canvas.text(_LEFT + width * ratio.high + 6, f"{ratio.median:.1f} times")
         canvas.row()
 
 

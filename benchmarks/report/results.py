@@ -89,6 +89,20 @@ class Touched(msgspec.Struct, frozen=True):
     per_byte: dict[str, float]
 
 
+class ReplicasSpeed(msgspec.Struct, frozen=True):
+    """The whole path with this many replicas. `ratio` compares it with one replica each, measured
+    in turns.
+
+    `busy_cores` is the processor time of all services and servers, divided by the time.
+    """
+
+    mail_set: str
+    replicas: dict[str, int]
+    rate: Figure
+    ratio: Figure
+    busy_cores: float
+
+
 class Growth(msgspec.Struct, frozen=True):
     """Mailcase's rate for one size. `ratio` compares it with the first row of the same kind,
     measured in turns.
@@ -160,6 +174,7 @@ class Results(msgspec.Struct):
     latency: list[Latency] = []
     peers: list[Peer] = []
     growth: list[Growth] = []
+    replicas: list[ReplicasSpeed] = []
     search: list[SearchLatency] = []
     desk: list[DeskFigure] = []
     desk_loads: list[DeskLoad] = []

@@ -16,6 +16,7 @@ def table(results: Results) -> str:
         _latency(results),
         _peers(results),
         _growth(results),
+        _replicas(results),
         _search(results),
         _desk(results),
     )
@@ -122,6 +123,15 @@ def _growth(results: Results) -> Iterator[str]:
         yield (
             f"{result.size:>9,} {result.what:24} {result.rate.median:8.1f} mails/s "
             f"{_ratio(result.ratio)} of the least"
+        )
+
+
+def _replicas(results: Results) -> Iterator[str]:
+    for result in results.replicas:
+        counts = ", ".join(f"{count} {service}" for service, count in result.replicas.items())
+        yield (
+            f"whole path, {result.mail_set:5} {counts:24} {result.rate.median:8.1f} mails/s "
+            f"{_ratio(result.ratio)} of one each; {result.busy_cores:.2f} cores busy"
         )
 
 
