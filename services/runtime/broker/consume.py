@@ -177,7 +177,7 @@ class _Ahead(Generic[T]):
         self._deliveries = deliveries
         self._batch = batch
         self._prepare = prepare
-        self._next: Sequence[Delivery] = ()  # empty until it cannot grow any more
+        self._next: Sequence[Delivery] = ()  # empty until it can grow no further
         self._task: asyncio.Task[T] | None = None
 
     def begin(self) -> None:
