@@ -19,7 +19,7 @@ from benchmarks.speed import Feed
 from benchmarks.trials import Everything
 
 _FOLDER = Path(__file__).parent
-_OWN_MAILS = 600  # in a round
+_OWN_MAILS = 400  # in a round
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Kind:
 KINDS = (
     Kind(
         "django-helpdesk get_email",
-        40,
+        30,
         lambda: (interpreter("helpdesk"), _FOLDER / "django_helpdesk.py"),
     ),
     Kind(
         "Roundup roundup-mailgw",
-        20,
+        15,
         lambda: (interpreter("roundup"), _FOLDER / "roundup_gateway.py"),
     ),
     Kind(
         "Request Tracker 5 rt-mailgate",
-        12,
+        10,
         lambda: (sys.executable, _FOLDER / "request_tracker.py", unpacked()),
     ),
 )
