@@ -1,8 +1,9 @@
-"""The constant words that explain an outcome: why a mail was parked or ignored, and which rule
-decided.
+"""The constant words that explain an outcome: why a mail was parked or ignored, which rule decided,
+and why something failed.
 
-The values are a contract. They are stored in `mails.reason`, `mails.decision` and `outbox.failure`,
-published in events, and used as metric labels. A value never changes; new ones may be added.
+The values are a contract. They are stored in `mails.reason`, `mails.decision`, `outbox.failure` and
+`mailbox_states.problem`, published in events and headers, and used as metric labels. A value never
+changes; new ones may be added.
 """
 
 from enum import StrEnum
@@ -112,3 +113,80 @@ class SuppressReason(StrEnum):
 
     TOO_LATE = "too-late"
     TOO_MANY_ACKNOWLEDGEMENTS = "too-many-acknowledgements"
+
+
+class NotRetryable(StrEnum):
+    """Why a retry of a mail without a case cannot succeed."""
+
+    CONTENT_MISSING = "content-missing"
+    MAIL_TOO_LARGE = "mail-too-large"  # only its beginning is stored
+
+
+class DeadLetterReason(StrEnum):
+    """Why a message is a dead letter: the beginning of `x-mailcase-reason`, or the broker's word.
+
+    Refused commands begin with the reason of the refusal instead.
+    """
+
+    CANNOT_BE_ROUTED = "cannot be routed"
+    NOT_HANDLED = "not handled"
+    UNEXPECTED = "unexpected"
+    UNREADABLE = "unreadable"
+    # The broker's, rabbitmq.com/docs/dlx.
+    DELIVERY_LIMIT = "delivery_limit"
+    EXPIRED = "expired"
+    MAXLEN = "maxlen"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class MailboxProblem(StrEnum):
+    """Why a mailbox cannot be read; `MailboxState.problem`."""
+
+    CA_FILE = "ca-file"
+    CANNOT_MOVE = "cannot-move"
+    CERTIFICATE_EXPIRED = "certificate-expired"  # or not valid yet
+    CERTIFICATE_NAME = "certificate-name"
+    CERTIFICATE_UNTRUSTED = "certificate-untrusted"
+    DEPENDENCY = "dependency"  # the broker or the database does not accept its mail
+    FAULT = "fault"  # a bug in our own code
+    FOLDER_NOT_OPENED = "folder-not-opened"
+    FOLDER_READ_ONLY = "folder-read-only"
+    LOGIN_REFUSED = "login-refused"
+    MAY_NOT_DELETE = "may-not-delete"
+    NO_ENCRYPTION = "no-encryption"
+    NO_NAME_SERVER = "no-name-server"
+    NO_SECRET = "no-secret"  # noqa: S105 - a problem: the password cannot be read
+    NO_SUCH_HOST = "no-such-host"
+    NO_TOKEN = "no-token"  # noqa: S105 - a problem: no access token is issued
+    PROTOCOL = "protocol"
+    TLS_FAILED = "tls-failed"
+    TOO_SLOW = "too-slow"
+    UNREACHABLE = "unreachable"
+
+
+class DeliveryProblem(StrEnum):
+    """Why an attempt to deliver an event to a webhook got no good response; `Attempt.problem`."""
+
+    ADDRESS_REFUSED = "address-refused"
+    CONNECTION = "connection"
+    INVALID_URL = "invalid-url"
+    NO_HTTP = "no-http"
+    REDIRECT = "redirect"
+    STATUS = "status"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+
+
+class SendProblem(StrEnum):
+    """Why a mail waits that no mail server has refused; `OutgoingMail.failure` of a pending one."""
+
+    HELD = "held: too much automatic mail was sent"
+    NO_SERVER = "the settings name no SMTP server for this process"
+
+
+class Evidence(StrEnum):
+    """Evidence in our own words, in `Decision.evidence`; the rest is names of headers, and ids."""
+
+    AUTOMATIC_SUBJECT = "subject of an automatic answer, sent by a machine"
+    MAIL_SERVER = "from a mail server's own address"

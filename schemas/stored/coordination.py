@@ -59,7 +59,8 @@ class MailboxState(msgspec.Struct, frozen=True, kw_only=True):
 
     `reader` is that fetcher's host. `waiting` counts mails that are listed but not recorded yet;
     `oldest_at` is the time of the oldest, None if there are none. `failure` says why the last
-    session failed, None if it did not; `hint` says how to fix it.
+    session failed, None if it did not; `hint` says how to fix it. `problem` is the same as a
+    `MailboxProblem`, and `answer` the mail server's own text in it; both may be empty.
     """
 
     COLLECTION: ClassVar[str] = "mailbox_states"
@@ -72,3 +73,5 @@ class MailboxState(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: datetime | None
     failure: str | None
     hint: str = ""
+    problem: str = ""
+    answer: str = ""

@@ -38,8 +38,10 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to deliver. If there was no response, `status` is None, and `error` says why.
 
-    `answer` is the beginning of the response's body. With `address_refused`, nothing was sent
-    because of the host's address; the API shows `error` and `duration_ms` only to managers.
+    `answer` is the beginning of the response's body; without a response, the text of the library
+    that failed. `problem` is a `DeliveryProblem`, empty after a good response. With
+    `address_refused`, nothing was sent because of the host's address; the API shows `error` and
+    `duration_ms` only to managers.
     """
 
     at: datetime
@@ -48,6 +50,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     answer: str = ""
     address_refused: bool = False
+    problem: str = ""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

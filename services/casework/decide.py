@@ -30,6 +30,8 @@ def decide(action: actions.Action, situation: Situation) -> Accepted:
             "merged",
             f"case {situation.case.number} is merged into case {target}",
             f"work on case {target}, or unmerge case {situation.case.number} first",
+            case=str(situation.case.number),
+            into=str(target),
         )
     handler: Callable[[Any, Situation], Accepted] = _HANDLERS[type(action)]
     return handler(action, situation)

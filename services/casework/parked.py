@@ -14,8 +14,9 @@ import msgspec
 from schemas.cases import AppendToCase, Decision, Otherwise
 from schemas.changes import Actor
 from schemas.codec import decode_raw_mail
-from schemas.reasons import IgnoreReason, ParkReason, Rule
+from schemas.reasons import IgnoreReason, NotRetryable, ParkReason, Rule
 from schemas.stored import Discard, Mail, from_document
+from services.casework.refusals import ActionRefusedError
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE
 from services.runtime.errors import PermanentError
@@ -24,10 +25,20 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
 _WITHOUT_CASE = frozenset({"parked", "ignored"})
-_HINT_TOO_LARGE = (
+_FETCH_WHOLE = (
     "raise limits.max_mail_bytes and restart the fetchers, which then fetch it whole; "
     "then discard this one"
 )
+_NOT_RETRYABLE: Mapping[NotRetryable, tuple[str, str]] = {
+    NotRetryable.MAIL_TOO_LARGE: (
+        "only its beginning is stored",
+        _FETCH_WHOLE,
+    ),
+    NotRetryable.CONTENT_MISSING: (
+        "its content is missing",
+        "replay it from an archive or a backup that has the content",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,7 @@ class ParkedMailRepository:
     async def discard(self, mail: Mail, note: Discard) -> None:
         """Ignore the mail for good, with a record of who did it and why. Its content is kept.
 
-        Raises PermanentError if the mail got another outcome after it was read.
+        Raises ActionRefusedError if the mail got another outcome after it was read.
         """
         read = {"_id": mail.id, "written_by": mail.written_by}
         changes = {
@@ -126,15 +137,16 @@ class ParkedMailRepository:
             "written_by": uuid.uuid4().hex,
         }
         if not await self._mails.update(read, {"$set": changes}):
-            raise PermanentError(f"mail {mail.id} has another outcome by now: look at it again")
+            problem = f"mail {mail.id} has another outcome by now"
+            raise ActionRefusedError("outcome-changed", problem, "look at it again")
 
     async def retry(
         self, mail: Mail, publish: Callable[[Outgoing], Awaitable[None]], *, inline_bytes: int
     ) -> None:
         """Publish the mail to the router again, which decides with the current settings.
 
-        A mail larger than `inline_bytes` travels by reference. Raises PermanentError if
-        `why_not_retryable` gives a reason.
+        A mail larger than `inline_bytes` travels by reference. Raises ActionRefusedError if
+        `not_retryable` gives a reason.
         """
         await publish(await self._message(mail, inline_bytes))
 
@@ -149,7 +161,7 @@ class ParkedMailRepository:
     ) -> None:
         """Ask the case writer to add the mail to a case, regardless of the rules.
 
-        `actor` is named in the decision. Raises PermanentError if `why_not_retryable` gives a
+        `actor` is named in the decision. Raises ActionRefusedError if `not_retryable` gives a
         reason.
         """
         raw = decode_raw_mail((await self._message(mail, inline_bytes)).body)
@@ -163,8 +175,8 @@ class ParkedMailRepository:
 
     async def _message(self, mail: Mail, inline_bytes: int) -> Outgoing:
         """The mail as a fetcher would publish it. Raises PermanentError as `retry` does."""
-        if refusal := why_not_retryable(mail):
-            raise PermanentError(refusal)
+        if reason := not_retryable(mail):
+            raise ActionRefusedError(reason.value, *_NOT_RETRYABLE[reason])
         content = await self.content(mail)
         builder = RawMailBuilder(
             mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put
@@ -196,10 +208,14 @@ class ParkedMailRepository:
         ]
 
 
-def why_not_retryable(mail: Mail) -> str | None:
-    """Why a retry of the mail cannot succeed, with a hint; None if it can."""
+def not_retryable(mail: Mail) -> NotRetryable | None:
+    """Why a retry of the mail cannot succeed; None if it can."""
     if mail.reason == ParkReason.MAIL_TOO_LARGE:
-        return f"only its beginning is stored; {_HINT_TOO_LARGE}"
-    if mail.raw is None:
-        return "its content is missing; replay it from an archive or a backup that has the content"
-    return None
+        return NotRetryable.MAIL_TOO_LARGE
+    return NotRetryable.CONTENT_MISSING if mail.raw is None else None
+
+
+def why_not_retryable(mail: Mail) -> str | None:
+    """As `not_retryable`, as a text with a hint."""
+    reason = not_retryable(mail)
+    return None if reason is None else "; ".join(_NOT_RETRYABLE[reason])

@@ -210,12 +210,17 @@ def check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
 
 def _open_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
     subject = f"mailbox {mailbox.name}"
+    try:
+        return Finding(subject, ok=True, detail=open_mailbox(settings, mailbox))
+    except MailboxError as error:
+        return Finding(subject, ok=False, detail=str(error), hint=error.hint)
+
+
+def open_mailbox(settings: Settings, mailbox: Mailbox) -> str:
+    """Log in and open the folder; returns what was found there. Raises MailboxError."""
     source = create_mail_source(settings, mailbox)
     try:
         source.connect()
-        detail = source.describe()
-    except MailboxError as error:
-        return Finding(subject, ok=False, detail=str(error), hint=error.hint)
+        return source.describe()
     finally:
         source.close()
-    return Finding(subject, ok=True, detail=detail)

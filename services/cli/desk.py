@@ -9,9 +9,10 @@ from schemas.cases import Command
 from schemas.mails import RawMail
 from services.case_writer.main import isolated_reader
 from services.case_writer.ports import UnreadableMailError
-from services.cli.check import check_mailbox
+from services.cli.check import open_mailbox
 from services.desk.accounts.accounts import Accounts
 from services.desk.ports import LoginTest, ReadMail, Tools
+from services.fetcher.ports import MailboxError
 from services.router.policy import policies
 from services.router.service import decide
 from services.runtime.process.isolated import in_pieces
@@ -65,5 +66,9 @@ async def _read(settings: Settings, content: bytes) -> ReadMail:
 
 
 async def _test_login(settings: Settings, mailbox: str) -> LoginTest:
-    finding = await asyncio.to_thread(check_mailbox, settings, settings.mailboxes[mailbox])
-    return LoginTest(ok=finding.ok, detail=finding.detail, hint=finding.hint)
+    try:
+        detail = await asyncio.to_thread(open_mailbox, settings, settings.mailboxes[mailbox])
+    except MailboxError as error:
+        problem = error.problem.value
+        return LoginTest(False, str(error), error.hint, problem=problem, answer=error.answer)
+    return LoginTest(ok=True, detail=detail)

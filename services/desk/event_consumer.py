@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from schemas.case_events import CaseEvent, decode_case_event
 from schemas.codec import UnreadableMessageError
+from schemas.reasons import DeadLetterReason
 from services.desk.search.index import SearchIndex
 from services.desk.search.selection import select
 from services.desk.webhooks.payload import new_delivery, wants
@@ -75,7 +76,13 @@ class EventConsumer:
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - reported with its traceback
-            await dead_letter(self._broker, DESK_INDEX, delivery, f"not handled: {error!r}", error)
+            await dead_letter(
+                self._broker,
+                DESK_INDEX,
+                delivery,
+                f"{DeadLetterReason.NOT_HANDLED}: {error!r}",
+                error,
+            )
 
     async def _apply(self, events: Sequence[CaseEvent]) -> None:
         await self._store_deliveries(events)

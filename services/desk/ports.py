@@ -23,12 +23,14 @@ class ReadMail:
 @dataclass(frozen=True)
 class LoginTest:
     """Whether a log-in to a mail server works. `detail` says what was found, `hint` how to fix
-    it.
+    it. `problem` is a `MailboxProblem`, and `answer` the server's own text; both may be empty.
     """
 
     ok: bool
     detail: str
     hint: str = ""
+    problem: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True)

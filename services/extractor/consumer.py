@@ -11,6 +11,7 @@ import msgspec
 from schemas.codec import UnreadableMessageError, decode_read_fields
 from schemas.fields import FieldsRead
 from schemas.mails import Moment
+from schemas.reasons import DeadLetterReason
 from services.extractor import metrics
 from services.extractor.service import UnknownProcessError
 from services.runtime.broker.connection import Broker
@@ -120,7 +121,11 @@ class WorkConsumer:
         except Exception as error:
             log.exception("extraction_failed", mail_key=key)
             await dead_letter(
-                self._broker, EXTRACTOR_WORK, delivery, f"unexpected: {error!r}", error
+                self._broker,
+                EXTRACTOR_WORK,
+                delivery,
+                f"{DeadLetterReason.UNEXPECTED}: {error!r}",
+                error,
             )
             return None
         self._health.up("store")

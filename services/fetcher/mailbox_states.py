@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from schemas.reasons import MailboxProblem
 from schemas.stored import MailboxState, to_document
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
@@ -31,6 +32,8 @@ class _Observed:
     last_success_at: datetime | None = None
     failure: str | None = None
     hint: str = ""
+    problem: str = ""
+    answer: str = ""
 
 
 class MailboxStates:
@@ -51,10 +54,14 @@ class MailboxStates:
     def up(self, mailbox: str) -> None:
         observed = self._observed.setdefault(mailbox, _Observed())
         observed.last_success_at, observed.failure, observed.hint = datetime.now(UTC), None, ""
+        observed.problem = observed.answer = ""
 
-    def down(self, mailbox: str, failure: str, hint: str) -> None:
+    def down(
+        self, mailbox: str, failure: str, hint: str, *, problem: MailboxProblem, answer: str = ""
+    ) -> None:
         observed = self._observed.setdefault(mailbox, _Observed())
         observed.failure, observed.hint = failure, hint
+        observed.problem, observed.answer = problem.value, answer
 
     def gone(self, mailbox: str) -> None:
         """This replica no longer reads the mailbox; another one may."""
@@ -76,6 +83,8 @@ def _state(mailbox: str, seen: _Observed, now: datetime) -> MailboxState:
         last_success_at=seen.last_success_at,
         failure=seen.failure,
         hint=seen.hint,
+        problem=seen.problem,
+        answer=seen.answer,
     )
 
 

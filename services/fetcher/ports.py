@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from schemas.reasons import MailboxProblem
 from services.runtime.errors import TransientError
 
 
@@ -24,12 +25,27 @@ class FailureKind(StrEnum):
 
 
 class MailboxError(TransientError):
-    """A mailbox cannot be read now. It is retried. `hint` says how a person can fix it."""
+    """A mailbox cannot be read now. It is retried. `hint` says how a person can fix it.
 
-    def __init__(self, message: str, *, mailbox: str, failure_kind: FailureKind, hint: str) -> None:
+    `problem` is the same for pages in other languages, `answer` the text that came from the mail
+    server or from a library, empty if there is none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        mailbox: str,
+        failure_kind: FailureKind,
+        hint: str,
+        problem: MailboxProblem = MailboxProblem.PROTOCOL,
+        answer: str = "",
+    ) -> None:
         super().__init__(message, mailbox=mailbox)
         self.failure_kind = failure_kind
         self.hint = hint
+        self.problem = problem
+        self.answer = answer
 
 
 def fault(mailbox: str, error: Exception) -> MailboxError:
@@ -38,7 +54,12 @@ def fault(mailbox: str, error: Exception) -> MailboxError:
         "report it with the traceback logged as mailbox_fault, and go back to the previous version"
     )
     return MailboxError(
-        f"internal error: {error!r}", mailbox=mailbox, failure_kind=FailureKind.FAULT, hint=hint
+        f"internal error: {error!r}",
+        mailbox=mailbox,
+        failure_kind=FailureKind.FAULT,
+        hint=hint,
+        problem=MailboxProblem.FAULT,
+        answer=repr(error),
     )
 
 

@@ -2,6 +2,7 @@
 failure.
 """
 
+from schemas.reasons import MailboxProblem
 from services.fetcher import metrics
 from services.fetcher.mailbox_states import MailboxStates
 from services.fetcher.ports import FailureKind, ListedMail, MailboxError
@@ -43,7 +44,11 @@ class StatusReporter:
         # The mailbox itself works then.
         metrics.UP.labels(self._mailbox).set(failure_kind == FailureKind.DEPENDENCY)
         self._health.member_down(self._mailbox, f"{failure_kind}: {error}")
-        self._states.down(self._mailbox, f"{failure_kind}: {error}", hint)
+        problem, answer = MailboxProblem.DEPENDENCY, ""
+        if isinstance(error, MailboxError):
+            problem, answer = error.problem, error.answer
+        failure = f"{failure_kind}: {error}"
+        self._states.down(self._mailbox, failure, hint, problem=problem, answer=answer)
         metrics.FAILURES.labels(self._mailbox, failure_kind).inc()
         log.error(
             "mailbox_down",

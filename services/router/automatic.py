@@ -7,6 +7,7 @@ Sources: RFC 3834 (Auto-Submitted, section 5), RFC 2076 section 3.9 (Precedence)
 import re
 
 from schemas.flags import CommentFlag
+from schemas.reasons import Evidence
 from services.router.header_comments import strip_comments
 from services.runtime.mail.headers import MailHeaders
 
@@ -79,7 +80,7 @@ def weak_reply_evidence(headers: MailHeaders) -> str | None:
 def _subject_evidence(pattern: re.Pattern[str], headers: MailHeaders) -> str | None:
     subject = headers.text("Subject") or ""
     if pattern.match(subject.lstrip()) and _is_automatic(headers):
-        return "subject of an automatic answer, sent by a machine"
+        return Evidence.AUTOMATIC_SUBJECT.value
     return None
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_raw_mail
+from schemas.reasons import DeadLetterReason
 from services.router.policy import PolicyOf, policies
 from services.router.service import first_unknown_name, route
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
@@ -79,5 +80,7 @@ async def _route_delivery(
     except Exception as error:
         # A bug: the mail cannot even be parked, and must not block the next one.
         log.exception("mail_cannot_be_routed", mail_key=mail.key, mailbox=mail.mailbox)
-        await dead_letter(broker, ROUTER_MAIL, delivery, f"cannot be routed: {error!r}", error)
+        await dead_letter(
+            broker, ROUTER_MAIL, delivery, f"{DeadLetterReason.CANNOT_BE_ROUTED}: {error!r}", error
+        )
         return None

@@ -13,6 +13,7 @@ from binascii import a2b_base64, a2b_qp
 from dataclasses import dataclass
 from itertools import islice
 
+from schemas.reasons import Evidence
 from services.runtime.mail.headers import MailHeaders
 
 MAX_BODY_BYTES = 256 * 1024  # the returned headers are near the beginning
@@ -125,7 +126,7 @@ def _evidence(headers: MailHeaders) -> str | None:
         return None
     senders = headers.addresses("From", "Return-Path", "Sender")
     if any(sender.address.partition("@")[0].lower() in _SERVER_NAMES for sender in senders):
-        return "from a mail server's own address"
+        return Evidence.MAIL_SERVER.value
     return None
 
 

@@ -55,9 +55,7 @@ def denied_sender(facts: MailFacts) -> Verdict | None:
 def loop(facts: MailFacts) -> Verdict | None:
     """The mail passed through more servers than any route has (RFC 5321 section 6.3)."""
     hops = len(facts.headers.raws("Received"))
-    return (
-        Verdict.park(ParkReason.MAIL_LOOP, f"{hops} Received headers") if hops > MAX_HOPS else None
-    )
+    return Verdict.park(ParkReason.MAIL_LOOP, f"Received: {hops}") if hops > MAX_HOPS else None
 
 
 def sender_not_allowed(facts: MailFacts) -> Verdict | None:

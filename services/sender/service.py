@@ -17,6 +17,7 @@ from msgspec import structs
 
 from schemas.case_ref import CaseReference
 from schemas.message_ids import NO_KEYS, MessageIdSigner
+from schemas.reasons import SendProblem
 from schemas.stored import OutgoingMail, OutgoingState
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.logs import get_logger
@@ -50,7 +51,6 @@ from services.sender.templates import Templates, Values
 log = get_logger(__name__)
 
 CLAIM_S = 60.0  # how long the mail of a dead sender waits; a live sender extends its claims
-NO_SERVER = "the settings name no SMTP server for this process"
 
 
 class Sender:
@@ -135,9 +135,7 @@ class Sender:
         """Whether the mail may be sent now. If not, it is released or ended here."""
         match await self._apply_rate_limits(mail, claim):
             case Hold(until=until):
-                held = structs.replace(
-                    mail, due_at=until, failure="held: too much automatic mail was sent"
-                )
+                held = structs.replace(mail, due_at=until, failure=SendProblem.HELD)
                 await self._outbox.release(held, claim)
                 log.warning(
                     "automatic_mail_held", mail=mail.id, case=mail.case, process=mail.process
@@ -226,7 +224,7 @@ class Sender:
         process = self._processes.get(mail.process)
         name = process.smtp if process else None
         if name is None or name not in self._transports:
-            return _deferred(mail, NO_SERVER)
+            return _deferred(mail, SendProblem.NO_SERVER)
         try:
             files = [await self._files.get(attachment.blob) for attachment in mail.attachments]
             message = compose(mail, files, self._signer)

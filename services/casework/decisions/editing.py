@@ -39,7 +39,8 @@ def set_due(action: actions.SetDue, situation: Situation) -> Accepted:
     case = situation.case
     if case.status == "closed":
         hint = f"reopen case {case.number} first"
-        raise ActionRefusedError("closed", f"case {case.number} is closed", hint)
+        problem = f"case {case.number} is closed"
+        raise ActionRefusedError("closed", problem, hint, case=str(case.number))
     if action.due_at == case.due_at:
         raise ActionRefusedError(
             "already-there", "the case has this due date already", "nothing needs to be done"

@@ -50,7 +50,12 @@ def _typed_in(declared: Field, text: str | bool, situation: Situation) -> FieldV
         value = normal_form(declared, text)
     except InvalidFieldError as error:
         raise ActionRefusedError(
-            "invalid-value", f"{declared.name}: {error}", error.hint
+            "invalid-value",
+            f"{declared.name}: {error}",
+            error.hint,
+            field=declared.title or declared.name,
+            type=declared.type,
+            names=", ".join(declared.choices),
         ) from error
     return FieldValue(
         value=value, source="person", evidence="", by=situation.acting.actor.id, at=situation.now

@@ -19,10 +19,16 @@ def merge(action: actions.MergeInto, situation: Situation) -> Accepted:
         raise ActionRefusedError("no-such-case", f"there is no case {action.target}", hint)
     if target.merged_into is not None:
         problem = f"case {target.number} is itself merged into case {target.merged_into}"
-        raise ActionRefusedError("merged", problem, f"merge into case {target.merged_into}")
+        facts = {"case": str(target.number), "into": str(target.merged_into)}
+        raise ActionRefusedError(
+            "merged", problem, f"merge into case {target.merged_into}", **facts
+        )
     if target.status == "closed":
         raise ActionRefusedError(
-            "closed", f"case {target.number} is closed", "reopen it first, or merge the other way"
+            "closed",
+            f"case {target.number} is closed",
+            "reopen it first, or merge the other way",
+            case=str(target.number),
         )
     present = {participant.lower() for participant in target.participants}
     joined = [

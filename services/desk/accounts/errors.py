@@ -6,13 +6,16 @@ from services.runtime.errors import PermanentError, TransientError
 class AccountError(PermanentError):
     """A refused request of a person or a program: a constant reason, what is wrong, and how to fix
     it.
+
+    `facts` are what the text names: for a text in another language.
     """
 
-    def __init__(self, reason: str, problem: str, hint: str) -> None:
+    def __init__(self, reason: str, problem: str, hint: str, **facts: str) -> None:
         super().__init__(f"{problem}; {hint}")
         self.reason = reason
         self.problem = problem
         self.hint = hint
+        self.facts = facts
 
 
 class LoginFailedError(AccountError):
@@ -37,6 +40,7 @@ class TooManyAttemptsError(AccountError):
             "too-many-attempts",
             "too many log-ins from here failed",
             f"try again in {minutes} minute{'s' if minutes > 1 else ''}, or ask an administrator for a link",
+            minutes=str(minutes),
         )
         self.retry_after_s = retry_after_s
         self.is_first = is_first

@@ -112,6 +112,7 @@ class Users:
                 "user-exists",
                 f"there already is a user {user.id}",
                 "change that user, or choose another address",
+                user=user.id,
             ) from None
         self._names.forget()
         return user

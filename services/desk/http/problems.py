@@ -144,7 +144,7 @@ def problem_of(error: Exception) -> ProblemError:
                 if error.reason.startswith("invalid-")
                 else _STATUS_OF_REASON.get(error.reason, 409)
             )
-            return ProblemError(status, error.reason, str(error))
+            return ProblemError(status, error.reason, str(error), facts=error.facts)
         case CommandRefusedError():
             reason, _, detail = str(error).partition(": ")
             return ProblemError(_STATUS_OF_REASON.get(reason, 409), reason, detail or reason)

@@ -17,7 +17,7 @@ from services.desk.api.cases.views import (
     CommentView,
     OutgoingView,
 )
-from services.desk.pages.i18n.catalog import Words
+from services.desk.pages.i18n.failures import Failures
 from services.desk.pages.text import initials
 from services.desk.pages.views.case import (
     ComposerView,
@@ -112,7 +112,7 @@ def hit_row(hit: SearchHit, processes: Mapping[str, Process], names: Mapping[str
         due_at=hit.due_at,
         updated_at=hit.updated_at,
         assignee=assignee(hit.assignee, names),
-        snippet=hit.snippet,
+        snippet=hit.snippet if hit.snippet != hit.title else "",
     )
 
 
@@ -188,13 +188,13 @@ def quoted_rest(text: str, full_text: str) -> str:
     return full
 
 
-def stage_buttons(case: CaseView, words: Words) -> tuple[StageButton, ...]:
+def stage_buttons(case: CaseView, failures: Failures) -> tuple[StageButton, ...]:
     """The stages to move to, with the reason when one is not possible now."""
     return tuple(
         StageButton(
             name=stage.name,
             title=stage.title,
-            refusal=words.refusal(stage.reason, stage.facts, stage.refusal) or None,
+            refusal=failures.refusal(stage.reason, stage.facts, stage.refusal) or None,
         )
         for stage in case.stages
     )

@@ -1,35 +1,29 @@
 """Dispatches requests to pages: who asks, from which site, and how errors are shown."""
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.desk.access import Principal
-from services.desk.accounts.errors import AccountError
 from services.desk.http.csrf import SAFE_METHODS, is_same_origin
 from services.desk.http.dispatch import ROUTE, Dispatcher
-from services.desk.http.problems import ProblemError, problem_of
+from services.desk.http.problems import ProblemError, not_found
+from services.desk.pages.errors import error_page, page_problem
 from services.desk.pages.handlers.navigation import read_navigation
 from services.desk.pages.views.page import Navigation
-from services.desk.pages.views.people import ErrorView
 from services.desk.pages.visit import Site, Visit
-from services.runtime.errors import TransientError
-from services.runtime.logs import get_logger
-
-log = get_logger(__name__)
 
 MAX_FORM_FIELDS = 1000
 MAX_FORM_FILES = 50
 MAX_FIELD_BYTES = 2_000_000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-_EXPLAINED = frozenset({404, 412, 500})  # the page's own text says all that people need
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
@@ -51,14 +45,24 @@ class PageDispatcher:
 
         return Route(path, answer, methods=[method])
 
+    def everything_else(self) -> Route:
+        """The page for paths that nothing answers; programs get the API's own error."""
+
+        async def answer(request: Request) -> Response:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise HTTPException(404)
+            return await self._answer(request, _nothing, public=False)
+
+        return Route("/{path:path}", answer, methods=["GET"])
+
     async def _answer(self, request: Request, handler: Handler, *, public: bool) -> Response:
         visit = Visit(self._site, request, None)
         try:
             if request.method not in SAFE_METHODS:
                 self._require_same_origin(request)
             visit = replace(visit, signed_in=await self._principal(request, public=public))
-            if visit.signed_in and request.method == "GET" and not visit.is_fragment:
-                visit = replace(visit, navigation=reading_beside(visit))
+            if visit.signed_in and not visit.is_fragment:
+                visit = with_navigation(visit)
             form = await _form(request)
             try:
                 return await handler(replace(visit, form=form))
@@ -87,44 +91,23 @@ class PageDispatcher:
             raise ProblemError(403, "cross-site", "the request came from another site")
 
     async def _error(self, visit: Visit, error: Exception) -> Response:
-        if isinstance(error, AccountError):
-            problem = ProblemError(422, error.reason, str(error)).problem
-        else:
-            problem = problem_of(error).problem
-        if problem.status == 401:
-            here = visit.request.url.path if visit.request.method == "GET" else "/todo"
-            response: Response = RedirectResponse(f"/sign-in?next={quote(here)}", 303)
-            if visit.is_fragment:  # htmx would swap the form into the page
-                response = Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
-            return response
-        reference = ""
-        if problem.status == 500:
-            reference = uuid.uuid4().hex[:12]
-            _log_failure(reference, error)
-        title = visit.t.errors.titles.get(problem.status, visit.t.errors.titles[500])
-        number = visit.request.path_params.get("number", "")
-        back = (
-            f"/cases/{number}"
-            if number.isascii() and number.isdigit() and problem.status != 404
-            else "/todo"
-        )
-        view = ErrorView(
-            status=problem.status,
-            detail="" if problem.status in _EXPLAINED else visit.refusal(problem),
-            reference=reference,
-            back_href=back,
-        )
-        page, status = visit.page(title), problem.status
-        try:
-            return await visit.html("error.html", page, status=status, view=view)
-        except Exception as unread:  # noqa: BLE001 - the navigation cannot be read either
-            if unread is not error and not isinstance(unread, (TransientError, ProblemError)):
-                _log_failure(reference, unread)
-            return visit.html_alone("error.html", page, status=status, view=view)
+        if page_problem(error).status != 401:
+            return await error_page(visit, error)
+        if visit.is_fragment:  # htmx would swap the form into the page
+            return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+        here = visit.request.url.path if visit.request.method == "GET" else "/todo"
+        return RedirectResponse(f"/sign-in?next={quote(here)}", 303)
 
 
-def _log_failure(reference: str, error: Exception) -> None:
-    log.error("page_failed", reference=reference, error=error, exc=error)
+async def _nothing(_visit: Visit) -> Response:
+    raise not_found("page")
+
+
+def with_navigation(visit: Visit) -> Visit:
+    """The visit with its navigation: a form usually redirects, and then needs none."""
+    if visit.request.method == "GET":
+        return replace(visit, navigation=reading_beside(visit))
+    return replace(visit, read_navigation=read_navigation)
 
 
 def reading_beside(visit: Visit) -> "asyncio.Task[Navigation]":

@@ -23,6 +23,7 @@ from services.desk.pages.handlers import (
     operations,
     people,
     recall,
+    search,
     webhooks,
 )
 from services.desk.pages.handlers.account import TemplateSignInPages
@@ -35,7 +36,7 @@ _PARKED = "/parked/{key}"
 PAGES: Sequence[tuple[str, Handler]] = (
     ("/", account.home),
     *((f"/{name}", lists.show_list) for name in ("todo", "mine", "unassigned", "all", "closed")),
-    ("/search", lists.search),
+    ("/search", search.search),
     ("/counts", navigation.show_counts),
     (_CASE, cases.show_case),
     (f"{_CASE}/row", lists.show_row),
@@ -104,6 +105,7 @@ def page_routes(desk: Desk, authenticator: Authenticator) -> Sequence[BaseRoute]
         dispatcher.route("/preferences", account.preferences, "POST", public=True),
         *sign_in_routes(desk, TemplateSignInPages(site)),
         _static(assets),
+        dispatcher.everything_else(),
     ]
 
 

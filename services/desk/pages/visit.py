@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
@@ -49,7 +49,8 @@ class Site:
 class Visit:
     """One request. `principal` is None on the pages before signing in; `form` is empty for GET.
     `seen` are the cases that a GET has read so far, so that its page reads each once. `navigation`
-    is read while the handler runs; None for answers without one.
+    is read while the handler runs; None for answers without one. `read_navigation` reads it for the
+    page that a form may become.
     """
 
     site: Site
@@ -57,6 +58,7 @@ class Visit:
     signed_in: Principal | None
     form: FormData = field(default_factory=FormData)
     navigation: "asyncio.Task[Navigation] | None" = None
+    read_navigation: "Callable[[Visit], Awaitable[Navigation]] | None" = None
     seen: dict[int, Case] = field(default_factory=dict)
 
     @property
@@ -175,7 +177,7 @@ class Visit:
 
     def refusal(self, problem: Problem) -> str:
         """Why something was refused, in the reader's language if there is a text for it."""
-        return self.t.words.refusal(problem.reason, problem.facts, problem.detail)
+        return self.t.failures.refusal(problem.reason, problem.facts, problem.detail)
 
     def may(self, permission: Permission, process: str | None = None) -> bool:
         """Whether the reader has a permission."""
@@ -215,6 +217,8 @@ class Visit:
         """
         if self.navigation is not None:
             page = structs.replace(page, navigation=await self.navigation)
+        elif self.read_navigation is not None:
+            page = structs.replace(page, navigation=await self.read_navigation(self))
         return self.html_alone(template, page, status=status, **values)
 
     def html_alone(

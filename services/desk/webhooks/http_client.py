@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import h11
 
+from schemas.reasons import DeliveryProblem
 from services.desk.webhooks.targets import Address, Target
 
 TIMEOUT_S = 15.0
@@ -17,7 +18,14 @@ _READ_BYTES = 8 * 1024
 
 
 class DeliveryError(Exception):
-    """There was no response. The message says why, in one line."""
+    """There was no response. The message says why, in one line; `problem` is the same for pages in
+    other languages, and `answer` the text of a library in it, empty without one.
+    """
+
+    def __init__(self, message: str, problem: DeliveryProblem, answer: str = "") -> None:
+        super().__init__(message)
+        self.problem = problem
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +59,18 @@ async def post(
         async with asyncio.timeout(TIMEOUT_S):
             return await _exchange(target, address, headers, body, tls)
     except TimeoutError as error:
-        raise DeliveryError(f"no complete response within {TIMEOUT_S:.0f} s") from error
+        text = f"no complete response within {TIMEOUT_S:.0f} s"
+        raise DeliveryError(text, DeliveryProblem.TIMEOUT) from error
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or "the handshake failed"
-        raise DeliveryError(f"TLS: {reason}") from error
+        raise DeliveryError(f"TLS: {reason}", DeliveryProblem.TLS, reason) from error
     except OSError as error:
-        raise DeliveryError(f"the connection failed: {error.strerror or 'closed'}") from error
+        reason = error.strerror or "closed"
+        text = f"the connection failed: {reason}"
+        raise DeliveryError(text, DeliveryProblem.CONNECTION, reason) from error
     except h11.RemoteProtocolError as error:
-        raise DeliveryError(f"the response is not HTTP/1.1: {error}") from error
+        text = f"the response is not HTTP/1.1: {error}"
+        raise DeliveryError(text, DeliveryProblem.NO_HTTP, str(error)) from error
 
 
 async def _exchange(
@@ -112,7 +124,8 @@ async def _answer(connection: h11.Connection, reader: asyncio.StreamReader) -> A
         elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
             break
     if response is None:
-        raise DeliveryError("the header of the response is incomplete or too large")
+        text = "the header of the response is incomplete or too large"
+        raise DeliveryError(text, DeliveryProblem.NO_HTTP)
     return Answer(response.status_code, _printable(excerpt), _retry_after_s(response))
 
 

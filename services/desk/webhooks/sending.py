@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
+from schemas.reasons import DeliveryProblem
 from schemas.stored.webhooks import Delivery, Webhook
 from services.desk.webhooks.http_client import Answer, DeliveryError, post, tls_context
 from services.desk.webhooks.payload import payload
@@ -37,9 +38,12 @@ async def resolve(host: str, port: int) -> Sequence[str]:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except TimeoutError as error:
-        raise DeliveryError(f"{host} was not resolved within {RESOLVE_TIMEOUT_S:.0f} s") from error
+        text = f"{host} was not resolved within {RESOLVE_TIMEOUT_S:.0f} s"
+        raise DeliveryError(text, DeliveryProblem.TIMEOUT) from error
     except (OSError, UnicodeError) as error:
-        raise DeliveryError(f"{host} cannot be resolved") from error
+        raise DeliveryError(
+            f"{host} cannot be resolved", DeliveryProblem.ADDRESS_REFUSED
+        ) from error
     return [str(entry[4][0]).partition("%")[0] for entry in found]
 
 
@@ -65,13 +69,13 @@ class WebhookSender:
         try:
             target = parse_target(webhook.url)
         except InvalidUrlError as error:
-            raise DeliveryError(str(error)) from error
+            raise DeliveryError(str(error), DeliveryProblem.INVALID_URL) from error
         try:
             # Resolved once: the connection goes to the address that was checked.
             addresses = await self._resolver(target.host, target.port)
             address = choose_address(target, addresses, self._allowed)
         except (DeliveryError, RefusedAddressError) as error:
-            raise AddressRefusedError(str(error)) from error
+            raise AddressRefusedError(str(error), DeliveryProblem.ADDRESS_REFUSED) from error
         body, timestamp = payload(delivery), round(now.timestamp())
         headers = signed_headers(_keys(webhook, now), delivery.id, timestamp, body)
         return await post(target, address, headers, body, self._tls)

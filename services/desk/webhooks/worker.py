@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from schemas.reasons import DeliveryProblem
 from schemas.stored.webhooks import Attempt, Delivery, Webhook
 from services.desk.webhooks import metrics
 from services.desk.webhooks.http_client import Answer, DeliveryError
@@ -112,20 +113,16 @@ class WebhookWorker:
             await self._webhooks.record_result(delivery, claim, None, fields)
             return
         started = time.monotonic()
-        answer, error, is_refused = None, "", False
+
+        def duration_ms() -> int:
+            return round((time.monotonic() - started) * 1000)
+
+        answer = None
         try:
             answer = await self._sender.send(webhook, delivery, now)
+            attempt = _answered(now, duration_ms(), answer)
         except DeliveryError as failure:
-            error = str(failure)
-            is_refused = isinstance(failure, AddressRefusedError)
-        attempt = Attempt(
-            at=now,
-            duration_ms=round((time.monotonic() - started) * 1000),
-            status=answer.status if answer else None,
-            error=error or _problem(answer),
-            answer=answer.excerpt if answer else "",
-            address_refused=is_refused,
-        )
+            attempt = _failed(now, duration_ms(), failure)
         await self._record_result(webhook, delivery, claim, attempt, answer)
 
     async def _record_result(
@@ -165,7 +162,25 @@ def _outcome(
     return "retried", {"state": "pending", "due_at": now + pause}
 
 
-def _problem(answer: Answer | None) -> str:
-    if answer is not None and 300 <= answer.status < 400:
-        return "redirects are not followed: give the final URL"
-    return ""
+def _failed(at: datetime, duration_ms: int, failure: DeliveryError) -> Attempt:
+    return Attempt(
+        at=at,
+        duration_ms=duration_ms,
+        error=str(failure),
+        answer=failure.answer,
+        address_refused=isinstance(failure, AddressRefusedError),
+        problem=failure.problem.value,
+    )
+
+
+def _answered(at: datetime, duration_ms: int, answer: Answer) -> Attempt:
+    is_redirect = 300 <= answer.status < 400
+    problem = "" if answer.status < 300 else DeliveryProblem.STATUS.value
+    return Attempt(
+        at=at,
+        duration_ms=duration_ms,
+        status=answer.status,
+        error="redirects are not followed: give the final URL" if is_redirect else "",
+        answer=answer.excerpt,
+        problem=DeliveryProblem.REDIRECT.value if is_redirect else problem,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from imap_tools.utils import encode_folder
 
+from schemas.reasons import MailboxProblem
 from services.fetcher.imap.responses import numbers, sequence_set
 from services.fetcher.imap.session import Folder, checked
 from services.fetcher.ports import FailureKind
@@ -36,7 +37,12 @@ class MailRemover:
         """Refuse a folder that forbids deleting: each session would publish its mails again."""
         if self._removes and folder.permanent_flags and rb"\Deleted" not in folder.permanent_flags:
             hint = f"give the user of mailbox {self._mailbox.name} that right, or set delete_after_fetch = false"
-            raise RefusedError("the user may not delete in this folder", FailureKind.FOLDER, hint)
+            raise RefusedError(
+                "the user may not delete in this folder",
+                FailureKind.FOLDER,
+                hint,
+                problem=MailboxProblem.MAY_NOT_DELETE,
+            )
 
     def describe(self, folder: Folder) -> str:
         if self._server.move_to:
@@ -100,7 +106,11 @@ class MailRemover:
                 return
             hint = f"create the folder {target!r}, make room in it, or correct server.{self._mailbox.server}.move_to"
             raise RefusedError(
-                f"mails cannot be moved to {target}: {error}", FailureKind.FOLDER, hint
+                f"mails cannot be moved to {target}: {error}",
+                FailureKind.FOLDER,
+                hint,
+                problem=MailboxProblem.CANNOT_MOVE,
+                answer=str(error),
             ) from error
         if not can_move:
             _delete(folder, uids)

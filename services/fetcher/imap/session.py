@@ -10,6 +10,7 @@ from typing import Any
 from imap_tools import BaseMailBox
 from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, UnexpectedCommandStatusError
 
+from schemas.reasons import MailboxProblem
 from services.fetcher.imap.client import PlainBox, TlsBox
 from services.fetcher.imap.responses import Item, numbers, sequence_set
 from services.fetcher.ports import FailureKind
@@ -98,11 +99,20 @@ def select(box: BaseMailBox, mailbox: Mailbox) -> Folder:
         box.folder.set(mailbox.folder)
     except imaplib.IMAP4.readonly as error:
         hint = f"give the user of mailbox {mailbox.name} the rights to delete and to flag in it"
-        raise RefusedError("the folder is read-only", FailureKind.FOLDER, hint) from error
+        raise RefusedError(
+            "the folder is read-only",
+            FailureKind.FOLDER,
+            hint,
+            problem=MailboxProblem.FOLDER_READ_ONLY,
+        ) from error
     except MailboxFolderSelectError as error:
         hint = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
         raise RefusedError(
-            f"the folder cannot be opened: {_answer(error)}", FailureKind.FOLDER, hint
+            f"the folder cannot be opened: {_answer(error)}",
+            FailureKind.FOLDER,
+            hint,
+            problem=MailboxProblem.FOLDER_NOT_OPENED,
+            answer=_answer(error),
         ) from error
     return Folder(box, capabilities, b" ".join(untagged(box, "PERMANENTFLAGS")))
 
@@ -158,7 +168,7 @@ def _start_tls(client: imaplib.IMAP4, mailbox: Mailbox, context: ssl.SSLContext)
     except ssl.SSLCertVerificationError:
         raise
     except (imaplib.IMAP4.error, ssl.SSLError) as error:
-        raise no_encryption(mailbox, f"STARTTLS failed: {error}") from error
+        raise no_encryption(mailbox, "STARTTLS failed: ", str(error)) from error
     client.untagged_responses.clear()
 
 

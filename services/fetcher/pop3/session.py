@@ -223,4 +223,4 @@ def _start_tls(client: poplib.POP3, mailbox: Mailbox, context: ssl.SSLContext) -
         raise
     except (poplib.error_proto, ssl.SSLError) as error:
         reason = answer(error) if isinstance(error, poplib.error_proto) else str(error)
-        raise no_encryption(mailbox, f"STLS failed: {reason}") from error
+        raise no_encryption(mailbox, "STLS failed: ", reason) from error

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+from schemas.reasons import MailboxProblem
 from services.fetcher.ports import FailureKind, MailboxError
 from services.fetcher.sources.pace import PacedFile, TooSlowError
 from services.runtime.errors import SettingsError
@@ -20,12 +21,24 @@ _NO_NAME_SERVER = (socket.EAI_AGAIN, socket.EAI_FAIL)
 
 
 class RefusedError(Exception):
-    """The server refuses, or we do. The kind and the hint are known where it is raised."""
+    """The server refuses, or we do. The kind and the hint are known where it is raised; `answer` is
+    the server's own text, empty without one.
+    """
 
-    def __init__(self, message: str, failure_kind: FailureKind, hint: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        failure_kind: FailureKind,
+        hint: str,
+        *,
+        problem: MailboxProblem,
+        answer: str = "",
+    ) -> None:
         super().__init__(message)
         self.failure_kind = failure_kind
         self.hint = hint
+        self.problem = problem
+        self.answer = answer
 
 
 def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
@@ -41,26 +54,38 @@ def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
     except ssl.SSLError as error:
         problem = f"{server.ca_file} contains no readable certificate"
         raise RefusedError(
-            problem, FailureKind.CERTIFICATE, f"set {where} to a file of PEM certificates"
+            problem,
+            FailureKind.CERTIFICATE,
+            f"set {where} to a file of PEM certificates",
+            problem=MailboxProblem.CA_FILE,
         ) from error
     except OSError as error:
         problem = f"{server.ca_file} cannot be read: {error.strerror}"
         hint = f"give this service read access to the file in {where}"
-        raise RefusedError(problem, FailureKind.CERTIFICATE, hint) from error
+        raise RefusedError(
+            problem,
+            FailureKind.CERTIFICATE,
+            hint,
+            problem=MailboxProblem.CA_FILE,
+            answer=error.strerror or "",
+        ) from error
 
 
-def no_encryption(mailbox: Mailbox, reason: str) -> RefusedError:
+def no_encryption(mailbox: Mailbox, reason: str, answer: str = "") -> RefusedError:
     """The error for a server that does not offer the configured encryption. No secret has been
-    sent.
+    sent. `answer` is the server's text.
     """
     hint = f'check that the server offers STARTTLS on this port, or set server.{mailbox.server}.security = "tls"'
-    return RefusedError(f"no encryption: {reason}", FailureKind.CERTIFICATE, hint)
+    text = f"no encryption: {reason}{answer}"
+    problem = MailboxProblem.NO_ENCRYPTION
+    return RefusedError(text, FailureKind.CERTIFICATE, hint, problem=problem, answer=answer)
 
 
 def login_refused(mailbox: Mailbox, answer: str) -> RefusedError:
     """The error for a server that rejects the credentials; `answer` is its text."""
     hint = f"check user and password of mailbox {mailbox.name}, and that the account may use this protocol"
-    return RefusedError(f"the log-in is refused: {answer}", FailureKind.LOGIN, hint)
+    text, problem = f"the log-in is refused: {answer}", MailboxProblem.LOGIN_REFUSED
+    return RefusedError(text, FailureKind.LOGIN, hint, problem=problem, answer=answer)
 
 
 class _Guard:
@@ -121,54 +146,65 @@ def as_mailbox_error(
     try:
         yield
     except caught as error:
-        failure_kind, hint = _diagnosis(error, mailbox, server)
+        failure_kind, problem, hint = _diagnosis(error, mailbox, server)
         text = f"cannot {attempt} at {server.host}:{server.port}: {_short(error)}"
         raise MailboxError(
-            text, mailbox=mailbox.name, failure_kind=failure_kind, hint=hint
+            text,
+            mailbox=mailbox.name,
+            failure_kind=failure_kind,
+            hint=hint,
+            problem=problem,
+            answer=_answer(error),
         ) from error
+
+
+def _answer(error: Exception) -> str:
+    """The text that we did not write ourselves."""
+    if isinstance(error, RefusedError):
+        return " ".join(error.answer.split())[:300]
+    return "" if isinstance(error, TooSlowError) else _short(error)
 
 
 def _diagnosis(
     error: Exception, mailbox: Mailbox, server: IncomingServer
-) -> tuple[FailureKind, str]:
+) -> tuple[FailureKind, MailboxProblem, str]:
     where = f"server.{mailbox.server}"
     match error:
         case RefusedError():
-            return error.failure_kind, error.hint
+            return error.failure_kind, error.problem, error.hint
         case TokenRefusedError():
-            return FailureKind.PASSWORD, error.hint
+            return FailureKind.PASSWORD, MailboxProblem.NO_TOKEN, error.hint
         case SettingsError():
-            return FailureKind.PASSWORD, error.mistakes[
-                0
-            ].hint or "make the secret readable for this service"
+            hint = error.mistakes[0].hint or "make the secret readable for this service"
+            return FailureKind.PASSWORD, MailboxProblem.NO_SECRET, hint
         case ssl.SSLCertVerificationError():
-            return FailureKind.CERTIFICATE, _certificate_hint(error, where)
+            return FailureKind.CERTIFICATE, *_bad_certificate(error, where)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return FailureKind.CONNECTION, _encryption_hint(where, server)
+            hint = _encryption_hint(where, server)
+            return FailureKind.CONNECTION, MailboxProblem.TLS_FAILED, hint
         case ssl.SSLError():
-            return FailureKind.CERTIFICATE, _encryption_hint(where, server)
+            hint = _encryption_hint(where, server)
+            return FailureKind.CERTIFICATE, MailboxProblem.TLS_FAILED, hint
         case TooSlowError():
             hint = f"check the server and the network, or raise {where}.timeout_s; other mailboxes are not affected"
-            return FailureKind.CONNECTION, hint
+            return FailureKind.CONNECTION, MailboxProblem.TOO_SLOW, hint
         case socket.gaierror():
-            return FailureKind.CONNECTION, _name_hint(error, where)
+            return FailureKind.CONNECTION, *_bad_name(error, where)
         case OSError() | EOFError():
             hint = f"check that {where}.host and {where}.port are correct and reachable from here"
-            return FailureKind.CONNECTION, hint
+            return FailureKind.CONNECTION, MailboxProblem.UNREACHABLE, hint
         case _:
-            return (
-                FailureKind.PROTOCOL,
-                "see the log of the mail server; the fetcher opens a new session",
-            )
+            hint = "see the log of the mail server; the fetcher opens a new session"
+            return FailureKind.PROTOCOL, MailboxProblem.PROTOCOL, hint
 
 
-def _name_hint(error: socket.gaierror, where: str) -> str:
+def _bad_name(error: socket.gaierror, where: str) -> tuple[MailboxProblem, str]:
     if error.errno in _NO_NAME_SERVER:
-        return (
-            "check the network and the name servers of this machine (/etc/resolv.conf): "
-            f"none of them resolves {where}.host"
-        )
-    return f"correct {where}.host: this machine finds no server of that name"
+        hint = "check the network and the name servers of this machine (/etc/resolv.conf): "
+        hint += f"none of them resolves {where}.host"
+        return MailboxProblem.NO_NAME_SERVER, hint
+    hint = f"correct {where}.host: this machine finds no server of that name"
+    return MailboxProblem.NO_SUCH_HOST, hint
 
 
 def _encryption_hint(where: str, server: IncomingServer) -> str:
@@ -183,15 +219,18 @@ def _encryption_hint(where: str, server: IncomingServer) -> str:
     )
 
 
-def _certificate_hint(error: ssl.SSLCertVerificationError, where: str) -> str:
+def _bad_certificate(error: ssl.SSLCertVerificationError, where: str) -> tuple[MailboxProblem, str]:
     """By the code of OpenSSL (x509_vfy.h): out of its time, of another name, or not trusted."""
     match error.verify_code:
         case 9 | 10:
-            return "renew the certificate on the mail server, or set the clock of this machine"
+            hint = "renew the certificate on the mail server, or set the clock of this machine"
+            return MailboxProblem.CERTIFICATE_EXPIRED, hint
         case 62 | 64:
-            return f"set {where}.host to the name in the server's certificate"
+            hint = f"set {where}.host to the name in the server's certificate"
+            return MailboxProblem.CERTIFICATE_NAME, hint
         case _:
-            return f"correct {where}.host, or set {where}.ca_file to the authority's certificate"
+            hint = f"correct {where}.host, or set {where}.ca_file to the authority's certificate"
+            return MailboxProblem.CERTIFICATE_UNTRUSTED, hint
 
 
 def _short(error: Exception) -> str:

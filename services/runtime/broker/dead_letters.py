@@ -4,6 +4,7 @@ import traceback
 from typing import Any
 
 from schemas.codec import NewerVersionError, UnreadableMessageError
+from schemas.reasons import DeadLetterReason
 from services.runtime import metrics
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import COUNTS
@@ -26,7 +27,7 @@ async def reject_unreadable(
     other becomes a dead letter. Raises TransientError.
     """
     if not isinstance(error, NewerVersionError):
-        await dead_letter(broker, queue, delivery, f"unreadable: {error}", error)
+        await dead_letter(broker, queue, delivery, f"{DeadLetterReason.UNREADABLE}: {error}", error)
         return
     await broker.publish(Outgoing.copy_of(delivery, newer_name(queue), own_headers(delivery)))
     log.warning(

@@ -14,6 +14,7 @@ from schemas.codec import (
 )
 from schemas.fields import FieldsRead
 from schemas.mails import RawMail
+from schemas.reasons import DeadLetterReason
 from schemas.sending import AnswerCase, SendMail
 from services.runtime.broker.messages import Delivery
 
@@ -48,7 +49,11 @@ class DeadLetter:
         """Why it was dead-lettered; the broker's reason, such as `delivery_limit`, if the broker
         did it.
         """
-        return str(self._header("x-mailcase-reason") or self._death.get("reason") or "unknown")
+        return str(
+            self._header("x-mailcase-reason")
+            or self._death.get("reason")
+            or DeadLetterReason.UNKNOWN
+        )
 
     @property
     def since(self) -> datetime | None:

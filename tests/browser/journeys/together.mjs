@@ -53,7 +53,7 @@ async function download({ page }) {
 async function undo({ page }) {
   await page.goto("/all");
   for (const number of [first, second]) await page.locator(`#case-${number} .pick`).click();
-  await page.getByRole("button", { name: "Close", exact: true }).first().click();
+  await page.getByRole("button", { name: "Close cases" }).click();
   await page.getByText("2 cases changed.").waitFor();
   check(await page.locator(`#case-${second}`).count() === 0, "the case is still among the open ones");
   await page.getByRole("button", { name: "Undo" }).click();

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from schemas.reasons import SendProblem
 from schemas.stored import Attachment, OutgoingMail
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
@@ -20,7 +21,7 @@ from services.sender.clock import SharedClock
 from services.sender.ports import DeliveryResult
 from services.sender.rate_limits import EVERYONE, SendingHistory
 from services.sender.scheduler import Scheduler
-from services.sender.service import NO_SERVER, Sender
+from services.sender.service import Sender
 from services.sender.templates import Templates
 from tests.unit.sender.builders import NOW, outgoing, settings
 from tests.unit.sender.fakes import FakeOutbox, FakeTransport
@@ -234,7 +235,7 @@ async def test_a_mail_accepted_for_someone_is_sent_although_others_are_given_up(
 async def test_a_process_without_a_server_waits_for_its_settings(bench: Bench) -> None:
     bench.put(process="gone")
     mail = await bench.deliver()
-    assert (mail.state, mail.failure) == ("pending", f"{ANNA}: {NO_SERVER}")
+    assert (mail.state, mail.failure) == ("pending", f"{ANNA}: {SendProblem.NO_SERVER}")
 
 
 async def test_a_mail_that_cannot_be_composed_is_refused(bench: Bench) -> None:

@@ -39,6 +39,7 @@ def checked_password(password: str, address: str) -> str:
             "weak-password",
             f"a password has {MIN_CHARS} to {MAX_CHARS} characters",
             "use a sentence of four words or more",
+            min=str(MIN_CHARS),
         )
     folded = normal.casefold()
     if len(set(folded)) < _MIN_DISTINCT or folded == address.casefold():

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.desk.accounts.credentials.passwords import MAX_CHARS, MIN_CHARS
+from services.desk.accounts.errors import AccountError
+from services.desk.http.dispatch import error_response
 
 SIGN_IN = "/sign-in"
 SIGN_OUT = "/sign-out"
@@ -40,7 +42,7 @@ class WelcomeForm:
     """The form of a one-time link. `is_valid` is false if the link cannot be used anymore.
 
     `is_first` also asks for name and address: the first visitor creates the first account.
-    `problem` says what is wrong with the input; it is empty if nothing is.
+    `problem` says what is wrong with the input; it is None if nothing is.
     """
 
     token: str
@@ -48,7 +50,7 @@ class WelcomeForm:
     address: str = ""
     is_valid: bool = True
     is_first: bool = False
-    problem: str = ""
+    problem: AccountError | None = None
 
 
 class SignInPages(Protocol):
@@ -59,6 +61,9 @@ class SignInPages(Protocol):
 
     def welcome(self, request: Request, form: WelcomeForm, status: int) -> Response:
         """The form of a one-time link."""
+
+    def error(self, request: Request, error: Exception) -> Response:
+        """The response to a request that failed."""
 
 
 _PROBLEMS: dict[SignInProblem, str] = {
@@ -115,7 +120,12 @@ class PlainPages:
             _field("The same again", "repeat", "password"),
         )
         fields = (_hidden("token", form.token), *who, *passwords)
-        return _page("Welcome", form.problem, _form(WELCOME, fields, "Set the password"), status)
+        problem = str(form.problem or "")
+        return _page("Welcome", problem, _form(WELCOME, fields, "Set the password"), status)
+
+    def error(self, request: Request, error: Exception) -> Response:  # noqa: ARG002
+        """A problem as the API shows it."""
+        return error_response(error)
 
 
 def provider_href(next_path: str) -> str:

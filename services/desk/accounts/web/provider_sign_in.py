@@ -19,7 +19,7 @@ from services.desk.accounts.oidc.provider import CALLBACK, Provider
 from services.desk.accounts.oidc.sign_on import SignOn
 from services.desk.accounts.web.cookies import cookie_value
 from services.desk.accounts.web.forms import read_form
-from services.desk.accounts.web.pages import PROVIDER, PROVIDER_SIGN_OUT, SIGN_IN
+from services.desk.accounts.web.pages import PROVIDER, PROVIDER_SIGN_OUT, SIGN_IN, PlainPages
 from services.desk.accounts.web.sign_in import SignIn, page
 from services.runtime.logs import get_logger
 
@@ -42,11 +42,14 @@ class ProviderSignIn:
 
     def routes(self) -> Sequence[BaseRoute]:
         """Every route of this module."""
+        pages, for_programs = self.sign_in.pages, PlainPages()
         return [
-            Route(PROVIDER, page(self.begin, PROVIDER), methods=["GET"]),
-            Route(PROVIDER_SIGN_OUT, page(self.sign_out, PROVIDER_SIGN_OUT), methods=["GET"]),
-            Route(CALLBACK, page(self.callback, CALLBACK), methods=["GET"]),
-            Route(LOGOUT, page(self.log_out, LOGOUT), methods=["POST"]),
+            Route(PROVIDER, page(self.begin, PROVIDER, pages), methods=["GET"]),
+            Route(
+                PROVIDER_SIGN_OUT, page(self.sign_out, PROVIDER_SIGN_OUT, pages), methods=["GET"]
+            ),
+            Route(CALLBACK, page(self.callback, CALLBACK, pages), methods=["GET"]),
+            Route(LOGOUT, page(self.log_out, LOGOUT, for_programs), methods=["POST"]),
         ]
 
     async def begin(self, request: Request) -> Response:

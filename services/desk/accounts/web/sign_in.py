@@ -28,7 +28,7 @@ from services.desk.accounts.web.pages import (
     WelcomeForm,
 )
 from services.desk.http.csrf import is_same_origin
-from services.desk.http.dispatch import ROUTE, error_response
+from services.desk.http.dispatch import ROUTE
 from services.desk.http.problems import ProblemError
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -48,11 +48,11 @@ class SignIn:
     def routes(self) -> list[BaseRoute]:
         """Every route of this module."""
         return [
-            Route(SIGN_IN, page(self.show_sign_in, SIGN_IN), methods=["GET"]),
-            Route(SIGN_IN, page(self.sign_in, SIGN_IN), methods=["POST"]),
-            Route(WELCOME, page(self.show_welcome, WELCOME), methods=["GET"]),
-            Route(WELCOME, page(self.welcome, WELCOME), methods=["POST"]),
-            Route(SIGN_OUT, page(self.sign_out, SIGN_OUT), methods=["POST"]),
+            Route(SIGN_IN, page(self.show_sign_in, SIGN_IN, self.pages), methods=["GET"]),
+            Route(SIGN_IN, page(self.sign_in, SIGN_IN, self.pages), methods=["POST"]),
+            Route(WELCOME, page(self.show_welcome, WELCOME, self.pages), methods=["GET"]),
+            Route(WELCOME, page(self.welcome, WELCOME, self.pages), methods=["POST"]),
+            Route(SIGN_OUT, page(self.sign_out, SIGN_OUT, self.pages), methods=["POST"]),
         ]
 
     async def show_sign_in(self, request: Request) -> Response:
@@ -90,7 +90,7 @@ class SignIn:
         too.
         """
         token = request.query_params.get("token", "")
-        return await self._welcome_form(request, token, "", 200)
+        return await self._welcome_form(request, token, None, 200)
 
     async def welcome(self, request: Request) -> Response:
         """Set the password of a one-time link, and begin a session."""
@@ -100,17 +100,16 @@ class SignIn:
         name = fields.get("name", "")
         address = fields.get("address", "")[:_TYPED_CHARS]
         if password != fields.get("repeat", password):
-            return await self._welcome_form(
-                request, token, "the two passwords are different", 422, name=name, address=address
+            differ = AccountError(
+                "passwords-differ", "the two passwords are different", "type the same twice"
             )
+            return await self._welcome_form(request, token, differ, 422, name=name, address=address)
         try:
             logged_in = await self.accounts.use_link(
                 token, password, self.client(request), address=address, name=name
             )
         except AccountError as error:
-            return await self._welcome_form(
-                request, token, str(error), 422, name=name, address=address
-            )
+            return await self._welcome_form(request, token, error, 422, name=name, address=address)
         return await self.enter(request, logged_in, "/")
 
     async def sign_out(self, request: Request) -> Response:
@@ -167,7 +166,7 @@ class SignIn:
         self,
         request: Request,
         token: str,
-        problem: str,
+        problem: AccountError | None,
         status: int,
         *,
         name: str = "",
@@ -197,17 +196,17 @@ def cookies_of(logged_in: LoggedIn, cookies: Cookies) -> tuple[str, str]:
     )
 
 
-def page(handler: Handler, template: str) -> Handler:
-    """Wrap a handler: its errors become responses, and logs and metrics name its route."""
+def page(handler: Handler, template: str, pages: SignInPages) -> Handler:
+    """Wrap a handler: its errors become responses of `pages`, and logs and metrics name its
+    route.
+    """
 
     @wraps(handler)
     async def handled(request: Request) -> Response:
         request.scope[ROUTE] = template
         try:
             return await handler(request)
-        except AccountError as error:
-            return error_response(ProblemError(409, error.reason, str(error)))
         except Exception as error:  # noqa: BLE001 - every error becomes a response
-            return error_response(error)
+            return pages.error(request, error)
 
     return handled

@@ -109,7 +109,8 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     case = await call.visible_case(Permission.ANSWER)
     if case.merged_into is not None:
         hint = f"answer from case {case.merged_into}"
-        raise ActionRefusedError("merged", f"case {case.number} is merged", hint)
+        facts = {"case": str(case.number), "into": str(case.merged_into)}
+        raise ActionRefusedError("merged", f"case {case.number} is merged", hint, **facts)
     if call.expected is not None and case.revision != call.expected:
         raise StaleRevisionError(case.number, call.expected, case.revision)
     answerable = await desk.answers.case(case.number)

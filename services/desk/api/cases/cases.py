@@ -25,7 +25,7 @@ from services.desk.api.cases.views import (
 )
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
-from services.desk.http.problems import FieldError, invalid
+from services.desk.http.problems import FieldError, ProblemError
 from services.runtime.store.errors import QueryTimeoutError
 
 MAX_LIMIT = 200
@@ -122,10 +122,12 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
             _total(call, counted, limit_ms),
         )
     except QueryTimeoutError as error:
-        raise invalid(
+        raise ProblemError(
+            400,
+            "filter-too-broad",
             f"too many cases to look through for {query.text!r}; "
             "choose a process or a stage, or use the search",
-            FieldError(pointer="?text", detail="too many cases to look through"),
+            errors=[FieldError(pointer="?text", detail="too many cases to look through")],
         ) from error
     page, has_more = found[: query.limit], len(found) > query.limit
     views = case_views(call)

@@ -19,7 +19,9 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     """A mailbox. `state` is `unread` when no fetcher has reported on it recently.
 
     `waiting` counts mails that are listed and not recorded yet. `failure` says why it is down,
-    `hint` how to fix it; both are null if it is up. Responses never contain the password.
+    `hint` how to fix it; both are null if it is up. `problem` is the same as a constant word, and
+    `answer` the mail server's own text in it; both may be empty. Responses never contain the
+    password.
     """
 
     name: str
@@ -37,6 +39,8 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     oldest_at: datetime | None
     failure: str | None
     hint: str | None
+    problem: str
+    answer: str
 
 
 class MailboxList(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +54,15 @@ class LoginTestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class LoginTestView(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the log-in works now; `detail` says what was found, `hint` how to fix it."""
+    """Whether the log-in works now; `detail` says what was found, `hint` how to fix it. `problem`
+    and `answer` are those of a mailbox.
+    """
 
     ok: bool
     detail: str
     hint: str
+    problem: str
+    answer: str
 
 
 async def list_mailboxes(call: Call[NoQuery, None]) -> Reply:
@@ -93,6 +101,8 @@ def _view(call: Call[Any, Any], mailbox: Mailbox, state: MailboxState | None) ->
         oldest_at=state.oldest_at if state else None,
         failure=failure,
         hint=(hint or None) if failure else None,
+        problem=state.problem if state else "",
+        answer=state.answer if state else "",
     )
 
 
@@ -104,7 +114,15 @@ async def test_login(call: Call[NoQuery, LoginTestRequest]) -> Reply:
     ):
         raise not_found("mailbox")
     found = await call.desk.tools.test_login(mailbox.name)
-    return Reply(LoginTestView(ok=found.ok, detail=found.detail, hint=found.hint))
+    return Reply(
+        LoginTestView(
+            ok=found.ok,
+            detail=found.detail,
+            hint=found.hint,
+            problem=found.problem,
+            answer=found.answer,
+        )
+    )
 
 
 ROUTES: tuple[Endpoint[Any, Any], ...] = (

@@ -75,11 +75,12 @@ class ParkedBulkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class ParkedResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result for one mail: accepted, or the reason why not."""
+    """The result for one mail: accepted, or why not; `reason` is the same as a constant word."""
 
     key: str
     accepted: bool
     detail: str = ""
+    reason: str = ""
 
 
 class ParkedResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,8 +184,10 @@ async def bulk_parked(call: Call[NoQuery, ParkedBulkRequest]) -> Reply:
             else:
                 await _discard(call, mail, body.why or "")
         except (MailcaseError, ProblemError) as error:
-            detail = problem_of(error).problem.detail
-            results.append(ParkedResult(key=key, accepted=False, detail=detail))
+            problem = problem_of(error).problem
+            results.append(
+                ParkedResult(key=key, accepted=False, detail=problem.detail, reason=problem.reason)
+            )
         else:
             results.append(ParkedResult(key=key, accepted=True))
     return Reply(ParkedResults(items=results))

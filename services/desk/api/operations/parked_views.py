@@ -8,8 +8,9 @@ import msgspec
 
 from schemas.cases import AppendToCase, Command, IgnoreMail, ParkMail
 from schemas.mails import RawMail
+from schemas.reasons import NotRetryable
 from schemas.stored import Discard, Mail
-from services.casework.parked import why_not_retryable
+from services.casework.parked import not_retryable, why_not_retryable
 from services.desk.http.endpoint import Call
 from services.runtime.mail.headers import MailHeaders
 
@@ -17,7 +18,8 @@ from services.runtime.mail.headers import MailHeaders
 class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A mail without a case. `author` and `subject` are as its header says; anyone can write those.
 
-    `why_not_retryable` says why a retry cannot succeed, null if it can.
+    `why_not_retryable` says why a retry cannot succeed, null if it can; `not_retryable` is the same
+    as a constant word.
     """
 
     key: str
@@ -29,6 +31,7 @@ class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     subject: str
     why_not_retryable: str | None
+    not_retryable: NotRetryable | None
 
 
 class TodaysDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +81,7 @@ def summary_fields(mail: Mail, headers: MailHeaders | None) -> dict[str, Any]:
         "author": authors[0].address if authors else "",
         "subject": (headers.text("Subject") or "")[:500] if headers else "",
         "why_not_retryable": why_not_retryable(mail),
+        "not_retryable": not_retryable(mail),
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.desk.accounts.errors import AccountError
+from services.desk.accounts.errors import AccountError, LoginFailedError
 from services.desk.accounts.web.cookies import Cookies
 from services.desk.accounts.web.pages import (
     PROVIDER_SIGN_OUT,
@@ -15,6 +15,8 @@ from services.desk.accounts.web.pages import (
 )
 from services.desk.accounts.web.sign_in import cookies_of
 from services.desk.api.accounts.sessions import SessionList
+from services.desk.pages.browsers import browser_name
+from services.desk.pages.errors import error_page_alone
 from services.desk.pages.i18n import CATALOGS
 from services.desk.pages.views.people import AccountView, LinkView, SessionRow, SignInView
 from services.desk.pages.visit import Site, Visit, local_path
@@ -51,10 +53,14 @@ class TemplateSignInPages:
             address=form.address,
             is_valid=form.is_valid,
             is_first=form.is_first,
-            error=form.problem or None,
+            error=_refusal(visit, form.problem) if form.problem else None,
         )
         page = visit.page(visit.t.sign_in.link_title)
         return visit.html_alone("people/link.html", page, status=status, view=view)
+
+    def error(self, request: Request, error: Exception) -> Response:
+        """The page for an error."""
+        return error_page_alone(Visit(self.site, request, None), error)
 
 
 async def home(visit: Visit) -> Response:
@@ -91,12 +97,18 @@ async def change_password(visit: Visit) -> Response:
         session = await accounts.change_password(
             user, visit.text("current"), visit.text("password"), visit.client
         )
+    except LoginFailedError:
+        return await _account_page(visit, error=visit.t.people.wrong_password, status=422)
     except AccountError as error:
-        return await _account_page(visit, error=str(error), status=422)
+        return await _account_page(visit, error=_refusal(visit, error), status=422)
     response = visit.redirect("/account")
     for cookie in cookies_of(session, Cookies.of(visit.desk.public_url)):
         response.headers.append("Set-Cookie", cookie)
     return response
+
+
+def _refusal(visit: Visit, error: AccountError) -> str:
+    return visit.t.failures.refusal(error.reason, error.facts, str(error))
 
 
 async def _account_page(visit: Visit, *, error: str | None = None, status: int = 200) -> Response:
@@ -108,7 +120,8 @@ async def _account_page(visit: Visit, *, error: str | None = None, status: int =
         sessions=tuple(
             SessionRow(
                 id=session.id,
-                browser=session.user_agent,
+                browser=browser_name(session.user_agent),
+                details=session.user_agent,
                 started_at=session.created_at,
                 seen_at=session.last_seen_at,
                 is_current=session.current,

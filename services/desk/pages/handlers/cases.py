@@ -58,6 +58,7 @@ async def case_screen(visit: Visit) -> CaseScreen:
     def link(other: int) -> CaseLink:
         return CaseLink(number=other, reference=reference(other), href=f"/cases/{other}")
 
+    may_work = visit.may(Permission.WORK, case.process)
     can_answer = (
         visit.may(Permission.ANSWER, case.process)
         and process is not None
@@ -80,7 +81,7 @@ async def case_screen(visit: Visit) -> CaseScreen:
         assignee_id=case.assignee or "",
         flags=tuple(case.flags),
         participants=tuple(case.participants),
-        stages=stage_buttons(case, visit.t.words),
+        stages=stage_buttons(case, visit.t.failures),
         entries=entries,
         fields=field_rows(case, process),
         history=tuple(history_entry(change, process, names) for change in history.items),
@@ -101,7 +102,8 @@ async def case_screen(visit: Visit) -> CaseScreen:
         absorbed=tuple(link(other) for other in case.absorbed),
         later_href=f"/cases/{number}?cursor={following}" if following else None,
         draft_kinds=drafts,
-        can_work=visit.may(Permission.WORK, case.process),
+        can_work=may_work and case.merged_into is None,
+        can_unmerge=may_work and case.merged_into is not None,
         can_answer=can_answer,
     )
 
@@ -186,7 +188,8 @@ async def reopen(visit: Visit) -> Response:
 
 async def merge(visit: Visit) -> Response:
     """Merges the case into the one with the typed number, which may have a prefix."""
-    return await _done(visit, "merge_case", {"into": typed_number(visit.text("target"))})
+    await visit.api("show_case")  # whoever may not see it learns nothing about the other
+    return await _done(visit, "merge_case", {"into": await typed_case(visit, visit.text("target"))})
 
 
 async def unmerge(visit: Visit) -> Response:
@@ -221,6 +224,19 @@ def typed_number(text: str) -> int:
     if not digits:
         raise ProblemError(422, "no-case-number", "give the number of a case, such as 235")
     return int(digits[:15])
+
+
+async def typed_case(visit: Visit, text: str) -> int:
+    """The number of a visible case, as people type it. Raises ProblemError 422 if there is none."""
+    number = typed_number(text)
+    try:
+        await visit.api("show_case", path={"number": str(number)})
+    except ProblemError as error:
+        if error.problem.reason != "not-found":
+            raise
+        problem = "there is no such case; check the number"
+        raise ProblemError(422, "no-such-case", problem) from error
+    return number
 
 
 def due_time(text: str, zone: str) -> datetime | None:

@@ -17,11 +17,13 @@ async def show_dead_letters(visit: Visit) -> Response:
     except TransientError:
         items, is_reachable = [], False
     processes = visit.desk.settings.processes
+    reasons = [visit.t.failures.dead_letter(letter.reason) for letter in items]
     rows = tuple(
         DeadLetterRow(
             id=letter.id,
             queue=letter.queue,
-            reason=letter.reason,
+            reason=reason,
+            detail=detail,
             since=letter.since,
             kind=letter.type,
             author=letter.author,
@@ -32,7 +34,7 @@ async def show_dead_letters(visit: Visit) -> Response:
             else "",
             trace=letter.trace,
         )
-        for letter in items
+        for letter, (reason, detail) in zip(items, reasons, strict=True)
     )
     page = visit.page(visit.t.nav.dead, "dead")
     view = DeadLettersView(rows=rows, is_reachable=is_reachable)
@@ -55,7 +57,7 @@ async def act_on_dead_letters(visit: Visit) -> Response:
     except TransientError:
         return visit.redirect("/dead", t.dead_unreachable, tone="bad")
     except ProblemError as error:
-        return visit.redirect("/dead", error.problem.detail, tone="bad")
+        return visit.redirect("/dead", visit.refusal(error.problem), tone="bad")
     words = t.dead_discarded if is_discard else t.dead_retried
     texts = [words.form(len(result.done)).format(n=len(result.done))]
     if missing := len(result.missing):

@@ -1,4 +1,4 @@
-"""Work lists, search, bulk actions, and the single row for live updates."""
+"""Work lists, bulk actions, and the single row for live updates."""
 
 import asyncio
 import re
@@ -10,18 +10,15 @@ from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
 from services.desk.api.cases.bulk import BulkResults
 from services.desk.api.cases.cases import CaseList, History
-from services.desk.api.cases.search import SearchResults
 from services.desk.api.processes import ProcessList, ProcessView
 from services.desk.http.problems import ProblemError
-from services.desk.pages.case_views import case_row, case_rows, hit_row, with_query
+from services.desk.pages.case_views import case_row, case_rows, with_query
 from services.desk.pages.handlers.people_names import assignable, names_of_people
 from services.desk.pages.undo import UndoStep, inverse, read_steps, write_steps
 from services.desk.pages.views.lists import (
-    CaseRow,
     ListFilters,
     ListView,
     Option,
-    SearchView,
     StageCount,
 )
 from services.desk.pages.views.page import Tone
@@ -54,7 +51,7 @@ async def show_list(visit: Visit) -> Response:
     found, late, declared, names = await asyncio.gather(
         _listed(visit, page_query),
         _listed(visit, late_query) if has_overdue else _nothing(),
-        _declared(visit),
+        declared_processes(visit),
         names_of_people(visit),
     )
     processes = visit.desk.settings.processes
@@ -96,7 +93,8 @@ async def _nothing() -> None:
     """In place of what a page does not show: overdue cases apart, or hits without a query."""
 
 
-async def _declared(visit: Visit) -> list[ProcessView]:
+async def declared_processes(visit: Visit) -> list[ProcessView]:
+    """The processes that the reader sees."""
     declared: ProcessList = (await visit.api("list_processes")).body
     return declared.items
 
@@ -135,7 +133,7 @@ async def act_on_many(visit: Visit) -> Response:
     if refused:
         texts.append(visit.t.list.failed.form(len(refused)).format(n=len(refused)))
         first = refused[0]
-        texts.append(visit.t.words.refusal(first.reason, first.facts, first.detail))
+        texts.append(visit.t.failures.refusal(first.reason, first.facts, first.detail))
     tone: Tone = "bad" if refused else "good"
     return visit.redirect(back, " ".join(texts), tone=tone, undo=write_steps(done))
 
@@ -196,44 +194,6 @@ async def remove_view(visit: Visit) -> Response:
     return visit.redirect(local_path(visit.text("next")) or "/todo")
 
 
-async def search(visit: Visit) -> Response:
-    """Searches. A query that is only the number of a visible case opens that case."""
-    params = visit.request.query_params
-    text, process = params.get("q", "").strip()[:300], params.get("process", "")
-    declared, results = await asyncio.gather(
-        _declared(visit), _found(visit, text, process) if text else _nothing()
-    )
-    rows: tuple[CaseRow, ...] = ()
-    following = None
-    if results is not None:
-        if results.jump is not None:
-            return visit.redirect(f"/cases/{results.jump}")
-        open_only = params.get("open") == "true"
-        hits = [hit for hit in results.items if not open_only or hit.status == "open"]
-        names = await names_of_people(visit)
-        rows = tuple(hit_row(hit, visit.desk.settings.processes, names) for hit in hits)
-        if results.next:
-            following = with_query("/search", q=text, process=process, cursor=results.next)
-    view = SearchView(
-        query=text,
-        rows=rows,
-        processes=_processes(declared, process),
-        open_only=params.get("open") == "true",
-        next_href=following,
-        is_mixed=len(declared) > 1 and not process,
-    )
-    page = visit.page(visit.t.search.title, "search")
-    return await visit.html("work/search.html", page, view=view)
-
-
-async def _found(visit: Visit, text: str, process: str) -> SearchResults:
-    cursor = visit.request.query_params.get("cursor", "")
-    query = {"q": text, "process": process, "cursor": cursor}
-    given = {name: value for name, value in query.items() if value}
-    found: SearchResults = (await visit.api("search", query=given)).body
-    return found
-
-
 def _chosen(visit: Visit) -> dict[str, Any]:
     """The filters in the URL. The API refuses invalid values."""
     params = visit.request.query_params
@@ -260,7 +220,7 @@ def _filters(visit: Visit, chosen: dict[str, Any], declared: list[ProcessView]) 
     }
     stages = _stage_titles([each for each in declared if chosen["process"] in {"", each.name}])
     return ListFilters(
-        processes=_processes(declared, chosen["process"]),
+        processes=process_options(declared, chosen["process"]),
         stages=_options(stages, chosen["stage"]),
         sorts=_options(titles, chosen["sort"] or "updated"),
         text=chosen["text"],
@@ -281,7 +241,7 @@ def _stage_titles(declared: list[ProcessView]) -> dict[str, str]:
     return {name: f"{title} ({', '.join(found[name])})" for name, title in titles.items()}
 
 
-def _processes(declared: list[ProcessView], chosen: str) -> tuple[Option, ...]:
+def process_options(declared: list[ProcessView], chosen: str) -> tuple[Option, ...]:
     return _options({process.name: process.title for process in declared}, chosen)
 
 

@@ -73,7 +73,7 @@ async def show_parked_mail(visit: Visit) -> Response:
         key=mail.key,
         reason=mail.reason,
         rule=mail.rule,
-        evidence=tuple(mail.evidence),
+        evidence=tuple(map(visit.t.words.shown_evidence, mail.evidence)),
         process_title=_process_title(visit, mail.process),
         mailbox=mail.mailbox,
         author=mail.author,
@@ -83,7 +83,7 @@ async def show_parked_mail(visit: Visit) -> Response:
         files=tuple(mail.files or ()),
         defects=tuple(mail.defects),
         today=today,
-        not_retryable=mail.why_not_retryable,
+        not_retryable=visit.t.failures.refusal(mail.not_retryable, {}, mail.why_not_retryable),
         original_href=f"/parked/{mail.key}/original" if mail.size is not None else None,
     )
     page = visit.page(mail.subject or visit.t.nav.parked, "parked")
@@ -127,10 +127,12 @@ async def act_on_parked(visit: Visit) -> Response:
         "why": visit.text("why") or None,
     }
     results: ParkedResults = (await visit.api("bulk_parked", body=body)).body
-    refused = next((result.detail for result in results.items if not result.accepted), None)
-    if refused is not None:
-        return visit.redirect("/parked", refused, tone="bad")
-    return visit.redirect("/parked", visit.t.parked.requested)
+    refused = [result for result in results.items if not result.accepted]
+    if not refused:
+        return visit.redirect("/parked", visit.t.parked.requested)
+    text = visit.t.parked.not_done.form(len(refused)).format(n=len(refused))
+    why = visit.t.failures.refusal(refused[0].reason, {}, refused[0].detail)
+    return visit.redirect("/parked", f"{text} {why}", tone="bad")
 
 
 async def show_mailboxes(visit: Visit) -> Response:
@@ -156,7 +158,11 @@ async def _mailboxes(visit: Visit, tested: LoginTestView | None = None) -> Respo
 
 
 def _mailbox(visit: Visit, mailbox: MailboxView, tested: LoginTestView | None) -> MailboxRow:
-    failure = " · ".join(part for part in (mailbox.failure, mailbox.hint) if part)
+    failure = mailbox.failure or ""
+    if tested is not None and not tested.ok:
+        result = _why(visit, mailbox, tested.problem, f"{tested.detail}; {tested.hint}")
+    else:
+        result = ""
     return MailboxRow(
         name=mailbox.name,
         address=mailbox.address,
@@ -167,11 +173,26 @@ def _mailbox(visit: Visit, mailbox: MailboxView, tested: LoginTestView | None) -
         last_success=mailbox.last_success_at,
         waiting=mailbox.waiting,
         oldest=mailbox.oldest_at,
-        failure=failure or None,
+        failure=_why(visit, mailbox, mailbox.problem, failure) if failure else None,
+        answer=mailbox.answer,
         settings=_settings(visit, mailbox),
         test_passed=tested.ok if tested else None,
-        test_result=f"{tested.detail}; {tested.hint}" if tested and not tested.ok else None,
+        test_result=result,
+        test_answer=tested.answer if tested else "",
     )
+
+
+def _why(visit: Visit, mailbox: MailboxView, problem: str, failure: str) -> str:
+    """Why a mailbox cannot be read, in the reader's language; `failure` if there is no text."""
+    held = visit.desk.settings.mailboxes[mailbox.name]
+    facts = {
+        "server": mailbox.server,
+        "host": mailbox.host,
+        "port": str(visit.desk.settings.servers[mailbox.server].port),
+        "folder": mailbox.folder,
+        "user": held.user,
+    }
+    return visit.t.failures.mailbox(problem, facts, failure)
 
 
 def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
@@ -191,7 +212,9 @@ def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
         "deny_senders": ", ".join(held.deny_senders),
     }
     return tuple(
-        HeaderLine(name=name, value=str(value)) for name, value in values.items() if value != ""
+        HeaderLine(name=name, value=str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in values.items()
+        if value != ""
     )
 
 

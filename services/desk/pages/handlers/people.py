@@ -1,5 +1,6 @@
 """People, tokens and the audit log, for administrators."""
 
+import re
 from typing import Any
 
 from starlette.responses import Response
@@ -19,6 +20,9 @@ from services.desk.pages.views.people import (
     TokensView,
 )
 from services.desk.pages.visit import Visit
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_CASE = re.compile(r"\Acase (\d{1,15})(?= |\Z)")
 
 
 async def show_people(visit: Visit) -> Response:
@@ -119,6 +123,12 @@ async def _tokens(visit: Visit, *, secret: str | None = None) -> Response:
     return await visit.html("people/tokens.html", page, view=view)
 
 
+def _shown_object(visit: Visit, text: str) -> str:
+    """What an entry is about: a case by its reference, and only the beginning of a hash."""
+    short = _HASH.sub(lambda found: f"{found[0][:12]}…", text)
+    return _CASE.sub(lambda found: visit.desk.reference.write(int(found[1])), short)
+
+
 async def show_audit(visit: Visit) -> Response:
     """Shows the audit log, the latest entries first."""
     cursor = visit.request.query_params.get("cursor", "")
@@ -130,7 +140,7 @@ async def show_audit(visit: Visit) -> Response:
                 at=entry.at,
                 who=entry.actor,
                 what=entry.what,
-                object=entry.object,
+                object=_shown_object(visit, entry.object),
                 address=entry.address,
             )
             for entry in entries.items

@@ -58,6 +58,7 @@ async def _webhooks(visit: Visit, *, secret: str | None = None) -> Response:
                 url=webhook.url,
                 events=tuple(webhook.events),
                 is_active=webhook.state == "active",
+                is_gone="410" in webhook.disabled_reason,
                 deliveries=tuple(_delivery(delivery) for delivery in deliveries.items),
             )
         )
@@ -71,9 +72,13 @@ async def _webhooks(visit: Visit, *, secret: str | None = None) -> Response:
 
 
 def _delivery(delivery: DeliveryView) -> DeliveryRow:
+    last = delivery.attempts[-1] if delivery.attempts else None
     return DeliveryRow(
         id=delivery.id,
         event=delivery.type,
         state=delivery.state,
         at=delivery.ended_at or delivery.created_at,
+        status=last.status if last else None,
+        problem=last.problem if last else "",
+        answer=last.answer if last and last.problem else "",
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from services.desk.pages.i18n.failures import Failures
 from services.desk.pages.i18n.plurals import Plural
 
 
@@ -107,8 +108,10 @@ class WorkList(msgspec.Struct, frozen=True, kw_only=True):
     more_than: str
     comments: Plural
     attachments: Plural
+    assign: str
     assign_to: str
     assign_to_me: str
+    move: str
     move_to: str
     close_cases: str
     empty_title: str
@@ -173,6 +176,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     leaves_in: str
     take_back: str
     delivery_failed: str
+    delivery_delayed: str
     flags: str
     doing: Mapping[str, str]
     merged_into: str
@@ -272,6 +276,7 @@ class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
     empty_text: str
     mails: Plural
     not_retryable: str
+    not_done: Plural
     dead_intro: str
     dead_empty_title: str
     dead_empty_text: str
@@ -282,6 +287,7 @@ class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
     dead_discarded: Plural
     dead_failed: Plural
     dead_unreadable: str
+    dead_trace: str
     queue: str
     discarded: str
     actions: Mapping[str, str]
@@ -301,6 +307,7 @@ class MailboxesPage(msgspec.Struct, frozen=True, kw_only=True):
     test: str
     test_passed: str
     test_failed: str
+    answer: str
     settings: str
     settings_hint: str
     process: str
@@ -368,6 +375,8 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
     add_webhook: str
     secret: str
     deliveries: str
+    delivery_states: Mapping[str, str]
+    gone: str
     redeliver: str
     who: str
     what: str
@@ -376,6 +385,7 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
     my_account: str
     change_password: str
     current_password: str
+    wrong_password: str
     audit_actions: Mapping[str, str]
 
 
@@ -400,6 +410,8 @@ class Keyboard(msgspec.Struct, frozen=True, kw_only=True):
     previous: str
     open: str
     select: str
+    move: str
+    file: str
     answer: str
     note: str
     assign_me: str
@@ -426,20 +438,17 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     case_flags: Mapping[str, str]
     park_reasons: Mapping[str, str]
     ignore_reasons: Mapping[str, str]
+    evidence: Mapping[str, str]
     changes: Mapping[str, str]
-    refusals: Mapping[str, str]
 
-    def refusal(self, reason: str | None, facts: Mapping[str, str], detail: str | None) -> str:
-        """Why an action was refused: the text for its reason, filled with its facts, else
-        `detail`. A reason whose `names` may be empty has a text of its own for that.
+    def shown_evidence(self, text: str) -> str:
+        """Evidence of a decision: our own words and the names of rules translated, the rest as it
+        is.
         """
-        key = reason or ""
-        if facts.get("names") == "" and f"{key}-without-names" in self.refusals:
-            key = f"{key}-without-names"
-        try:
-            return self.refusals[key].format_map(facts)
-        except KeyError:
-            return detail or ""
+        word, _, rest = text.partition(" ")
+        if rest and word in self.evidence:
+            return f"{self.evidence[word]} {rest}"
+        return self.evidence.get(text, text)
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
@@ -462,3 +471,4 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     keys: Keyboard
     mail: MailFrame
     words: Words
+    failures: Failures

@@ -1,6 +1,7 @@
 """The English catalog."""
 
 from services.desk.pages.i18n import catalog as c
+from services.desk.pages.i18n.english_failures import FAILURES
 from services.desk.pages.i18n.english_words import WORDS
 from services.desk.pages.i18n.plurals import Plural
 
@@ -91,10 +92,12 @@ ENGLISH = c.Catalog(
         more_than="more than {n}",
         comments=Plural("{n} entry", "{n} entries"),
         attachments=Plural("{n} file", "{n} files"),
+        assign="Assign",
         assign_to="Assign to",
         assign_to_me="Assign to me",
+        move="Move",
         move_to="Move to",
-        close_cases="Close",
+        close_cases="Close cases",
         empty_title="All done",
         empty_text="No case matches this list.",
         save_view="Save this view",
@@ -166,6 +169,7 @@ ENGLISH = c.Catalog(
         leaves_in="Will be sent at {time}",
         take_back="Take back",
         delivery_failed="Not delivered: {why}",
+        delivery_delayed="Not delivered yet; it is tried again. {why}",
         flags="Notices",
         doing={
             "reading": "{name} is reading",
@@ -285,6 +289,7 @@ ENGLISH = c.Catalog(
         empty_text="Every mail has found its case.",
         mails=Plural("{n} mail", "{n} mails"),
         not_retryable="Trying again cannot help: {why}",
+        not_done=Plural("{n} mail was left as it is.", "{n} mails were left as they are."),
         dead_intro="Messages that a service could not process. They are kept in full.",
         dead_empty_title="No dead letters",
         dead_empty_text="Every message could be processed.",
@@ -294,6 +299,7 @@ ENGLISH = c.Catalog(
         dead_retried=Plural("{n} message was requeued.", "{n} messages were requeued."),
         dead_discarded=Plural("{n} message was discarded.", "{n} messages were discarded."),
         dead_failed=Plural("{n} message no longer exists.", "{n} messages no longer exist."),
+        dead_trace="Technical details",
         dead_unreadable="Unreadable message",
         queue="Queue",
         discarded="The mail was discarded.",
@@ -320,6 +326,7 @@ ENGLISH = c.Catalog(
         test="Test the log-in",
         test_passed="The log-in works.",
         test_failed="The log-in failed: {why}",
+        answer="Answer of the server",
         settings="Effective settings",
         settings_hint="Secrets are masked.",
         process="Process",
@@ -396,6 +403,14 @@ ENGLISH = c.Catalog(
         add_webhook="Add a webhook",
         secret="Secret",  # noqa: S106 - a label
         deliveries="Deliveries",
+        delivery_states={
+            "pending": "waiting",
+            "claimed": "being sent",
+            "delivered": "delivered",
+            "failed": "failed",
+            "withheld": "withheld: its owner may not see the case",
+        },
+        gone="The receiver answered 410: it wants no more events.",
         redeliver="Deliver again",
         who="Who",
         what="What",
@@ -404,6 +419,7 @@ ENGLISH = c.Catalog(
         my_account="My account",
         change_password="Change password",  # noqa: S106 - a label
         current_password="Current password",  # noqa: S106 - a label
+        wrong_password="The current password is wrong.",  # noqa: S106 - a text
         audit_actions={
             "logged-in": "signed in",
             "login-failed": "failed to sign in",
@@ -438,7 +454,9 @@ ENGLISH = c.Catalog(
             403: "Not allowed",
             404: "Not found",
             405: "Not possible here",
-            409: "Refused by the rules",
+            408: "Too slow",
+            409: "Not possible now",
+            410: "No longer there",
             412: "Changed in the meantime",
             413: "Too large",
             415: "Invalid request",
@@ -452,9 +470,11 @@ ENGLISH = c.Catalog(
             400: "Go back and check what you entered.",
             401: "Your session has ended.",
             403: "Ask a manager of the process for a role.",
-            404: "There is no such page, or you may not see it.",
+            404: "It does not exist, or you may not see it.",
             405: "Go back and use the buttons of the page.",
-            409: "The rules of the process do not allow this now.",
+            408: "The connection is too slow. Try again.",
+            409: "Nothing was changed.",
+            410: "It was removed.",
             412: "Someone changed the case while you were working. Check it, then try again.",
             413: "The files are too large to send together.",
             415: "Go back and check what you entered.",
@@ -477,6 +497,8 @@ ENGLISH = c.Catalog(
         previous="Previous case",
         open="Open the case",
         select="Select the case",
+        move="Choose the next stage",
+        file="Choose the next file",
         answer="Answer",
         note="Add a note",
         assign_me="Assign to me",
@@ -495,4 +517,5 @@ ENGLISH = c.Catalog(
         shown="Images from the internet are shown. Their senders see that you opened the mail.",
     ),
     words=WORDS,
+    failures=FAILURES,
 )

@@ -1,5 +1,6 @@
 """The constant words of the pipeline in English."""
 
+from schemas.reasons import Evidence, Rule
 from services.desk.pages.i18n.catalog import Words
 
 WORDS = Words(
@@ -105,6 +106,13 @@ WORDS = Words(
         "discarded": "Discarded by a person",
         "own-mail": "A mail of ours",
     },
+    evidence={
+        Evidence.AUTOMATIC_SUBJECT: "The subject of an automatic answer, sent by a machine",
+        Evidence.MAIL_SERVER: "From a mail server's own address",
+        Rule.CASE_REFERENCE: "Number in the subject:",
+        Rule.PLUS_ADDRESS: "Number in the address:",
+        Rule.OWN_MESSAGE_ID: "Answer to a mail of case",
+    },
     changes={
         "adopted": "History starts here",
         "opened": "opened the case",
@@ -128,15 +136,5 @@ WORDS = Words(
         "unmerged": "a merge was undone",
         "split": "comments went to case {to}",
         "erased": "personal data was erased",
-    },
-    refusals={
-        "no-case-number": "Give the number of a case, such as 235.",
-        "no-time": "That is not a date and time.",
-        "already-there": "The case is already at {to}.",
-        "missing-field": "{to} needs more fields first: {names}.",
-        "no-transition": "{stage} does not lead to {to}. The next stages are: {names}.",
-        "no-transition-without-names": "{stage} does not lead to {to}. No stage follows it.",
-        "not-allowed": "Only some roles may move a case out of {stage}: {names}.",
-        "stale-revision": "It was changed in the meantime.",
     },
 )

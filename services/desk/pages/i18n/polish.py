@@ -2,6 +2,7 @@
 
 from services.desk.pages.i18n import catalog as c
 from services.desk.pages.i18n.plurals import Plural
+from services.desk.pages.i18n.polish_failures import FAILURES
 from services.desk.pages.i18n.polish_words import WORDS
 
 POLISH = c.Catalog(
@@ -91,10 +92,12 @@ POLISH = c.Catalog(
         more_than="ponad {n}",
         comments=Plural("{n} wpis", "{n} wpisów", "{n} wpisy"),
         attachments=Plural("{n} plik", "{n} plików", "{n} pliki"),
+        assign="Przydziel",
         assign_to="Przydziel do",
         assign_to_me="Przydziel sobie",
+        move="Przenieś",
         move_to="Przenieś do etapu",
-        close_cases="Zamknij",
+        close_cases="Zamknij sprawy",
         empty_title="Wszystko zrobione",
         empty_text="Żadna sprawa nie pasuje do tej listy.",
         save_view="Zapisz ten widok",
@@ -173,6 +176,7 @@ POLISH = c.Catalog(
         leaves_in="Zostanie wysłana o {time}",
         take_back="Cofnij wysyłkę",
         delivery_failed="Nie doręczono: {why}",
+        delivery_delayed="Jeszcze nie doręczono; próba zostanie ponowiona. {why}",
         flags="Uwagi",
         doing={
             "reading": "{name} czyta tę sprawę",
@@ -292,6 +296,11 @@ POLISH = c.Catalog(
         empty_text="Każda wiadomość znalazła swoją sprawę.",
         mails=Plural("{n} wiadomość", "{n} wiadomości", "{n} wiadomości"),
         not_retryable="Ponowna próba nie pomoże: {why}",
+        not_done=Plural(
+            "{n} wiadomość pozostała bez zmian.",
+            "{n} wiadomości pozostało bez zmian.",
+            "{n} wiadomości pozostały bez zmian.",
+        ),
         dead_intro="Komunikaty, których usługa nie mogła przetworzyć. Nic z nich nie zginęło.",
         dead_empty_title="Brak nieprzetworzonych komunikatów",
         dead_empty_text="Każdy komunikat udało się przetworzyć.",
@@ -307,6 +316,7 @@ POLISH = c.Catalog(
             "Odrzucono {n} komunikat.", "Odrzucono {n} komunikatów.", "Odrzucono {n} komunikaty."
         ),
         dead_failed=Plural("{n} już tu nie ma.", "{n} już tu nie ma.", "{n} już tu nie ma."),
+        dead_trace="Szczegóły techniczne",
         dead_unreadable="Nieczytelny komunikat",
         queue="Kolejka",
         discarded="Wiadomość odrzucono.",
@@ -333,6 +343,7 @@ POLISH = c.Catalog(
         test="Sprawdź logowanie",
         test_passed="Logowanie działa.",
         test_failed="Logowanie nie powiodło się: {why}",
+        answer="Odpowiedź serwera",
         settings="Obowiązujące ustawienia",
         settings_hint="Hasła są zamaskowane.",
         process="Proces",
@@ -409,6 +420,14 @@ POLISH = c.Catalog(
         add_webhook="Dodaj webhook",
         secret="Sekret",  # noqa: S106 - a label
         deliveries="Dostarczenia",
+        delivery_states={
+            "pending": "czeka",
+            "claimed": "w trakcie wysyłki",
+            "delivered": "dostarczono",
+            "failed": "nie dostarczono",
+            "withheld": "wstrzymano: właściciel nie ma dostępu do sprawy",
+        },
+        gone="Odbiorca odpowiedział 410: nie chce więcej zdarzeń.",
         redeliver="Dostarcz ponownie",
         who="Kto",
         what="Co",
@@ -417,6 +436,7 @@ POLISH = c.Catalog(
         my_account="Moje konto",
         change_password="Zmień hasło",  # noqa: S106 - a label
         current_password="Obecne hasło",  # noqa: S106 - a label
+        wrong_password="Obecne hasło jest błędne.",  # noqa: S106 - a text
         audit_actions={
             "logged-in": "logowanie",
             "login-failed": "nieudane logowanie",
@@ -451,7 +471,9 @@ POLISH = c.Catalog(
             403: "Brak uprawnień",
             404: "Nie znaleziono",
             405: "Operacja niedostępna",
-            409: "Reguły na to nie pozwalają",
+            408: "Zbyt wolno",
+            409: "Teraz niemożliwe",
+            410: "Już niedostępne",
             412: "Zmieniono w międzyczasie",
             413: "Za duże",
             415: "Żądanie jest nieprawidłowe",
@@ -465,9 +487,11 @@ POLISH = c.Catalog(
             400: "Wróć i sprawdź wpisane dane.",
             401: "Sesja wygasła.",
             403: "O rolę poproś kierownika procesu.",
-            404: "Nie ma takiej strony albo nie masz do niej dostępu.",
+            404: "Nie istnieje albo nie masz do tego dostępu.",
             405: "Wróć i użyj przycisków na stronie.",
-            409: "Reguły procesu teraz na to nie pozwalają.",
+            408: "Połączenie jest zbyt wolne. Spróbuj ponownie.",
+            409: "Nic nie zmieniono.",
+            410: "Zostało usunięte.",
             412: "Ktoś w międzyczasie zmienił sprawę. Sprawdź ją i spróbuj ponownie.",
             413: "Pliki są za duże, aby wysłać je razem.",
             415: "Wróć i sprawdź wpisane dane.",
@@ -490,6 +514,8 @@ POLISH = c.Catalog(
         previous="Poprzednia sprawa",
         open="Otwórz sprawę",
         select="Zaznacz sprawę",
+        move="Wybierz następny etap",
+        file="Wybierz następny plik",
         answer="Odpowiedz",
         note="Dodaj notatkę",
         assign_me="Przydziel sobie",
@@ -509,4 +535,5 @@ POLISH = c.Catalog(
         shown="Obrazy z internetu są pokazane. Nadawca widzi, że otwarto wiadomość.",
     ),
     words=WORDS,
+    failures=FAILURES,
 )

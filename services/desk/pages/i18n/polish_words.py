@@ -1,5 +1,6 @@
 """The constant words of the pipeline in Polish."""
 
+from schemas.reasons import Evidence, Rule
 from services.desk.pages.i18n.catalog import Words
 
 WORDS = Words(
@@ -105,6 +106,13 @@ WORDS = Words(
         "discarded": "Odrzucona przez człowieka",
         "own-mail": "Nasza własna wiadomość",
     },
+    evidence={
+        Evidence.AUTOMATIC_SUBJECT: "Temat odpowiedzi automatycznej, wysłanej przez program",
+        Evidence.MAIL_SERVER: "Z własnego adresu serwera poczty",
+        Rule.CASE_REFERENCE: "Numer w temacie:",
+        Rule.PLUS_ADDRESS: "Numer w adresie:",
+        Rule.OWN_MESSAGE_ID: "Odpowiedź na wiadomość ze sprawy",
+    },
     changes={
         "adopted": "Początek historii",
         "opened": "otwarcie sprawy",
@@ -128,15 +136,5 @@ WORDS = Words(
         "unmerged": "cofnięcie połączenia",
         "split": "wpisy przeniesiono do sprawy {to}",
         "erased": "usunięcie danych osobowych",
-    },
-    refusals={
-        "no-case-number": "Podaj numer sprawy, na przykład 235.",
-        "no-time": "To nie jest data i godzina.",
-        "already-there": "Sprawa jest już na etapie {to}.",
-        "missing-field": "Etap {to} wymaga najpierw uzupełnienia pól: {names}.",
-        "no-transition": "Z etapu {stage} nie można przejść do {to}. Następne etapy: {names}.",
-        "no-transition-without-names": "Z etapu {stage} nie można przejść do {to}. Żaden etap po nim nie następuje.",
-        "not-allowed": "Z etapu {stage} sprawę mogą przenieść tylko role: {names}.",
-        "stale-revision": "Zmieniono ją w międzyczasie.",
     },
 )

@@ -9,12 +9,21 @@
     element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
   const rows = () => [...document.querySelectorAll(".row .title")];
 
+  // In a list, the next or previous row; in a case, the next or previous case.
+  function step(by) {
+    if (rows().length) focusRow(by);
+    else press(by > 0 ? "j" : "k");
+  }
   function focusRow(step) {
     const titles = rows();
-    if (!titles.length) return;
     const at = titles.indexOf(document.activeElement);
     current = Math.min(titles.length - 1, Math.max(0, (at < 0 ? current : at) + step));
     titles[current].focus();
+  }
+
+  function focusFile() {
+    const files = [...document.querySelectorAll(".entry .file a[download]")];
+    files[(files.indexOf(document.activeElement) + 1) % files.length]?.focus();
   }
 
   function press(key) {
@@ -34,12 +43,14 @@
       return true;
     }
     switch (key) {
-      case "j": focusRow(1); return true;
-      case "k": focusRow(-1); return true;
+      case "j": step(1); return true;
+      case "k": step(-1); return true;
+      case "m": document.querySelector(".stage-bar .stage[name]")?.focus(); return true;
+      case "f": focusFile(); return true;
       case "o": document.activeElement.closest(".row")?.querySelector(".title")?.click(); return true;
       case "x": document.activeElement.closest(".row")?.querySelector(".pick input")?.click(); return true;
       case "?": location.hash = "keyboard-help"; document.querySelector("#keyboard-help [data-close]").focus(); return true;
-      case "/": case "r": case "n": case "i": return press(key);
+      case "/": case "r": case "n": case "i": case "u": return press(key);
       default: return false;
     }
   }
@@ -72,6 +83,11 @@
       if (!menu.contains(event.target)) menu.open = false;
     });
   });
+
+  // On a phone, the navigation is a strip; the current page is in sight.
+  const strip = document.querySelector(".nav");
+  const here = strip?.querySelector("[aria-current]");
+  if (here && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - strip.clientWidth / 2;
 
   // The server writes times in the zone that the browser names here.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -169,8 +169,8 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
-    """A case with its conversation. `can_work` and `can_answer` decide which forms are shown;
-    `draft_kinds` are the kinds of the reader's drafts.
+    """A case with its conversation. `can_work`, `can_unmerge` and `can_answer` decide which forms
+    are shown; `draft_kinds` are the kinds of the reader's drafts.
     """
 
     number: int
@@ -201,4 +201,5 @@ class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
     later_href: str | None = None
     back_href: str = "/todo"
     can_work: bool = False
+    can_unmerge: bool = False
     can_answer: bool = False

@@ -89,12 +89,13 @@ class ListView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchView(msgspec.Struct, frozen=True, kw_only=True):
-    """Search with its results; `is_mixed` is that of ListView."""
+    """Search with its results, or the reason why there are none; `is_mixed` is that of ListView."""
 
     query: str
     rows: tuple[CaseRow, ...]
     processes: tuple[Option, ...] = ()
     open_only: bool = False
     total: int | None = None
+    error: str = ""
     next_href: str | None = None
     is_mixed: bool = False

@@ -22,12 +22,13 @@ class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeadLetterRow(msgspec.Struct, frozen=True, kw_only=True):
     """A message in the dead letters of `queue`; `kind` is its type, `trace` where it failed, empty
-    if unknown.
+    if unknown. `detail` is what else the service reported, in English.
     """
 
     id: str
     queue: str
     reason: str
+    detail: str = ""
     since: datetime | None = None
     kind: str = ""
     author: str = ""
@@ -61,7 +62,9 @@ class HeaderLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedMailView(msgspec.Struct, frozen=True, kw_only=True):
-    """One parked mail with its content. `not_retryable` says why another attempt cannot help."""
+    """One parked mail with its content. `not_retryable` says why another attempt cannot help; it is
+    empty if one can.
+    """
 
     key: str
     reason: str
@@ -76,12 +79,14 @@ class ParkedMailView(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     today: str = ""
-    not_retryable: str | None = None
+    not_retryable: str = ""
     original_href: str | None = None
 
 
 class MailboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A mailbox; `state` is a key of the texts' `states`."""
+    """A mailbox; `state` is a key of the texts' `states`. `answer` and `test_answer` are texts of
+    the mail server, in its language; empty without one.
+    """
 
     name: str
     address: str
@@ -93,8 +98,10 @@ class MailboxRow(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int | None = None
     oldest: datetime | None = None
     failure: str | None = None
+    answer: str = ""
     settings: tuple[HeaderLine, ...] = ()
-    test_result: str | None = None
+    test_result: str = ""
+    test_answer: str = ""
     test_passed: bool | None = None
 
 

@@ -43,7 +43,6 @@ class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
     is_admin: bool = False
     is_active: bool = True
     has_identity: bool = False
-    seen_at: datetime | None = None
 
 
 class PeopleView(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +73,11 @@ class TokensView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A session of the viewer."""
+    """A session of the viewer; `details` is what the browser calls itself."""
 
     id: str
     browser: str
+    details: str = ""
     started_at: datetime
     seen_at: datetime
     is_current: bool = False
@@ -94,22 +94,27 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt to deliver an event."""
+    """The delivery of an event. `state` is a key of the texts' `delivery_states`, `problem` that of
+    the last attempt, empty if it succeeded; `answer` is the receiver's text, in its language.
+    """
 
     id: str
     event: str
     state: str
     at: datetime
     status: int | None = None
+    problem: str = ""
+    answer: str = ""
 
 
 class WebhookRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook with its latest deliveries."""
+    """A webhook with its latest deliveries. `is_gone` if its receiver wanted no more events."""
 
     id: str
     url: str
     events: tuple[str, ...]
     is_active: bool = True
+    is_gone: bool = False
     deliveries: tuple[DeliveryRow, ...] = ()
 
 

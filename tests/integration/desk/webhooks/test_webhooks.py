@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
+from schemas.reasons import DeliveryProblem
 from schemas.stored import to_document
 from schemas.stored.webhooks import Delivery, Webhook
 from services.casework import actions
@@ -412,7 +413,7 @@ async def test_only_managers_see_where_a_name_leads(
 
     async def resolver(host: str, _port: int) -> list[str]:
         if host == "nowhere.test":
-            raise DeliveryError(f"{host} cannot be resolved")
+            raise DeliveryError(f"{host} cannot be resolved", DeliveryProblem.ADDRESS_REFUSED)
         return ["10.0.0.7"]
 
     seen: list[tuple[str, int]] = []

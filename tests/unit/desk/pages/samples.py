@@ -423,7 +423,9 @@ def dead_letters() -> DeadLettersView:
                 process_title="Cost invoice circulation",
                 trace="ValueError: a value",
             ),
-            DeadLetterRow(id="1" * 12, queue="case_writer.commands", reason="unreadable: no tag"),
+            DeadLetterRow(
+                id="1" * 12, queue="case_writer.commands", reason="unreadable", detail="no <b> tag"
+            ),
         )
     )
 
@@ -473,9 +475,11 @@ def mailboxes() -> MailboxesView:
                 folder="INBOX",
                 waiting=1204,
                 oldest=NOW - timedelta(hours=2),
-                failure="the server refuses the log-in: check user and password",
+                failure="Check user and password.",
+                answer="[AUTHENTICATIONFAILED] Authentication failed.",
                 test_passed=False,
-                test_result="authentication failed",
+                test_result="Check user and password.",
+                test_answer="<b>no</b>",
             ),
         )
     )
@@ -522,7 +526,6 @@ def people() -> PeopleView:
                 address="anna@firm.example",
                 groups=("accounting",),
                 is_admin=True,
-                seen_at=NOW,
             ),
             PersonRow(
                 id="marek@firm.example",
@@ -589,6 +592,15 @@ PAGES: dict[str, tuple[str, object]] = {
                     deliveries=(
                         DeliveryRow(
                             id="d1", event="case.opened", state="delivered", at=NOW, status=204
+                        ),
+                        DeliveryRow(
+                            id="d2",
+                            event="case.opened",
+                            state="failed",
+                            at=NOW,
+                            status=500,
+                            problem="status",
+                            answer="<b>no</b>",
                         ),
                     ),
                 ),

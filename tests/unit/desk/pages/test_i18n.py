@@ -1,4 +1,3 @@
-import string
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -8,9 +7,10 @@ import pytest
 
 from schemas import changes
 from schemas.flags import AttachmentFlag, CaseFlag, CommentFlag, ReadingDefect
-from schemas.reasons import IgnoreReason, ParkReason
+from schemas.reasons import Evidence, IgnoreReason, ParkReason
 from schemas.stored.desk import AuditEvent
 from services.desk.pages.i18n import CATALOGS
+from services.desk.pages.i18n.failures import places
 from services.desk.pages.i18n.formats import Formats, duration
 from services.desk.pages.i18n.plurals import Plural
 
@@ -26,16 +26,14 @@ def texts(value: object, path: str = "") -> dict[str, str]:
         return {f"{path}.one": value.one, f"{path}.many": value.many}
     if isinstance(value, dict):
         items = [(str(key), entry) for key, entry in value.items()]
+    elif isinstance(value, tuple):
+        items = [(str(place), entry) for place, entry in enumerate(value)]
     else:
         assert isinstance(value, msgspec.Struct)
         items = [(name, getattr(value, name)) for name in value.__struct_fields__]
     return {
         key: text for name, entry in items for key, text in texts(entry, f"{path}.{name}").items()
     }
-
-
-def places(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
 def test_every_language_has_every_key_with_the_same_places() -> None:
@@ -60,7 +58,7 @@ def test_a_refused_move_names_the_next_stages_if_there_are_any(
     code: str, names: str, text: str
 ) -> None:
     facts = {"stage": "Done", "to": "Paid", "names": names}
-    assert CATALOGS[code].words.refusal("no-transition", facts, None) == text
+    assert CATALOGS[code].failures.refusal("no-transition", facts, None) == text
 
 
 def test_polish_has_three_forms_wherever_something_is_counted() -> None:
@@ -96,6 +94,7 @@ def test_every_constant_word_has_a_text_for_people(code: str) -> None:
     assert set(CaseFlag) <= words.case_flags.keys()
     assert set(ParkReason) <= words.park_reasons.keys()
     assert set(IgnoreReason) <= words.ignore_reasons.keys()
+    assert set(Evidence) <= words.evidence.keys()
     assert set(get_args(AuditEvent)) <= CATALOGS[code].people.audit_actions.keys()
     tags = {what.__struct_config__.tag for what in get_args(changes.What)}
     assert tags <= words.changes.keys()

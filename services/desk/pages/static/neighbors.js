@@ -1,0 +1,29 @@
+// The list that a case was opened from: "back" leads there, and its next and previous cases are one key or
+// one click away. Without it, "back" leads to the list "To do".
+(() => {
+  "use strict";
+  const KEY = "mailcase:list";
+
+  function remember() {
+    const paths = [...document.querySelectorAll(".row[data-case] .title, main form.search ~ .rows .title")].map((link) => link.pathname);
+    if (!paths.length) return;
+    const list = { href: location.pathname + location.search, cases: [...new Set(paths)] };
+    sessionStorage.setItem(KEY, JSON.stringify(list));
+  }
+  function show() {
+    const crumbs = document.querySelector(".case .crumbs");
+    if (!crumbs) return;
+    const list = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    const at = list?.cases.indexOf(location.pathname) ?? -1;
+    if (at < 0) return;
+    crumbs.querySelector(".back").href = list.href;
+    for (const [key, path] of [["k", list.cases[at - 1]], ["j", list.cases[at + 1]]]) {
+      const link = crumbs.querySelector(`[data-key="${key}"]`);
+      if (path) link.href = path;
+      link.hidden = !path;
+    }
+  }
+  remember();
+  show();
+  document.addEventListener("htmx:after:swap", remember);
+})();
