@@ -205,9 +205,11 @@ def is_dated_address(line: str) -> bool:
 
 
 def is_dated(line: str) -> bool:
-    """Whether the line contains a date or a time."""
+    """Whether the line contains a time or a year. People, too, write the words of others below
+    `Anna <a@x.example> wrote:` without them.
+    """
     parts = _Parts(line)
-    return parts.has_date or parts.has_time
+    return parts.has_time or parts.has_year or is_foreign_attribution(line)
 
 
 def _ends_with_address(line: str) -> bool:

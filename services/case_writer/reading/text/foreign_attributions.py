@@ -67,6 +67,18 @@ _FORMS = (
             trešd ceturtd piektd sestd svētd"""
         ),
     ),
+    _Form(
+        ("је написао/ла", "је написао", "је написала"),
+        glue=_words(
+            "у пон уто сре чет пет суб нед јан феб мар апр мај јун јул авг сеп окт нов дец"
+        ),
+    ),
+    _Form(
+        ("va escriure",),
+        glue=_words(
+            "el a les de dl dt dc dj dv ds dg gen febr març abr maig juny jul ag set oct nov des"
+        ),
+    ),
     _Form(("đã viết",), ("vào",), glue=_words("vào lúc thg th")),
     _Form(("şunu yazdı", "şunları yazdı"), glue=_words("tarihinde")),
 )

@@ -62,7 +62,7 @@ pôvodná správa|preposlaná správa|mesaj original|izvorna poruka|orijinal mes
 
 # Help desks ask for a reply above a line that has these words between signs.
 REPLY_ABOVE = (
-    "above this line", "above the line", "oberhalb dieser", "über dieser zeile",
+    "above this line", "above the line", "oberhalb dieser linie", "oberhalb dieser zeile", "über dieser zeile",
     "über dieser linie", "au-dessus de cette ligne", "encima de esta línea", "sopra questa riga",
     "acima desta linha", "boven deze regel", "boven deze lijn", "powyżej tej linii",
     "nad tímto řádkem", "ovanför denna rad", "over denne linje", "выше этой строки",
@@ -116,7 +116,7 @@ maa din woe vri zat zon jui des pond úte úter stř čtv pát ned mån tis ons 
 сре чет пят суб вос вів нед prz wt."""
 CALENDAR_STEMS = frozenset(_STEMS.split())
 CALENDAR_WORDS = _words(
-    """mo di mi do fr sa so lu ma me je ve wt pt śr nd po út st čt pá ne wo vr za zo пн вт ср чт
+    """tir tirs mo di mi do fr sa so lu ma me je ve wt pt śr nd po út st čt pá ne wo vr za zo пн вт ср чт
     пт сб вс нд tammik helmik maalisk huhtik toukok kesäk heinäk elok syysk lokak marrask
     jouluk maanantai tiistai keskiviikko torstai perjantai lauantai sunnuntai seč selč
     eet eest bst msk
@@ -157,7 +157,8 @@ PARTICLES = _words(
 
 # Footers of mailing lists, below a rule or `--`.
 LIST_FOOTERS = (
-    "mailing list", "unsubscribe", "you received this message because you are subscribed",
+    "mailing list", "to unsubscribe", "unsubscribe from", "unsubscribe here", "unsubscribe: http", "-unsubscribe@",
+    "you received this message because you are subscribed",
     "google groups", "listinfo", "mailing-liste", "mailingliste", "lista dyskusyjna",
     "listy dyskusyjnej", "liste de diffusion", "lista de correo", "lista de discussão",
     "mailinglijst", "рассылк", "secured with tuta", "groups.io",

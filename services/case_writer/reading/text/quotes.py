@@ -77,18 +77,9 @@ class _Lines(OriginalLines):
             ):
                 following = self.next_line(index + 1)
                 is_unmarked = following is None or not self.is_quoted[following]
-                if is_unmarked and self._is_set_apart(start, index):
+                if is_unmarked and is_dated(" ".join(self.bare[start : index + 1])):
                     return range(self.above_labels(start))
         return range(len(self.lines))
-
-    def _is_set_apart(self, start: int, end: int) -> bool:
-        """Whether an attribution without marks below it has a date, or blank lines around it, which
-        people put around the words of others less often than programs do.
-        """
-        if is_dated(" ".join(self.bare[start : end + 1])):
-            return True
-        is_below_blank = start == 0 or not self.bare[start - 1]
-        return is_below_blank and (end + 1 == len(self.bare) or not self.bare[end + 1])
 
     def _signed_lines(self) -> list[int]:
         """The lines that contain a sign of an original's first line or of an attribution's last

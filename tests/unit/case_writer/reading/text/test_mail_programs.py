@@ -150,6 +150,8 @@ FOREIGN = [
     "Στις Δευ 23 Νοε 2026 στις 10:11 π.μ., ο χρήστης Anna <anna@office.example> έγραψε:",
     "pon, 23. stu 2026. u 10:11 Anna Nowak <anna@office.example> napisao je:",
     "pirmd., 2026. g. 23. nov., plkst. 10:11 — lietotājs Anna (<anna@office.example>) rakstīja:",
+    "El dl., 23 de nov. 2026, 10:11, Anna Nowak <anna@office.example> va escriure:",
+    "Den tirs. 24. nov. 2026 kl. 10.11 skrev Anna Nowak <anna@office.example>:",
     "Vào Th 2, 23 thg 11, 2026 vào lúc 10:11 Anna Nowak <anna@office.example> đã viết:",
 ]
 # Odd forms of languages above.
@@ -566,8 +568,11 @@ class TestAttribution:
         for broken in (attribution.replace("<", "<\n", 1), attribution.replace(">", "\n>", 1)):
             assert strip_quotes(f"{OWN}\n\n{broken}\n{_quoted()}") == OWN
 
-    def test_goes_without_marks_if_it_has_an_address(self, attribution: str) -> None:
-        if "@" in attribution:
+    def test_goes_without_marks_if_it_has_an_address_and_a_date(self, attribution: str) -> None:
+        mail = f"{OWN}\n\n{attribution}\n\n{BODY}"
+        if not any(map(str.isdecimal, attribution)):
+            assert strip_quotes(mail) == mail
+        elif "@" in attribution:
             assert strip_quotes(f"{OWN}\n\n{attribution}\n\n{BODY}") == OWN
 
     def test_keeps_the_answers_between_quotes(self, attribution: str) -> None:
