@@ -4,7 +4,7 @@ of the senders.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from schemas.cloud_events import CONTENT_TYPE, MailEvent, mail_event
 from schemas.events import MailsRecorded, MailsReplayed, routing_key
@@ -21,6 +21,7 @@ from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EXTRACTOR_WORK, SENDER_WORK
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
+from services.runtime.process.lifecycle import all_of
 
 log = get_logger(__name__)
 
@@ -46,16 +47,27 @@ class Notifier:
         published. If our own code fails on an event, the event is left out: its change is written,
         and the receipts of other mails must not wait for it. Raises TransientError.
         """
-        await self._publisher.publish(written.documents.written_history)
         again = _delivered_again(written)
         cases = {recorded.case for recorded in again.values() if recorded.case is not None}
-        await self._publisher.catch_up(cases)
         events = [*_new_events(written), *_repeated_events(written, again)]
-        await publish_each(self._outlet, events, _event_message)
         effects = _effects(written)
-        await self._outlet.publish_all(_fields_to_read(written, effects))
-        await _publish_receipts(self._outlet, [*_receipts(written), *_messages(effects)])
-        await wake_senders(self._outlet, [mail.id for mail in written.documents.outgoing])
+        await all_of(
+            [
+                self._publish_history(written, cases),
+                publish_each(self._outlet, events, _event_message),
+                self._outlet.publish_all(_fields_to_read(written, effects)),
+            ]
+        )
+        await all_of(
+            [
+                _publish_receipts(self._outlet, [*_receipts(written), *_messages(effects)]),
+                wake_senders(self._outlet, [mail.id for mail in written.documents.outgoing]),
+            ]
+        )
+
+    async def _publish_history(self, written: WrittenBatch, again: Collection[int]) -> None:
+        await self._publisher.publish(written.documents.written_history)
+        await self._publisher.catch_up(again)
 
 
 async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:

@@ -109,10 +109,10 @@ class ChangePublisher:
         cases = sorted(case for case, revision in first.items() if revision > 1)
         if not cases:
             return
-        own = {change.id for change in changes}
+        published = {*(change.id for change in changes), *self._done}
         waiting = await self._publications.find({"cases": {"$in": cases}})
         others = await self._changes_of(
-            [publication for publication in waiting if publication["_id"] not in own]
+            [publication for publication in waiting if publication["_id"] not in published]
         )
         await self._send(
             [change for change in others if change.revision < first.get(change.case, 0)]

@@ -334,6 +334,18 @@ class TestEvents:
         await ChangePublisher(store, outlet).publish(done.written)
         assert [message.message_id for message in outlet.published] == ["1.1", "1.2", "1.3"]
 
+    async def test_what_a_publisher_published_goes_out_once(
+        self, store: Store, repository: CaseRepository
+    ) -> None:
+        await open_case(store, 1)
+        outlet = FakeOutlet()
+        publisher = ChangePublisher(store, outlet)
+        await publisher.sweep(AT_ONCE)
+        for title in ("One", "Two", "Three"):  # before the next sweep
+            done = await repository.act(1, actions.SetTitle(title=title), WORKER)
+            await publisher.publish(done.written)
+        assert [message.message_id for message in outlet.published] == ["1.1", "1.2", "1.3", "1.4"]
+
     async def test_publishers_at_once_leave_every_first_copy_in_order(
         self, store: Store, repository: CaseRepository
     ) -> None:

@@ -233,7 +233,7 @@ class TestPublishing:
         writer = Writer({"invoices": rules})
         await writer.handle(opening("one"))
         mails = opening("two"), opening("three")
-        writer.outlet.failures = [TransientError("died before publishing")]
+        writer.outlet.failures = [TransientError("died before publishing")] * 2  # history, events
         with pytest.raises(TransientError):
             await writer.handle(*mails)
         await writer.handle(*mails, redelivered=True)
