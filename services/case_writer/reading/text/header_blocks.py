@@ -2,7 +2,12 @@
 forwarded mail.
 """
 
-from services.case_writer.reading.text.quote_markers import DATE_LABELS, LABELS, MAX_LABEL_CHARS
+from services.case_writer.reading.text.quote_markers import (
+    DATE_LABELS,
+    FORM_LABELS,
+    LABELS,
+    MAX_LABEL_CHARS,
+)
 
 _HEADER_LINES = 14  # examined after the first line of a block
 _STRAY_LINES = 3  # within it: recipients wrapped over several lines
@@ -60,20 +65,27 @@ class _Block:
             return self.has_address or self.has_sent_time or in_order or below_rule
         was_sent = is_dated and self.has_sent_time and self.kinds[:2] == ["from", "sent"]
         if {"sent", "to"} <= kinds:
-            return self.has_address or was_sent or (self.has_sent_time and below_rule)
+            has_both = self.has_address and (is_dated or self.has_sent_time or below_rule)
+            return has_both or was_sent or (self.has_sent_time and below_rule)
         return "sent" in kinds and self.has_address and (below_rule or was_sent)
 
     def _has_date_and_time(self) -> bool:
-        years = [f"{sign}{century}" for sign in " ./" for century in ("19", "20")]
-        return ":" in self._date and any(year in self._date for year in years)
+        years = [f"{sign}{century}" for sign in " ./-" for century in ("19", "20")]
+        has_time = any(map(_is_time, self._date.split()))
+        return has_time and any(year in self._date for year in years)
 
 
 def label_of(low: str) -> str:
     """The field of a line `Label: value`; "" if it is not such a line. Programs write a bold label
     as `*Label:*`.
     """
-    label, colon, _ = low[: MAX_LABEL_CHARS + 4].partition(":")
-    return LABELS.get(label.strip(_BOLD), "") if colon else ""
+    return LABELS.get(label_text(low), "")
+
+
+def label_text(line: str) -> str:
+    """The label of such a line, in lower case; "" if there is no colon."""
+    label, colon, _ = line[: MAX_LABEL_CHARS + 4].lower().partition(":")
+    return label.strip(_BOLD) if colon else ""
 
 
 def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int:
@@ -101,16 +113,28 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
             block.add_line(_with_plain_label(line))
             stray, end, is_wrapped = 0, at + 1, True
             continue
-        if _has_other_label(line) or not line.strip(_RULE):
+        if has_other_label(line) or not line.strip(_RULE):
             break
         stray += 1
         if stray > _STRAY_LINES or not is_wrapped:
             break
         block.has_address = block.has_address or "@" in line
-    return end if block.is_header(below_rule=below_rule) else 0
+    return end if block.is_header(below_rule=below_rule) and not _is_form(lines, index, end) else 0
 
 
-def _has_other_label(line: str) -> bool:
+def _is_form(lines: list[str], index: int, end: int) -> bool:
+    """Whether the labels are those of a form, such as one for parcels: `Weight: 12 kg` follows."""
+    below = lines[end] if end < len(lines) else ""
+    return label_text(lines[index]) in FORM_LABELS and has_other_label(below)
+
+
+def _is_time(word: str) -> bool:
+    """Whether a word is like `10:11`, or like `10.11` in Danish and Finnish."""
+    hours, dot, minutes = word.partition(".")
+    return ":" in word or (bool(dot) and hours.isdecimal() and minutes.isdecimal())
+
+
+def has_other_label(line: str) -> bool:
     """Whether a line has a label that no header has: `Amount: 12 EUR`."""
     label, colon, _ = line.partition(": ")
     return bool(colon) and "@" not in label and len(label.split()) <= 2

@@ -7,7 +7,7 @@ from services.case_writer.reading.text.attributions import (
     is_attribution,
     is_dated_address,
 )
-from services.case_writer.reading.text.header_blocks import header_end, label_of
+from services.case_writer.reading.text.header_blocks import has_other_label, header_end, label_of
 from services.case_writer.reading.text.lines import MAX_LINE, low_of
 from services.case_writer.reading.text.marked_lines import (
     ARROWS,
@@ -48,7 +48,10 @@ class OriginalLines(MarkedLines):
             return following is not None and (
                 self.is_quoted[following] or bool(header_end(self.bare, following, below_rule=True))
             )
-        if not label_of(low) or not self.may_look():
+        above = self.bare[index - 1] if index else ""
+        if not label_of(low) or (has_other_label(above) and not label_of(low_of(above))):
+            return False  # below `Received: …`, these are lines of a header that the author shows
+        if not self.may_look():
             return False
         return bool(header_end(self.bare, index, below_rule=self._is_below_rule(index)))
 

@@ -35,6 +35,11 @@ _LABELS = {
 }
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
 MAX_LABEL_CHARS = max(map(len, LABELS))
+# These labels are also in forms for parcels, which have other labels below them.
+FORM_LABELS = _words(
+    """absender nadawca отправитель відправник expéditeur mittente remitente remetente avsändare afsender avsender
+    afzender odesílatel odosielateľ 发件人 寄件者 差出人"""
+)
 # people write these labels, too
 DATE_LABELS = _words("date data datum fecha dato дата päivämäärä pvm dátum tarih 日期")
 

@@ -215,6 +215,12 @@ LIKE_HEADERS = [
     "De: 10h\nA: 12h\nFecha: 3 de mayo\nAsunto: reunión",
     "Da: Milano\nA: Roma\nData: 03/05/2026",
     "To: Anna\nFrom: Jan\nwith love",
+    (
+        "Return-Path: <x@y.example>\nReceived: from a by b; Mon, 23 Nov 2026 10:11:12 +0100\n"
+        "From: x@y.example\nTo: office\nSubject: win now\nDate: Mon, 23 Nov 2026 10:11:12 +0100"
+    ),
+    "Absender: A <a@x.example>\nEmpfänger: B <b@x.example>\nDatum: 23.11.2026\nGewicht: 240 kg",
+    "Nadawca: A <a@x.example>\nAdresat: B <b@x.example>\nTemat: paleta\nWaga: 240 kg",
     "发件人：仓库\n收件人：工地\n日期：2026年12月3日 10:30\n主题：箱子",
     "보낸 사람: 김철수\n받는 사람: 이영희",
     "Sent: 20 boxes\nTo: Berlin\nFrom: Warsaw",
