@@ -87,9 +87,10 @@ class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `senders`: when an address recently opened cases of a process.
 
-    `id` is the process, a space and the address; mails to a mailbox are counted under `mailbox: `
-    and its name. `version` grows with each write, so that racing writers notice each other. MongoDB
-    deletes the document after `expires_at`.
+    `id` is the process, a space and the address, with `unproven ` before it for mails that failed
+    authentication; mails to a mailbox are counted under `mailbox: ` and its name. `version` grows
+    with each write, so that racing writers notice each other. MongoDB deletes the document after
+    `expires_at`.
     """
 
     COLLECTION: ClassVar[str] = "senders"

@@ -69,8 +69,12 @@ def opening_ids(mail: PreparedMail, reading: MailReading) -> tuple[str, str]:
 def sender_id(mail: PreparedMail, reading: MailReading) -> str:
     """The key of a sender. The addresses of an account with and without `+tag` (RFC 5233) are one
     sender. All mails without an author's address count as one sender, too.
+
+    Mails that failed authentication as the author's are counted apart: otherwise, whoever forges
+    them could keep the author from opening cases.
     """
-    return f"{mail.process} {base_address(reading.author.address.lower())}"
+    apart = "unproven " if mail.decision.authentication == "fail" else ""
+    return f"{mail.process} {apart}{base_address(reading.author.address.lower())}"
 
 
 def mailbox_id(mail: PreparedMail) -> str:

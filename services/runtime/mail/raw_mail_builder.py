@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from schemas.mails import BlobRef, RawMail, mail_key
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, raw_key
+from services.runtime.mail.headers import MAX_HEADER_BYTES
 
-HEAD_BYTES = 256 * 1024  # enough to classify a mail, even if a delivery report follows the headers
+# Enough to classify a mail, even if a delivery report follows the headers; more than is read of
+# headers, so that longer ones are known to be longer.
+HEAD_BYTES = MAX_HEADER_BYTES + 64 * 1024
 
 
 class RawMailBuilder:

@@ -7,6 +7,7 @@ import pytest
 from services.router.authentication import authentication
 from services.router.author import Author, ascii_domain, find_author
 from services.runtime.mail.headers import MAX_HEADER_BYTES, MailHeaders
+from services.runtime.mail.raw_mail_builder import HEAD_BYTES
 
 SERVER = "mx.kontor.example"
 
@@ -54,6 +55,8 @@ def test_a_second_author_may_be_beyond_what_was_read() -> None:
     padding = f"X-Padding: {'x' * 900}\r\n" * (MAX_HEADER_BYTES // 900)
     assert author("anna@customer.example", padding) == ""
     assert author("anna@customer.example", padding[: MAX_HEADER_BYTES // 1000 * 900]) != ""
+    large = f"From: anna@customer.example\r\n{padding * 2}From: eve@stranger.example\r\n\r\ntext"
+    assert find_author(MailHeaders.parse(large.encode()[:HEAD_BYTES])).address == ""
 
 
 @pytest.mark.parametrize(

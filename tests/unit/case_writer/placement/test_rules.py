@@ -188,6 +188,18 @@ def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
     assert [mail.mail.command.mail.key for mail in made.unassigned] == [mails[3].command.mail.key]
 
 
+def test_forged_mails_do_not_use_up_the_limit_of_the_author_that_they_name() -> None:
+    failed = Decision(rule="new-case", authentication="fail")
+    forged = [
+        item(msgspec.structs.replace(opening(f"forged {number}"), decision=failed), author=ANNA)
+        for number in range(4)
+    ]
+    real = opened("real", author=ANNA)
+    made = place(*forged, real, known=Snapshot(), max_new_cases_per_sender=2)
+    assert [mail.mail for mail in made.unassigned] == forged[2:]
+    assert made.placed[-1].mail is real
+
+
 def test_the_limit_of_a_mailbox_counts_all_senders() -> None:
     mails = [
         opened(f"m{number}", author=Address("", f"{number}@crowd.example")) for number in range(7)
