@@ -28,6 +28,11 @@ class Formats:
         self._zone = zone
         self._now = now.astimezone(zone)
 
+    @property
+    def day(self) -> tuple[str, str, date]:
+        """What all formats depend on besides their values, except for `age`."""
+        return self._language, str(self._zone), self._now.date()
+
     def short_time(self, at: datetime) -> str:
         """`14:05` today, `28 Nov` in this year, else `28 Nov 2025`."""
         local = at.astimezone(self._zone)

@@ -1,6 +1,7 @@
 import gzip
 import itertools
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import msgspec
 import pytest
 
 from services.desk.pages.assets import Assets
-from services.desk.pages.templating import Renderer
-from services.desk.pages.views.lists import SearchView
+from services.desk.pages.templating import REMEMBERED_ROWS, Renderer, _Remembered
+from services.desk.pages.views.lists import ListView, SearchView
 from tests.unit.desk.pages import samples
 
 TEMPLATES = Path("services/desk/pages/templates")
@@ -125,6 +126,41 @@ def test_text_of_a_mail_is_inert_wherever_it_appears() -> None:
     assert "<img src=x" not in html
     assert "{{ 7*7 }}" in html
     assert "\u202e" not in html
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"language": "pl"},
+        {"zone": "America/New_York"},
+        {"now": samples.NOW + timedelta(days=1)},
+        {"now": samples.NOW + timedelta(days=400)},
+    ],
+)
+def test_a_remembered_row_is_as_a_new_one(change: dict[str, object]) -> None:
+    """Rows contain times in the reader's language and zone, and those of today are shorter."""
+    template, view = ALL["todo"]
+    renderer = Renderer(ASSETS)
+    first = renderer.render(template, samples.page(), view=view)
+    later = samples.page(**change)  # type: ignore[arg-type] # a language is a str
+    assert (
+        renderer.render(template, later, view=view)
+        == RENDERER.render(template, later, view=view)
+        == Renderer(ASSETS).render(template, later, view=view)
+    )
+    assert renderer.render(template, samples.page(), view=view) == first
+
+
+def test_only_the_latest_rows_are_remembered() -> None:
+    renderer = Renderer(ASSETS)
+    _, view = ALL["todo"]
+    assert isinstance(view, ListView)
+    remembered = renderer._environment.globals["remembered"]
+    assert isinstance(remembered, _Remembered)
+    for first in range(1_000, 1_000 + REMEMBERED_ROWS + 200, 100):
+        rows = msgspec.structs.replace(view, rows=samples.rows(100, first), overdue=())
+        renderer.render("work/list.html", samples.page(), view=rows)
+    assert len(remembered._results) == REMEMBERED_ROWS
 
 
 def test_an_unknown_name_in_a_template_is_an_error() -> None:
