@@ -20,7 +20,6 @@ from services.desk.pages.i18n.plurals import Plural
 from services.desk.pages.text import initials, plain
 from services.desk.pages.views.page import Page
 
-
 # About 2 kB each; fifty are on a page.
 REMEMBERED_ROWS = 2_000
 
