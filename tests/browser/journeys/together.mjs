@@ -137,6 +137,24 @@ async function keyboard({ page }) {
   await page.keyboard.type("By keys alone");
   await page.keyboard.press("Control+Enter");
   await page.locator(".entry.note", { hasText: "By keys alone" }).waitFor();
+  await neighbors(page);
+}
+
+// From a case to the next one of its list, and back, by one key each.
+async function neighbors(page) {
+  await page.keyboard.press("m");
+  check(await page.evaluate(() => document.activeElement.matches(".stage-bar button[name=stage]")), "no stage has the focus");
+  await page.goto("/all");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/cases\/\d+$/);
+  const opened = page.url();
+  await page.keyboard.press("j");
+  await page.waitForURL((url) => /\/cases\/\d+$/.test(url.href) && url.href !== opened);
+  await page.keyboard.press("k");
+  await page.waitForURL(opened);
+  await page.keyboard.press("u");
+  await page.waitForURL("**/all");
 }
 
 await run(async (browser) => {
