@@ -31,7 +31,7 @@ MAX_CHARS = 400
 _MAX_WORDS = 40
 _MAX_NAME_WORDS = 7
 _MAX_UNKNOWN_WORDS = 3
-_HALF_DAY = re.compile(r"\b([ap])\.\s?m\.(?=[\s,:]|$)", re.IGNORECASE)
+_HALF_DAY = re.compile(r"\b([ap])\.\s?m\.(?=[\s,:]|$)")
 _GLUED_NAME = re.compile(r"(\d\d[:.]\d\d)(?=[^\W\d_]{3})")  # `10:11Anna`
 _NOTE = re.compile(r"\(([^\W\d_][^()@\d]{1,60})\)(?=\s?<)")  # `Anna (Office, sales) <a@x.example>`
 _EDGES = ",;:()[]\"'„”“«»’‘.…*_"
@@ -43,7 +43,11 @@ class _Parts:
     """
 
     def __init__(self, line: str) -> None:
-        line = _GLUED_NAME.sub(r"\1 ", _HALF_DAY.sub(r"\1m", _NOTE.sub(_without_note, line)))
+        if "(" in line:
+            line = _NOTE.sub(_without_note, line)
+        if "m." in line:
+            line = _HALF_DAY.sub(r"\1m", line)
+        line = _GLUED_NAME.sub(r"\1 ", line)
         self.text, self.has_address = _without_addresses(line)
         self.has_verb = self.has_year = self.has_date = self.has_time = False
         self.name: list[str] = []

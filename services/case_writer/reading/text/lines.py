@@ -17,6 +17,8 @@ def bare_lines(text: str, lines: list[str]) -> list[str]:
     """The lines of `text` without spaces at their ends, with plain spaces and colons, and rules of
     `-`.
     """
+    if text.isascii():
+        return list(map(str.strip, lines))
     has_odd_blanks = any(map(text.__contains__, _ODD_BLANKS))  # translating all lines is expensive
     bare = list(map(_plain if has_odd_blanks else str.strip, lines))
     if any(sign * 3 in text for sign in _DASHES):
