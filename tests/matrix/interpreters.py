@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.matrix.relocation import relocate
+from tests.matrix.relocation import run_by_own_loader
 from tests.matrix.suites import PLACE, Suite, UnpackError
 
 ROOT = Path(__file__).parents[2]
@@ -22,12 +22,23 @@ def with_packages(wanted: str) -> Path:
     if stamp.exists() and stamp.read_text() == lock:
         return python
     shutil.rmtree(place, ignore_errors=True)
-    _run([str(_interpreter(wanted)), "-m", "venv", str(place)])
+    _create_environment(_interpreter(wanted), place)
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     _run([*pip, "--require-hashes", "-r", str(LOCK)])
     _run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
     stamp.write_text(lock)
     return python
+
+
+def _create_environment(interpreter: Path, place: Path) -> None:
+    """Debian's `venv` takes pip from an absolute path, where an unpacked one is not."""
+    wheels = sorted((interpreter.parents[1] / "share" / "python-wheels").glob("pip-*.whl"))
+    if not wheels:
+        _run([str(interpreter), "-m", "venv", str(place)])
+        return
+    _run([str(interpreter), "-m", "venv", "--without-pip", str(place)])
+    pip = [str(place / "bin" / "python"), f"{wheels[-1]}/pip", "--quiet", "install", "--no-index"]
+    _run([*pip, str(wheels[-1])])
 
 
 def version(wanted: str) -> str:
@@ -57,9 +68,10 @@ def _candidates(wanted: str) -> Iterator[Path]:
 def _from_debian(wanted: str) -> Path:
     suite = Suite(f"{DEBIAN[wanted]}", PLACE / "python")
     program = f"python{wanted}"
-    if suite.unpack(program, f"{program}-venv", "libmagic1", "patchelf"):
-        relocate(suite, ["usr/bin"])
-    return suite.root / "usr" / "bin" / program
+    start = suite.root / "usr" / "bin" / program
+    if suite.unpack(program, f"{program}-venv", "libmagic1"):
+        run_by_own_loader(suite, start)
+    return start
 
 
 def _is(python: Path, wanted: str) -> bool:

@@ -30,6 +30,19 @@ def relocate(suite: Suite, folders: Iterable[str]) -> None:
         subprocess.run([*patchelf, *arguments], check=True)
 
 
+def run_by_own_loader(suite: Suite, program: Path) -> None:
+    """Put a command in place of the program that runs it by the suite's loader (ld.so(8)).
+
+    Unlike a rewritten program, it works for one that is not position-independent, such as Python.
+    The name that the command is called by is kept, since Python finds its environment by it.
+    """
+    kept = program.with_name(f"{program.name}.elf")
+    program.rename(kept)
+    libraries = f'--library-path "{suite.libraries}"'
+    program.write_text(f'#!/bin/sh\nexec "{suite.loader}" --argv0 "$0" {libraries} "{kept}" "$@"\n')
+    program.chmod(0o755)
+
+
 def relocate_erlang(suite: Suite) -> None:
     """Set ROOTDIR in Erlang's start scripts, which Debian sets when it builds them."""
     root = suite.root / "usr/lib/erlang"

@@ -1,10 +1,15 @@
-"""The sources of another suite are those of the machine, with the name of that suite."""
+"""The sources of another suite are those of the machine, with the name of that suite; its programs
+run where they are.
+"""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.matrix import suites
+from tests.matrix.relocation import run_by_own_loader
 from tests.matrix.suites import Suite, UnpackError
 
 STANZAS = """\
@@ -59,3 +64,23 @@ def test_a_machine_without_a_debian_mirror_is_named(machine: Path, tmp_path: Pat
     (machine / "sources.list").write_text("deb https://packages.example/apt tool main\n")
     with pytest.raises(UnpackError, match="no Debian suite"):
         Suite("trixie", tmp_path / "place")._configure()
+
+
+def test_a_program_runs_by_its_own_loader_under_the_name_it_is_called_by(tmp_path: Path) -> None:
+    suite = Suite("any", tmp_path)
+    libraries, programs = suite.root / "usr/lib/x86_64-linux-gnu", suite.root / "usr/bin"
+    for folder in (libraries, programs):
+        folder.mkdir(parents=True)
+    (libraries / "ld-linux-x86-64.so.2").symlink_to(loader_of_this_machine())
+    shell = programs / "shell"
+    shutil.copy("/bin/sh", shell)
+    run_by_own_loader(suite, shell)
+    link = tmp_path / "link"
+    link.symlink_to(shell)
+    for name in (shell, link):
+        done = subprocess.run([name, "-c", 'echo "$0"'], capture_output=True, text=True, check=True)
+        assert done.stdout == f"{name}\n"
+
+
+def loader_of_this_machine() -> Path:
+    return next(Path("/").glob("lib*/ld-linux-*.so.*"))
