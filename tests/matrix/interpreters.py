@@ -30,6 +30,12 @@ def with_packages(wanted: str) -> Path:
     return python
 
 
+def origin(wanted: str) -> str:
+    """Where that interpreter is from, in words."""
+    found = _interpreter(wanted)
+    return f"Debian {DEBIAN[wanted]}" if found.is_relative_to(PLACE) else "this machine"
+
+
 def _create_environment(interpreter: Path, place: Path) -> None:
     """Debian's `venv` takes pip from an absolute path, where an unpacked one is not."""
     wheels = sorted((interpreter.parents[1] / "share" / "python-wheels").glob("pip-*.whl"))
@@ -69,7 +75,7 @@ def _from_debian(wanted: str) -> Path:
     suite = Suite(f"{DEBIAN[wanted]}", PLACE / "python")
     program = f"python{wanted}"
     start = suite.root / "usr" / "bin" / program
-    if suite.unpack(program, f"{program}-venv", "libmagic1"):
+    if suite.unpack(program, f"{program}-venv", "libmagic1t64"):
         run_by_own_loader(suite, start)
     return start
 

@@ -20,13 +20,24 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
 FETCHER = "tests/integration/fetcher"
 WHOLE_PATH = "whole-path"
+# The tests without servers, in runs of some minutes each.
+UNIT = {
+    "services": ("fetcher", "router", "sender"),
+    "cases": ("casework", "schemas"),
+    "fields": ("extractor",),
+    "case-writer": ("case_writer",),
+    "runtime": ("runtime", "deploy", "matrix", "benchmarks"),
+    "commands": ("cli",),
+    "desk": ("desk",),
+}
 TESTS = {
     "broker": ["tests/integration/broker", f"{FETCHER}/test_leases.py"],
     "e2e": ["tests/e2e"],
     "faults": ["tests/faults"],
     WHOLE_PATH: ["tests/matrix/test_whole_path.py"],
     "mail": [f"{FETCHER}/test_{name}.py" for name in ("imap", "pop3", "oauth2")],
-    "quick": ["tests/unit", "tests/contract"],
+    **{group: [f"tests/unit/{part}" for part in parts] for group, parts in UNIT.items()},
+    "contract": ["tests/contract"],
 }
 INSTALLED = "installed"
 RELEASES = (INSTALLED, *unpacked.SUITES)
@@ -47,6 +58,7 @@ class Result:
     seconds: int
     at: str
     figures: list[str]
+    origin: str = ""  # of the interpreter
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -61,7 +73,11 @@ def names() -> list[str]:
         for tests in ("broker", "e2e", "faults", WHOLE_PATH)
     ]
     dovecot = [f"dovecot/{release}/mail" for release in RELEASES]
-    return rabbitmq + dovecot + [f"python/{version}/quick" for version in PYTHONS]
+    return (
+        rabbitmq
+        + dovecot
+        + [f"python/{version}/{tests}" for version in PYTHONS for tests in (*UNIT, "contract")]
+    )
 
 
 def run(name: str) -> Result:
@@ -110,6 +126,7 @@ def _result(product: str, source: str, tests: str, report: Path, versions: Path)
             for figure in root.iter("property")
             if figure.get("name") == "figure"
         ],
+        origin=interpreters.origin(source) if product == "python" else "",
     )
 
 

@@ -13,7 +13,8 @@ HEAD = """\
 `make matrix` runs tests against versions that Debian 12 does not have, and writes this page. It unpacks
 RabbitMQ and its Erlang, from Debian 13 and from Debian unstable, below `.run/matrix`; nothing is
 installed. `MAILCASE_PROGRAMS` makes the private servers use them ([settings](settings.md)). The versions
-are those that the running servers reported.
+are those that the running servers reported. The tests without servers run on other versions of Python,
+each with the locked packages: an installed one, or one from Debian.
 
     make matrix                                      # everything, about an hour on two cores
     make matrix ARGS="rabbitmq/unstable"             # the runs whose names begin so
@@ -40,10 +41,8 @@ def _table(title: str, rows: list[Result]) -> str:
         "|---|---|---|---:|---:|---:|---:|---|",
     ]
     for row in rows:
-        source = (
-            "this machine"
-            if row.source == INSTALLED or title == "Python"
-            else f"Debian {row.source}"
+        source = row.origin or (
+            "this machine" if row.source == INSTALLED else f"Debian {row.source}"
         )
         cells = [row.versions.get(title, "?"), source, _tests(row.tests)]
         numbers = [str(number) for number in (row.passed, row.failed, row.skipped, row.seconds)]
