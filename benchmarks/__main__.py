@@ -1,10 +1,11 @@
 """`make bench`: the rates of Mailcase compared with what its servers allow.
 
-    python -m benchmarks [speed] [memory] [latency] [peers] [touched] [growth] [replicas] [search]
+    python -m benchmarks [speed] [memory] [latency] [touched] [peers] [growth] [replicas] [search]
         [desk] [--rounds 5] [--sets text,mix]
 
-Only the first four run if none is named; the others take some minutes more. Ratios come from
-interleaved measurements, so that a busy machine slows both sides equally.
+Only the first three run if none is named; the others take some minutes more, and `peers` installs
+other help desks below `.run`. Ratios come from interleaved measurements, so that a busy machine
+slows both sides equally.
 """
 
 import argparse
@@ -111,7 +112,7 @@ SECTIONS: dict[
     "search": _search,
     "desk": _desk,
 }
-BY_DEFAULT = ("speed", "memory", "latency", "peers")
+BY_DEFAULT = ("speed", "memory", "latency")
 
 
 async def _measure(options: argparse.Namespace, results: Results) -> None:

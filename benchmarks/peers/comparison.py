@@ -12,11 +12,11 @@ from pathlib import Path
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.peers.installed import PeerMissingError, interpreter
-from benchmarks.peers.programs import PeerProgram, running
+from benchmarks.peers.programs import PeerProgram, PeerRound, running
 from benchmarks.peers.request_tracker_root import unpacked
 from benchmarks.report.results import Figure, Peer
 from benchmarks.speed import Feed
-from benchmarks.trials import Everything
+from benchmarks.trials import Everything, Round
 
 _FOLDER = Path(__file__).parent
 _OWN_MAILS = 400  # in a round
@@ -43,7 +43,7 @@ KINDS = (
         lambda: (interpreter("roundup"), _FOLDER / "roundup_gateway.py"),
     ),
     Kind(
-        "Request Tracker 5 rt-mailgate",
+        "Request Tracker 5 mailgate",
         10,
         lambda: (sys.executable, _FOLDER / "request_tracker.py", unpacked()),
     ),
@@ -74,12 +74,19 @@ async def _compare(
     feed = Feed(mail_set("text"))
     await ours.run(feed.take(_OWN_MAILS // 4))
     for kind, program in theirs.items():  # the first run loads code and fills caches
-        await program.rate(feed.take(kind.mails // 4))
-    rates: dict[Kind, list[float]] = {kind: [] for kind in theirs}
-    ratios: dict[Kind, list[float]] = {kind: [] for kind in theirs}
+        await program.run(feed.take(kind.mails // 4))
+    rounds_of: dict[Kind, list[tuple[PeerRound, Round]]] = {kind: [] for kind in theirs}
     for _ in range(rounds):
         for kind, program in theirs.items():
-            rates[kind].append(await program.rate(feed.take(kind.mails)))
-            own = (await ours.run(feed.take(_OWN_MAILS))).rate
-            ratios[kind].append(own / rates[kind][-1])
-    return [Peer(kind.name, Figure.of(rates[kind]), Figure.of(ratios[kind])) for kind in theirs]
+            their = await program.run(feed.take(kind.mails))
+            rounds_of[kind].append((their, await ours.run(feed.take(_OWN_MAILS))))
+    return [_peer(kind.name, done) for kind, done in rounds_of.items()]
+
+
+def _peer(name: str, done: Sequence[tuple[PeerRound, Round]]) -> Peer:
+    return Peer(
+        name,
+        Figure.of([their.rate for their, _ in done]),
+        Figure.of([own.rate / their.rate for their, own in done]),
+        Figure.of([their.cpu_ms / sum(own.cpu_ms.values()) for their, own in done]),
+    )

@@ -6,9 +6,19 @@ import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.environment import Ground
+from benchmarks.meter import cpu_s
+from deploy.local.guardian import descendants
 from tests.pipeline import PASSWORD
+
+
+class PeerRound(NamedTuple):
+    """Mails per second, and the processor time of a mail in ms, with that of the mail server."""
+
+    rate: float
+    cpu_ms: float
 
 
 class PeerProgram:
@@ -31,17 +41,24 @@ class PeerProgram:
         self._process = process
         self._tickets = 0
 
-    async def rate(self, mails: Sequence[bytes]) -> float:
-        """Mails per second. Raises RuntimeError unless every mail became a ticket."""
+    async def run(self, mails: Sequence[bytes]) -> PeerRound:
+        """Raises RuntimeError unless every mail became a ticket."""
         for mail in mails:
             self._ground.servers.mail.deliver(self._address, mail)
+        before_s = self._cpu_s()
         seconds, tickets = (await self.ask("go")).split()
+        cpu_ms = (self._cpu_s() - before_s) * 1000 / len(mails)
         if int(tickets) != self._tickets + len(mails):
             raise RuntimeError(
                 f"{self.name}: {int(tickets) - self._tickets} tickets of {len(mails)} mails"
             )
         self._tickets = int(tickets)
-        return len(mails) / float(seconds)
+        return PeerRound(len(mails) / float(seconds), cpu_ms)
+
+    def _cpu_s(self) -> float:
+        """Of the program, its servers and the mail server."""
+        pid = self._process.pid
+        return cpu_s([pid, *descendants(pid), *self._ground.servers.mail.pids])
 
     async def ask(self, line: str = "") -> str:
         """The next answer, after this line if there is one. Raises RuntimeError if the program

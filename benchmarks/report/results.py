@@ -117,11 +117,14 @@ class Growth(msgspec.Struct, frozen=True):
 class Peer(msgspec.Struct, frozen=True):
     """Another program on the same mails. `ratio` is Mailcase's rate divided by its rate; None if it
     is missing, for the reason given.
+
+    `cpu_ratio` is its processor time of a mail divided by Mailcase's, each with its servers.
     """
 
     name: str
     rate: Figure | None = None
     ratio: Figure | None = None
+    cpu_ratio: Figure | None = None
     missing: str | None = None
 
 

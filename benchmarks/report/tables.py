@@ -115,7 +115,11 @@ def _peers(results: Results) -> Iterator[str]:
         if peer.rate is None or peer.ratio is None:
             yield f"{peer.name}: not measured: {peer.missing}"
         else:
-            yield f"{peer.name}: {peer.rate.median:.1f} mails/s; Mailcase has {_ratio(peer.ratio)} times that"
+            line = f"{peer.name}: {peer.rate.median:.1f} mails/s; Mailcase has {_ratio(peer.ratio)} times that"
+            cost = (
+                f", at 1/{_ratio(peer.cpu_ratio)} of the processor time" if peer.cpu_ratio else ""
+            )
+            yield line + cost
 
 
 def _growth(results: Results) -> Iterator[str]:

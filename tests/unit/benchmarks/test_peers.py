@@ -33,6 +33,7 @@ class Mail:
     """A mail server whose only mailbox is a folder."""
 
     imap_port = 143
+    pids: tuple[int, ...] = ()
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -75,8 +76,9 @@ async def test_a_rate_is_that_of_the_mails_of_its_run(
     ground: Ground, command: list[str | Path]
 ) -> None:
     async with running(ground, "Desk", command) as program:
-        assert await program.rate([b"one", b"two", b"three"]) == 1.5
-        assert await program.rate([b"four"]) == 0.5
+        first, second = await program.run([b"one", b"two", b"three"]), await program.run([b"four"])
+    assert (first.rate, second.rate) == (1.5, 0.5)
+    assert first.cpu_ms >= 0
 
 
 async def test_a_help_desk_that_loses_a_mail_has_no_rate(
@@ -84,7 +86,7 @@ async def test_a_help_desk_that_loses_a_mail_has_no_rate(
 ) -> None:
     async with running(ground, "Desk", command) as program:
         with pytest.raises(RuntimeError, match="Desk: 1 tickets of 2 mails"):
-            await program.rate([b"one", b"lost"])
+            await program.run([b"one", b"lost"])
 
 
 async def test_a_help_desk_that_ends_shows_the_end_of_its_log(
@@ -92,7 +94,7 @@ async def test_a_help_desk_that_ends_shows_the_end_of_its_log(
 ) -> None:
     async with running(ground, "Desk", command) as program:
         with pytest.raises(RuntimeError, match=r"(?s)Desk ended; .*no space left"):
-            await program.rate([b"fatal"])
+            await program.run([b"fatal"])
 
 
 def test_packages_that_cannot_be_installed_are_an_error_with_the_reason(
@@ -111,9 +113,13 @@ def test_packages_that_cannot_be_installed_are_an_error_with_the_reason(
 def test_the_report_names_each_help_desk_measured_or_missing() -> None:
     results = empty_results()
     ratio = Figure.of([12.0, 14.0, 13.0])
-    results.peers = [Peer("Desk", Figure.of([40.0]), ratio), Peer("Other", missing="it is offline")]
+    desk = Peer("Desk", Figure.of([40.0]), ratio, Figure.of([9.0]))
+    results.peers = [desk, Peer("Other", missing="it is offline")]
     text, picture = table(results), chart(results)
-    assert "Desk: 40.0 mails/s; Mailcase has  13.00 (12.00-14.00) times that" in text
+    assert (
+        "Desk: 40.0 mails/s; Mailcase has  13.00 (12.00-14.00) times that, at 1/  9.00 (9.00-9.00)"
+        in text
+    )
     assert "Other: not measured: it is offline" in text
     assert "holds  whole path, 5 kB mails: times Desk: 13.00, at least 10" in text
     assert "13.0 times" in picture
