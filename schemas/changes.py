@@ -339,3 +339,9 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 def change_id(case: int, revision: int) -> str:
     """The key of a change: `235.17`."""
     return f"{case}.{revision}"
+
+
+def is_change_id(text: str) -> bool:
+    """Whether the text, such as `Mail.written_by`, is the key of a change."""
+    case, dot, revision = text.partition(".")
+    return bool(dot) and case.isdecimal() and revision.isdecimal()

@@ -131,6 +131,12 @@ class FakeCases:
         self.fails(UnclearCommitError("the answer got lost"), written=written)
 
     async def snapshot(self, query: SnapshotQuery) -> Snapshot:
+        threads = {
+            key: ThreadSnapshot(thread.case, thread.claimed_by, thread.digest)
+            for key in query.threads
+            if (thread := self.threads.get(key))
+        }
+        own = [threads[key].claimed_by or "" for key in query.own_threads if key in threads]
         mails = {
             key: RecordedMail(
                 mail.outcome,
@@ -144,13 +150,8 @@ class FakeCases:
                 alert=mail.alert,
                 refers_to=mail.refers_to,
             )
-            for key in query.mails
+            for key in (*query.mails, *own)
             if (mail := self.mails.get(key))
-        }
-        threads = {
-            key: ThreadSnapshot(thread.case, thread.claimed_by, thread.digest)
-            for key in query.threads
-            if (thread := self.threads.get(key))
         }
         numbers = {*query.cases, *(thread.case for thread in threads.values())}
         numbers.update(mail.case for mail in mails.values() if mail.case is not None)

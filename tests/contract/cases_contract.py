@@ -85,6 +85,9 @@ class CasesContract:
         by_thread = await cases.snapshot(
             SnapshotQuery([], [], [thread_id("invoices", "<1@x.example>")])
         )
+        own = thread_id("invoices", "<1@x.example>")
+        as_copy = await cases.snapshot(SnapshotQuery([], [], [own], own_threads=[own]))
+        assert (by_thread.mails, as_copy.mails) == ({}, by_mail.mails)
         assert by_mail.cases == by_thread.cases
         assert list(by_mail.cases) == [1]
 

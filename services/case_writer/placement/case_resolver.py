@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.cases import CommentKind, Decision
+from schemas.changes import is_change_id
 from schemas.reasons import Resolution, Rule
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail, Target
 from services.case_writer.placement.snapshot import Snapshot
@@ -139,17 +140,39 @@ class CaseResolver:
             joins=self.joining(target, mail, reading) if verified and kind == "mail" else (),
         )
 
-    def belongs_elsewhere(self, mail: PreparedMail, reading: MailReading, case: Target) -> bool:
-        """Whether a participant's mail, of which `case` has a copy, belongs to another case.
+    def belongs_elsewhere(
+        self, mail: PreparedMail, reading: MailReading, copy: tuple[Target, str]
+    ) -> bool:
+        """Whether a participant's mail belongs to another case than its first copy, of which `copy`
+        has the case and the key.
 
-        Whoever receives the mail, too, can send it first, and would so keep it from its case.
+        Whoever receives the mail, too, can send it first, and would so keep it from its case. Only
+        a copy that failed authentication can have been placed wrongly: otherwise, the cases have
+        changed since.
         """
+        case, key = copy
+        if not self._was_refused(key) or (isinstance(case, int) and self._followed(case) != case):
+            return False
         match = self.resolve(mail, reading).match
         if match is None or not match.verified or match.kind != "mail":
             return False
         if match.is_closed and match.rules.reply_to_closed == "new-case":
             return False
-        return match.target != (self._followed(case) if isinstance(case, int) else case)
+        return match.target != case
+
+    def _was_refused(self, key: str) -> bool:
+        """Whether a mail that failed authentication opened a case, and no one has moved it
+        since.
+        """
+        opened = self._plan.opened.get(key)
+        if opened is not None:
+            decisions = [placed.decision for placed in self._plan.placed if placed.mail.key == key]
+            return any(decision.authentication == "fail" for decision in decisions)
+        first = self._snapshot.mails.get(key)
+        if first is None or first.decision is None or first.outcome != "opened":
+            return False
+        was_moved = first.moved_from is not None or is_change_id(first.written_by)
+        return first.decision.authentication == "fail" and not was_moved
 
     def rules_of(self, process: str) -> Rules:
         return self._rules.get(process) or _DEFAULT_RULES

@@ -70,11 +70,11 @@ def sender_id(mail: PreparedMail, reading: MailReading) -> str:
     """The key of a sender. The addresses of an account with and without `+tag` (RFC 5233) are one
     sender. All mails without an author's address count as one sender, too.
 
-    Mails that failed authentication as the author's are counted apart: otherwise, whoever forges
-    them could keep the author from opening cases.
+    Mails that failed authentication as the author's are counted separately: otherwise, whoever
+    forges them could keep the author from opening cases.
     """
-    apart = "unproven " if mail.decision.authentication == "fail" else ""
-    return f"{mail.process} {apart}{base_address(reading.author.address.lower())}"
+    mark = "unproven " if mail.decision.authentication == "fail" else ""
+    return f"{mail.process} {mark}{base_address(reading.author.address.lower())}"
 
 
 def mailbox_id(mail: PreparedMail) -> str:

@@ -155,7 +155,7 @@ class _Planner:
         if (
             copy is not None
             and not self._is_retried_copy(mail)
-            and not self._resolver.belongs_elsewhere(mail, reading, copy[0])
+            and not self._resolver.belongs_elsewhere(mail, reading, copy)
         ):
             case, key = copy
             evidence = [*mail.decision.evidence, key]

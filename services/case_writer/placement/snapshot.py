@@ -84,10 +84,15 @@ class Snapshot:
 @dataclass(frozen=True)
 class SnapshotQuery:
     """The keys that a batch looks up: mail keys, case numbers, thread ids, sender ids, ids of
-    comments."""
+    comments.
+
+    `own_threads` are those of the thread ids that the mails themselves have: the mails that claimed
+    them are looked up, too.
+    """
 
     mails: Sequence[str]
     cases: Sequence[int]
     threads: Sequence[str]
     senders: Sequence[str] = ()
     comments: Sequence[str] = ()
+    own_threads: Sequence[str] = ()

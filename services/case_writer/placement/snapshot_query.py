@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from schemas.stored import thread_id
 from services.case_writer.placement.new_case_limits import opening_ids
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.snapshot import SnapshotQuery
@@ -20,6 +21,13 @@ def query(mails: Sequence[PreparedMail]) -> SnapshotQuery:
         threads=list(dict.fromkeys(key for mail in mails for key in mail.thread_keys)),
         senders=list(
             dict.fromkeys(key for mail, reading in read for key in opening_ids(mail, reading))
+        ),
+        own_threads=list(
+            dict.fromkeys(
+                thread_id(mail.process, reading.message_id)
+                for mail, reading in read
+                if reading.message_id
+            )
         ),
         comments=[mail.key for mail in mails if mail.replay is not None and mail.replay.rederive],
     )

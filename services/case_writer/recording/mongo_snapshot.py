@@ -42,8 +42,10 @@ class SnapshotReader:
     async def read(self, query: SnapshotQuery) -> Snapshot:
         """Everything in the database that `query` names."""
         mails, threads, senders = await asyncio.gather(
-            self._read_mails(query), self._read_threads(query), self._read_senders(query)
+            self._read_mails(query.mails), self._read_threads(query), self._read_senders(query)
         )
+        own = [threads[key].claimed_by for key in query.own_threads if key in threads]
+        mails |= await self._read_mails([key for key in own if key and key not in mails])
         # After the mails: a mail's version is then no newer than its comment, and a stale one is
         # refused by the transaction.
         found = await _by_ids(self._comments, query.comments)
@@ -65,7 +67,7 @@ class SnapshotReader:
             wanted -= {number for number in wanted if not found}
         return cases
 
-    async def _read_mails(self, query: SnapshotQuery) -> dict[str, RecordedMail]:
+    async def _read_mails(self, keys: Sequence[str]) -> dict[str, RecordedMail]:
         return {
             document["_id"]: RecordedMail(
                 **{name: document[name] for name in _RECORDED},
@@ -74,7 +76,7 @@ class SnapshotReader:
                 **{name: document[name] for name in _LATER if name in document},
             )
             for document in await _by_ids(
-                self._mails, query.mails, [*_RECORDED, *_LATER, "decision", "alert"]
+                self._mails, keys, [*_RECORDED, *_LATER, "decision", "alert"]
             )
         }
 

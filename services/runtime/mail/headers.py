@@ -51,6 +51,7 @@ _CHARSET_WITHIN = 2000  # bytes of the body that contain the header of the first
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
 _COLON = ord(":")
+_AUTHOR_FIELDS = frozenset({b"from", b"authentication-results"})
 
 
 class MailHeaders:
@@ -58,10 +59,11 @@ class MailHeaders:
 
     `body_start` is the offset in the parsed bytes where the body begins, `shortened` means that
     fields beyond `max_bytes` were left out, and `malformed` that some lines between the fields are
-    not fields, or contain only white space: some programs end the header there. `spaced` are the
-    names, in lower case, before whose colon is a space (RFC 5322 section 4.5): some programs do not
-    recognize them. `uncertain` means that the fields may be lines of the text: they come after
-    blank lines, or none of them is known.
+    not fields, or that a line of white space comes before the end of From or of
+    Authentication-Results: some programs end the header there. `spaced` are the names, in lower
+    case, before whose colon is a space (RFC 5322 section 4.5): some programs do not recognize them.
+    `uncertain` means that the fields may be lines of the text: they come after blank lines, or none
+    of them is known.
     """
 
     __slots__ = (
@@ -315,7 +317,7 @@ def _fields(block: bytes) -> _Fields:
         length += len(name) + len(value) + 2
     if not found:
         return _Fields(fields, 0)
-    malformed = _UNSEEN_LINE.search(block) is not None
+    malformed = _hides_author(block)
     if length == len(block) + (not block.endswith(b"\n")):
         # the colons and line ends counted: nothing else is there
         return _Fields(fields, len(block), malformed)
@@ -326,6 +328,18 @@ def _fields(block: bytes) -> _Fields:
         if block[match.end(1)] != _COLON:
             spaced.add(match[1].lower())
     return _Fields(fields, end, malformed, frozenset(spaced))
+
+
+def _hides_author(block: bytes) -> bool:
+    """Whether a program that ends the header at a line of white space overlooks a field, or a part
+    of one, that says who the author is.
+    """
+    unseen = _UNSEEN_LINE.search(block)
+    return unseen is not None and any(
+        match[1].lower() in _AUTHOR_FIELDS
+        and match.start(2) + len(match[2].rstrip()) > unseen.start()
+        for match in _FIELD.finditer(block)
+    )
 
 
 def _message_ids(text: str) -> list[str]:

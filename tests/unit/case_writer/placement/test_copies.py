@@ -1,11 +1,12 @@
 """The same mail by two routes is one mail: the second copy is recorded and has no other effect."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
-from schemas.cases import Decision
+from schemas.cases import Authentication, Decision
 from schemas.events import MailIgnored
 from schemas.mails import Replay
 from schemas.stored import thread_id
@@ -74,27 +75,74 @@ def test_a_copy_of_an_answer_adds_no_second_comment() -> None:
     assert asides(done) == [("ignored", "copy", 5)]
 
 
+def answer(name: str, verdict: Authentication) -> PreparedMail:
+    """A copy of Anna's answer to case 5."""
+    command = appending(name, 5)
+    decision = msgspec.structs.replace(command.decision, authentication=verdict)
+    return item(msgspec.structs.replace(command, decision=decision), A, author=ANNA, digest=DIGEST)
+
+
+FOR_PARTICIPANTS = {"invoices": Rules(reply_from="participants")}
+
+
 def test_a_stranger_who_sends_a_participants_answer_first_does_not_divert_it() -> None:
-    rules = {"invoices": Rules(reply_from="participants")}
-    forged, real = (
-        item(
-            msgspec.structs.replace(
-                command := appending(name, 5),
-                decision=msgspec.structs.replace(command.decision, authentication=verdict),
-            ),
-            A,
-            author=ANNA,
-            digest=DIGEST,
-        )
-        for name, verdict in (("forged", "fail"), ("real", "pass"))
-    )
-    done = plan([forged, real], Snapshot(cases={5: CASE}), attempt="now", rules=rules)
+    forged, real = answer("forged", "fail"), answer("real", "pass")
+    known = Snapshot(cases={5: CASE})
+    done = plan([forged, real], known, attempt="now", rules=FOR_PARTICIPANTS)
     assert [(mail.mail.key, mail.opens) for mail in done.placed] == [
         (forged.key, True),
         (real.key, False),
     ]
     [joined] = (mail for mail in done.placed if not mail.opens)
     assert (joined.target, joined.flags) == (5, ("message-id-reused",))
+
+
+NINE = CaseSnapshot("invoices", "registration", "open", "Invoice", frozenset({ANNA.address}))
+
+
+def first_in_case_9(verdict: Authentication = "fail", **more: Any) -> dict[str, Any]:
+    """The first copy of the answer is in case 9."""
+    decision = answer("first", verdict).decision
+    first = RecordedMail("opened", "invoices", 9, None, "earlier", decision=decision)
+    return {
+        "mails": {"k" * 64: replace(first, **more)},
+        "threads": {thread_id("invoices", A): ThreadSnapshot(9, "k" * 64, DIGEST)},
+        "cases": {5: CASE, 9: NINE},
+    }
+
+
+@pytest.mark.parametrize("verdict", ["", "pass"])
+def test_a_forged_copy_in_the_database_does_not_divert_the_answer(verdict: Authentication) -> None:
+    done = place(answer("real", verdict), **first_in_case_9())
+    assert [(placed.target, placed.flags) for placed in done.placed] == [
+        (5, ("message-id-reused",))
+    ]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        first_in_case_9("pass", written_by="9.1"),  # a person split it off
+        first_in_case_9("fail", written_by="9.1"),
+        first_in_case_9("fail", outcome="appended"),
+        first_in_case_9("fail", moved_from=5),
+        first_in_case_9(""),  # case 5 came after it
+        first_in_case_9() | {"mails": {}},
+        first_in_case_9()
+        | {"cases": {5: CASE, 9: replace(NINE, merged_into=7), 7: replace(NINE, title="Seven")}},
+    ],
+)
+def test_a_late_copy_is_ignored_wherever_the_first_is_now(known: dict[str, Any]) -> None:
+    done = place(answer("late", "pass"), **known)
+    assert (done.placed, asides(done)) == ([], [("ignored", "copy", 9)])
+
+
+def test_a_copy_of_a_reply_that_opened_a_case_does_not_join_the_case_of_the_original() -> None:
+    original = "<original@x.example>"
+    reply = item(opening("copy", thread_ids=[original]), A, author=ANNA, digest=DIGEST)
+    known = first_in_case_9("")
+    known["threads"][thread_id("invoices", original)] = ThreadSnapshot(5, "o" * 64)
+    assert asides(place(reply, **known)) == [("ignored", "copy", 9)]
 
 
 def test_in_another_process_the_same_mail_opens_a_case_of_that_process() -> None:

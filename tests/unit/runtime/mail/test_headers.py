@@ -94,6 +94,11 @@ class TestTheBlock:
         [
             (b"Subject: x\nFrom : a@b.example\n\n", False, False),
             (b"Subject: x\nno field\nTo: a@b.example\n\n", True, False),
+            (b"From: a@b.example\r\nSubject: x\r\n \r\nX-A: b\r\n\r\n", False, False),
+            (b"From: a@b.example\n \nSubject: x\n\n", False, False),
+            (b"Subject: x\n\t\nFROM: a@b.example\n\n", True, False),
+            (b"From: Anna\n \n <a@b.example>\n\n", True, False),
+            (b"From: a@b.example\n \nAuthentication-Results: mx; dmarc=pass\n\n", True, False),
             (b"Subject: x\n\n", False, False),
             (b"\nSubject: x\n\n", False, True),
             (b"\nFrom: a@b.example\nDate: x\n\n", False, False),
