@@ -4,6 +4,7 @@ reports of the extractor to the cases.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from msgspec import structs
 
@@ -17,7 +18,7 @@ from services.case_writer.outgoing.answers import Answers
 from services.case_writer.service import CaseWriter
 from services.casework.outgoing import UnknownProcessError
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
+from services.runtime.broker.dead_letters import Rejection, dead_letter, reject_unreadable
 from services.runtime.broker.defer import (
     KnownNames,
     defer,
@@ -32,12 +33,15 @@ from services.runtime.errors import PermanentError
 
 @dataclass(frozen=True)
 class CommandBatch:
-    """The messages of a batch by kind. `sources` are the deliveries of mails by mail key."""
+    """The messages of a batch by kind. `sources` are the deliveries of mails by mail key;
+    `rejected` go to the dead letters or are deferred.
+    """
 
     received: list[ReceivedCommand] = field(default_factory=list)
     sources: dict[str, Delivery] = field(default_factory=dict)
     answers: list[tuple[AnswerCase, Delivery]] = field(default_factory=list)
     reports: list[tuple[FieldsRead, Delivery]] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
 
 
 class CommandConsumer:
@@ -60,21 +64,23 @@ class CommandConsumer:
         self._known = known
 
     async def prepare(self, deliveries: Sequence[Delivery]) -> CommandBatch:
-        """Decode a batch, and begin to read its mails. Raises TransientError."""
+        """Decode a batch, and begin to read its mails. Publishes nothing."""
         batch = CommandBatch()
         for delivery in deliveries:
             try:
                 message = decode_case_message(delivery.body)
             except UnreadableMessageError as error:
-                await reject_unreadable(self._broker, CASE_WRITER_COMMANDS, delivery, error)
+                reject = partial(
+                    reject_unreadable, self._broker, CASE_WRITER_COMMANDS, delivery, error
+                )
+                batch.rejected.append(reject)
                 continue
             if isinstance(message, AnswerCase):
                 batch.answers.append((message, delivery))
             elif isinstance(message, FieldsRead):
                 batch.reports.append((message, delivery))
-            elif (command := await self._ready(message, delivery)) is not None:
-                batch.received.append(ReceivedCommand(command, delivery.redelivered))
-                batch.sources[command.mail.key] = delivery
+            else:
+                self._add(message, delivery, batch)
         self._writer.expect(batch.received)
         return batch
 
@@ -82,6 +88,8 @@ class CommandConsumer:
         """Handle a prepared batch; afterwards all of it may be acknowledged. Raises
         TransientError.
         """
+        for reject in batch.rejected:
+            await reject()
         for refused in await self._writer.handle(batch.received):
             source = batch.sources[refused.mail_key or ""]
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, source, str(refused))
@@ -115,20 +123,23 @@ class CommandConsumer:
             else:
                 await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, str(error))
 
-    async def _ready(self, command: Command, delivery: Delivery) -> Command | None:
-        """The command to write; None if it waits for newer settings.
-
-        If a name stays unknown for too long, the mail is parked.
+    def _add(self, command: Command, delivery: Delivery, batch: CommandBatch) -> None:
+        """Add the command to write, unless it waits for newer settings. If a name stays unknown for
+        too long, the mail is parked.
         """
         unknown = self._unknown_name(command)
-        if unknown is None:
-            return command
-        if not is_out_of_time(delivery.headers):
-            await defer(self._broker, CASE_WRITER_COMMANDS, delivery, unknown)
-            return None
-        evidence = [*command.decision.evidence, unknown_evidence(unknown)]
-        decision = structs.replace(command.decision, evidence=evidence)
-        return ParkMail(mail=command.mail, decision=decision, reason=unknown_reason(unknown))
+        if unknown is not None and not is_out_of_time(delivery.headers):
+            batch.rejected.append(
+                partial(defer, self._broker, CASE_WRITER_COMMANDS, delivery, unknown)
+            )
+            return
+        if unknown is not None:
+            evidence = [*command.decision.evidence, unknown_evidence(unknown)]
+            decision = structs.replace(command.decision, evidence=evidence)
+            reason = unknown_reason(unknown)
+            command = ParkMail(mail=command.mail, decision=decision, reason=reason)
+        batch.received.append(ReceivedCommand(command, delivery.redelivered))
+        batch.sources[command.mail.key] = delivery
 
     def _unknown_name(self, command: Command) -> str | None:
         """The process or mailbox that the case needs and the settings lack; None if they have

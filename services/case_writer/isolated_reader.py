@@ -134,15 +134,17 @@ def _answer_to(limits: ReadingLimits, question: Question, contents: int) -> byte
     answers: list[_Answer] = []
     start = position = 0
     for size in _sizes_decoder.decode(question.read(end - length, length)):
+        raw = question.read(start, size)
+        start += size
+        if start == end - length:  # the last mail, and the only one if it is large
+            question.empty()
         try:
-            reading = read_mail(question.read(start, size), limits)
+            reading = read_mail(raw, limits)
         except (MemoryError, RecursionError):
             raise
         except Exception as error:  # noqa: BLE001 - a mail must never stop the next one
             answers.append(_Answer(None, [], repr(error)))
             continue
-        finally:
-            start += size
         attachments = []
         for attachment in reading.attachments:
             write_all(contents, attachment.content, position)

@@ -34,6 +34,8 @@ from services.runtime.broker.consume import handle_prepared
 from services.runtime.broker.defer import KnownNames
 from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS
+from services.runtime.errors import TransientError
+from services.runtime.logs import get_logger
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.process.health import Health
 from services.runtime.process.http import ANY_HOST, serve_health
@@ -47,6 +49,8 @@ from services.runtime.store.mongo import Store
 # Free memory that the chunks of the next blobs use again. Without it, a mail with a PDF costs 4,200
 # page faults instead of 700, which is a quarter of its time.
 KEPT_BYTES = 4 * 1024 * 1024
+log = get_logger(__name__)
+
 # Mails that arrive beyond the batch that is written and the next one, which is read meanwhile. Each
 # may be as large as a message.
 PREFETCH_AHEAD = 50
@@ -70,7 +74,6 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             await blobs.ensure_indexes()
             await sweep.ensure_indexes()
             await cases.ensure_numbers()
-            await reader.start()
 
         async def session(broker: Broker) -> None:
             publisher = ChangePublisher(store, broker)
@@ -94,12 +97,21 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 await all_of([consuming, publisher.run(stop), overdue.run(stop)])
 
         if await wait_for_store(prepare, stop, health):
+            await _start(reader)
             name, url = connection_name("case-writer"), broker_url(settings)
             topology = topology_of(settings)
             writing = keep_connected(url, name, topology, session, stop=stop, health=health)
             gauge = ParkedGauge(MongoBacklogCounts(store), settings.processes)
             pinging = keep_pinging(store.prove_majority, health, stop)
             await all_of([writing, gauge.run(stop), sweep.run(stop), pinging])
+
+
+async def _start(reader: IsolatedReader) -> None:
+    """Start the reader's process now. If the machine cannot, the first mail starts it."""
+    try:
+        await reader.start()
+    except TransientError as error:
+        log.warning("reader_not_started", error=error)
 
 
 @asynccontextmanager

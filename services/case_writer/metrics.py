@@ -27,7 +27,11 @@ AGE_SECONDS = Histogram(
     ["process"],
     buckets=LONG_SECONDS,
 )
-READ_SECONDS = Histogram("mailcase_mail_read_seconds", "Time to read a mail", buckets=SECONDS)
+READ_SECONDS = Histogram(
+    "mailcase_mail_read_seconds",
+    "Time to read a mail; mails that are read together share it",
+    buckets=SECONDS,
+)
 TRANSACTION_SECONDS = Histogram(
     "mailcase_transaction_seconds", "Time of a written transaction", buckets=SECONDS
 )

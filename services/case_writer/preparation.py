@@ -20,6 +20,10 @@ from services.case_writer.placement.plan import FAILURES, PreparedMail
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
 from services.case_writer.reading import Attachment as ReadAttachment
 from services.case_writer.reading import MailReading, needs_original
+from services.runtime.errors import PermanentError
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 # What the reader gets at a time. Meanwhile, the next mails wait, and the service does other work.
 READ_TOGETHER_MAILS = 50
@@ -59,9 +63,9 @@ class MailPreparer:
         self._keeps_original = keeps_original
 
     async def prepare(self, commands: Sequence[Command]) -> list[PreparedMail]:
-        """One prepared mail per command.
+        """One prepared mail per command; that of a mail that cannot be read is parked.
 
-        Raises TransientError in an outage, PermanentError if a mail cannot be read at all.
+        Raises TransientError in an outage, PermanentError if the content of a mail is missing.
         """
         reads: list[_ReadMail] = []
         async with BlobUploads(self._blobs) as uploads:
@@ -96,7 +100,13 @@ class MailPreparer:
             for command in commands
         ]
 
-    def _read_mail(self, command: Command, reading: MailReading | None) -> _ReadMail:
+    def _read_mail(
+        self, command: Command, reading: MailReading | UnreadableMailError | None
+    ) -> _ReadMail:
+        if isinstance(reading, UnreadableMailError):
+            mail = command.mail
+            log.error("mail_cannot_be_read", mail_key=mail.key, mailbox=mail.mailbox, error=reading)
+            return _ReadMail(parked(command, reading), None, [], keeps_whole=True)
         if reading is None:
             lost = isinstance(command, ParkMail) and command.reason == ParkReason.CONTENT_MISSING
             return _ReadMail(command, None, [], keeps_whole=not lost)
@@ -105,21 +115,27 @@ class MailPreparer:
         files = reading.attachments
         return _ReadMail(command, structs.replace(reading, attachments=[]), files, keeps_whole)
 
-    async def _read(self, mails: Sequence[RawMail]) -> list[MailReading]:
+    async def _read(self, mails: Sequence[RawMail]) -> Sequence[MailReading | UnreadableMailError]:
         if not mails:
             return []
         started = time.monotonic()
-        results = await self._reader.read_all(
+        readings = await self._reader.read_all(
             [partial(self._originals.pieces, mail) for mail in mails]
         )
-        readings: list[MailReading] = []
-        for mail, result in zip(mails, results, strict=True):
-            if isinstance(result, UnreadableMailError):
-                result.mail_key, result.mailbox = mail.key, mail.mailbox
-                raise result
-            readings.append(result)
-            metrics.READ_SECONDS.observe((time.monotonic() - started) / len(mails))
+        seconds_each = (time.monotonic() - started) / len(mails)
+        for _ in mails:
+            metrics.READ_SECONDS.observe(seconds_each)
         return readings
+
+
+def parked(command: Command, error: PermanentError) -> ParkMail:
+    """The command for a mail that fails by itself: keep it whole for a person."""
+    reason: str = ParkReason.CANNOT_BE_WRITTEN
+    if isinstance(error, UnreadableMailError):
+        reason = error.reason
+    evidence = [*command.decision.evidence, str(error)]
+    decision = structs.replace(command.decision, evidence=evidence)
+    return ParkMail(mail=command.mail, decision=decision, reason=reason)
 
 
 def _read_together(commands: Sequence[Command]) -> Iterator[Sequence[Command]]:

@@ -1,12 +1,12 @@
-"""Prepares the next mails while the last ones are written: reading needs the processor, whereas
+"""Prepares the next mails while the previous ones are written: reading needs the processor, whereas
 writing mostly waits for the servers.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +25,7 @@ class PreparedGroup:
     at_s: float
 
     def is_older_than(self, seconds: float) -> bool:
-        return time.monotonic() - self.at_s > seconds
+        return monotonic() - self.at_s > seconds
 
 
 class ReadAhead:
@@ -71,7 +71,7 @@ class ReadAhead:
 
     async def _prepare(self, group: Group) -> PreparedGroup:
         mails = await self._preparer.prepare([received.command for received in group])
-        return PreparedGroup(mails, time.monotonic())
+        return PreparedGroup(mails, monotonic())
 
     def _begin(self) -> None:
         if self._first is None and self._expected:

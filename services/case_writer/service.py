@@ -9,17 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from msgspec import structs
-
-from schemas.cases import ParkMail
-from schemas.reasons import ParkReason
 from services.case_writer import metrics
 from services.case_writer.batch import ReceivedCommand, WrittenBatch, groups, retried
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot_query import query
-from services.case_writer.ports import Cases, UnreadableMailError
+from services.case_writer.ports import Cases
+from services.case_writer.preparation import parked
 from services.case_writer.read_ahead import PreparedGroup, ReadAhead
 from services.case_writer.recording.document_builder import DocumentBuilder, OpeningRules
 from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
@@ -123,15 +120,8 @@ class CaseWriter:
     async def _park(
         self, received: ReceivedCommand, error: PermanentError, attempts: int
     ) -> WrittenBatch | CommandRefusedError:
-        """Park a mail that fails by itself: keep it whole for a person."""
-        command, mail = received.command, received.mail
+        mail, park = received.mail, parked(received.command, error)
         log.error("mail_cannot_be_written", mail_key=mail.key, mailbox=mail.mailbox, error=error)
-        reason: str = ParkReason.CANNOT_BE_WRITTEN
-        if isinstance(error, UnreadableMailError):
-            reason = error.reason
-        evidence = [*command.decision.evidence, str(error)]
-        decision = structs.replace(command.decision, evidence=evidence)
-        park = ParkMail(mail=mail, decision=decision, reason=reason)
         try:
             return await self._until_written([replace(received, command=park)])
         except PermanentError as again:
@@ -161,7 +151,8 @@ class CaseWriter:
         return written
 
     async def _write_once(self, attempt: "_Attempt") -> WrittenBatch:
-        if attempt.prepared is None or attempt.prepared.is_older_than(PREPARED_TTL_S):
+        # A group that was read ahead may have waited for an outage to end, too.
+        while attempt.prepared is None or attempt.prepared.is_older_than(PREPARED_TTL_S):
             attempt.prepared = await self._ahead.prepared(attempt.group)
         mails = attempt.prepared.mails
         snapshot = await self._cases.snapshot(query(mails))

@@ -52,6 +52,7 @@ def _answer(question: Question, _contents: int) -> bytes:
     about = question.read(_LENGTH_BYTES, length)
     name, content_type = msgspec.msgpack.decode(about, type=tuple[str, str])
     data = question.read(_LENGTH_BYTES + length)
+    question.empty()
     return msgspec.msgpack.encode(read_documents(name, content_type, data))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from schemas.reasons import DeadLetterReason
@@ -10,7 +11,7 @@ from services.router.service import first_unknown_name, route
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_prepared
-from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
+from services.runtime.broker.dead_letters import Rejection, dead_letter, reject_unreadable
 from services.runtime.broker.defer import KnownNames, defer, is_out_of_time
 from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.broker.session import keep_connected
@@ -31,20 +32,24 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     prefetch = settings.router.prefetch_mails
 
     async def session(broker: Broker) -> None:
-        async def routed(deliveries: Sequence[Delivery]) -> list[Outgoing]:
-            messages: list[Outgoing] = []
+        async def routed(deliveries: Sequence[Delivery]) -> list[Outgoing | Rejection]:
+            results: list[Outgoing | Rejection] = []
             for delivery in deliveries:
-                message = await _route_delivery(broker, delivery, policy_of, known)
-                if message is not None:
-                    messages.append(message)
-                await asyncio.sleep(0)  # the messages before are published meanwhile
-            return messages
+                results.append(_route_delivery(broker, delivery, policy_of, known))
+                await asyncio.sleep(0)  # the batch before is published meanwhile
+            return results
+
+        async def publish(results: Sequence[Outgoing | Rejection]) -> None:
+            for result in results:
+                if not isinstance(result, Outgoing):
+                    await result()
+            await broker.publish_all([each for each in results if isinstance(each, Outgoing)])
 
         await handle_prepared(
             broker,
             ROUTER_MAIL,
             routed,
-            broker.publish_all,
+            publish,
             stop,
             batch=max(1, prefetch // 2),
             prefetch=prefetch,
@@ -59,28 +64,21 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         )
 
 
-async def _route_delivery(
+def _route_delivery(
     broker: Broker, delivery: Delivery, policy_of: PolicyOf, known: KnownNames
-) -> Outgoing | None:
-    """The message to publish; None if the delivery went to the dead letters or is deferred.
-
-    Raises TransientError if the broker fails.
-    """
+) -> Outgoing | Rejection:
+    """The message to publish, or how the delivery goes to the dead letters or is deferred."""
     try:
         mail = decode_raw_mail(delivery.body)
     except UnreadableMessageError as error:
-        await reject_unreadable(broker, ROUTER_MAIL, delivery, error)
-        return None
+        return partial(reject_unreadable, broker, ROUTER_MAIL, delivery, error)
     unknown = first_unknown_name(mail, known)
     if unknown is not None and not is_out_of_time(delivery.headers):
-        await defer(broker, ROUTER_MAIL, delivery, unknown)
-        return None
+        return partial(defer, broker, ROUTER_MAIL, delivery, unknown)
     try:
         return route(mail, policy_of(mail.process, mail.mailbox), unknown)
     except Exception as error:
         # A bug: the mail cannot even be parked, and must not block the next one.
         log.exception("mail_cannot_be_routed", mail_key=mail.key, mailbox=mail.mailbox)
-        await dead_letter(
-            broker, ROUTER_MAIL, delivery, f"{DeadLetterReason.CANNOT_BE_ROUTED}: {error!r}", error
-        )
-        return None
+        reason = f"{DeadLetterReason.CANNOT_BE_ROUTED}: {error!r}"
+        return partial(dead_letter, broker, ROUTER_MAIL, delivery, reason, error)

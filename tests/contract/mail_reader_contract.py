@@ -1,5 +1,5 @@
-"""What the port `MailReader` promises; the fake and the adapter both pass it. A subclass gives the
-fixture `reader`.
+"""The contract of the port `MailReader`, which the adapter and the fake both pass. A subclass
+provides the fixture `reader`.
 """
 
 from collections.abc import AsyncIterator

@@ -20,8 +20,9 @@ from services.desk.pages.i18n.plurals import Plural
 from services.desk.pages.text import initials, plain
 from services.desk.pages.views.page import Page
 
-# About 2 kB each; fifty are on a page.
+# About 1 kB each; fifty are on a page. Titles can be long.
 REMEMBERED_ROWS = 2_000
+REMEMBERED_CHARS = 4_000
 
 
 class Renderer:
@@ -93,6 +94,8 @@ class _Remembered:
         result = self._results.pop(key, None)
         if result is None:
             result = macro(*arguments)
+            if len(result) > REMEMBERED_CHARS:
+                return result
             if len(self._results) >= self._most:
                 del self._results[next(iter(self._results))]
         self._results[key] = result

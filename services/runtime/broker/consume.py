@@ -76,8 +76,8 @@ async def handle_prepared(
 ) -> None:
     """As `handle_batches`, in two steps: `handle` gets what `prepare` returns.
 
-    A batch is prepared while the one before is handled, if it cannot grow any more until then. If
-    `prepare` raises, the loop ends after the batch before.
+    A batch that is already full is prepared while the one before is handled. If `prepare` raises,
+    the loop ends after the batch before.
     """
     ended = Stop()
 
@@ -177,7 +177,7 @@ class _Ahead(Generic[T]):
         self._deliveries = deliveries
         self._batch = batch
         self._prepare = prepare
-        self._next: Sequence[Delivery] = ()  # empty until it can grow no further
+        self._next: Sequence[Delivery] = ()  # empty until it is full
         self._task: asyncio.Task[T] | None = None
 
     def begin(self) -> None:
@@ -193,7 +193,7 @@ class _Ahead(Generic[T]):
         return await self._prepare(taken)
 
     async def cancel(self) -> None:
-        """End what has begun."""
+        """Cancel the preparation."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,6 +1,7 @@
 """Moves messages that a consumer cannot process to the dead letters or to the deferred queue."""
 
 import traceback
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from schemas.codec import NewerVersionError, UnreadableMessageError
@@ -13,6 +14,10 @@ from services.runtime.broker.topology import dead_name, newer_name
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
+
+# Moves a message out of its queue. It runs when the batch is handled, not when it is prepared:
+# otherwise a stop between the two would move the message twice.
+Rejection = Callable[[], Awaitable[None]]
 
 _MAX_REASON_CHARS = 500
 _MAX_TRACE_CHARS = 4000

@@ -26,8 +26,8 @@ ACCESS_CHANGED: Final = AccessChanged.ROUTING_KEY
 
 # No limit in practice. Quorum queues count every redelivery, even those caused by an outage or a
 # killed service, and no outage may make a mail a dead letter. Without this argument, RabbitMQ 4
-# applies a limit of 20. Services notice by themselves that a mail fails; a mail that kills the case
-# writer is read in a process of its own from the sixth delivery on.
+# applies a limit of 20. Services notice by themselves that a mail fails, and mails are read in a
+# process that can be killed.
 DELIVERY_LIMIT: Final = 1_000_000
 
 # about 700,000 events

@@ -225,6 +225,12 @@ class Question:
         """`size` bytes from `start`, by default all that follow."""
         return os.pread(self._file, self.size - start if size is None else size, start)
 
+    def empty(self) -> None:
+        """Release the question's memory. Call it before a large question that was read is worked
+        on.
+        """
+        os.ftruncate(self._file, 0)
+
 
 def serve(answer: Callable[[Question, int], bytes], files: Sequence[str]) -> None:
     """In the child: answer questions until the parent ends. `files` are the last two arguments.
@@ -234,11 +240,12 @@ def serve(answer: Callable[[Question, int], bytes], files: Sequence[str]) -> Non
     question, contents = map(int, files)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while length := source.read(_LENGTH_BYTES):
+        asked = Question(int.from_bytes(length, "big"), question)
         try:
-            given = answer(Question(int.from_bytes(length, "big"), question), contents)
+            given = answer(asked, contents)
         except (MemoryError, RecursionError):
             given = b""
-        os.ftruncate(question, 0)
+        asked.empty()
         sink.write(len(given).to_bytes(_LENGTH_BYTES, "big"))
         sink.write(given)
         sink.flush()

@@ -13,6 +13,7 @@ from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches, handle_prepared
 from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
 from services.runtime.broker.defer import WAITS_SINCE_MS, KnownNames, defer
+from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.broker.topology import (
     dead_name,
@@ -175,8 +176,21 @@ class TestHandlingBatches:
             await broker.publish(message(name, b"next"))
             assert await bodies(deliveries, 1) == [b"next"]
 
+    def wait_for_all(self, broker: Broker, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let `broker.consume` return once `count` messages have arrived: batches are then full."""
+        consume = broker.consume
+
+        async def with_all(queue: str, prefetch: int) -> Deliveries:
+            deliveries = await consume(queue, prefetch)
+            async with asyncio.timeout(PATIENCE_S):
+                while deliveries.in_hand() < count:  # noqa: ASYNC110 - the driver has no event
+                    await asyncio.sleep(0.01)
+            return deliveries
+
+        monkeypatch.setattr(broker, "consume", with_all)
+
     async def test_a_whole_batch_is_prepared_while_the_one_before_is_handled(
-        self, servers: PrivateServers, name: str
+        self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stop = Stop()
         prepared = asyncio.Event()
@@ -198,6 +212,7 @@ class TestHandlingBatches:
         async with connected(servers) as broker:
             await broker.declare(topology(name))
             await broker.publish_all([message(name, str(number).encode()) for number in range(7)])
+            self.wait_for_all(broker, 7, monkeypatch)
             await asyncio.wait_for(
                 handle_prepared(
                     broker,
@@ -221,7 +236,7 @@ class TestHandlingBatches:
         ]
 
     async def test_an_early_preparation_that_fails_ends_the_loop_after_the_batch_before(
-        self, servers: PrivateServers, name: str
+        self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         failed = asyncio.Event()
         handled: list[bytes] = []
@@ -239,6 +254,7 @@ class TestHandlingBatches:
         async with connected(servers) as broker:
             await broker.declare(topology(name))
             await broker.publish_all([message(name, str(number).encode()) for number in range(4)])
+            self.wait_for_all(broker, 4, monkeypatch)
             with pytest.raises(TransientError, match="no primary"):
                 await handle_prepared(
                     broker,

@@ -166,16 +166,24 @@ async def test_a_message_without_the_mail_fails_permanently_and_names_it(blobs: 
     assert caught.value.mail_key == command.mail.key
 
 
-async def test_a_mail_that_cannot_be_read_is_named(blobs: FakeBlobs) -> None:
+async def test_a_mail_that_cannot_be_read_is_parked_whole_without_its_neighbors(
+    blobs: FakeBlobs,
+) -> None:
     def broken(raw: bytes) -> MailReading:
         if b"bad" in raw:
             raise UnreadableMailError(ParkReason.READING_FAILED, "MemoryError()")
         return read_mail(raw)
 
-    bad = opening("bad")
-    with pytest.raises(UnreadableMailError, match="MemoryError") as caught:
-        await MailPreparer(blobs, InProcessReader(broken)).prepare([opening("good"), bad])
-    assert (caught.value.mail_key, caught.value.mailbox) == (bad.mail.key, "invoices")
+    good, bad = opening("good"), opening("bad")
+    reader = InProcessReader(broken)
+    first, second = await MailPreparer(blobs, reader).prepare([good, bad])
+    assert (first.command, first.original) == (good, None)
+    assert isinstance(second.command, ParkMail)
+    assert (second.command.mail, second.command.reason) == (bad.mail, "reading-failed")
+    assert second.command.decision.evidence[-1] == "reading-failed: MemoryError()"
+    assert second.original is not None
+    assert await blobs.get(second.original.sha256) == bad.mail.raw
+    assert reader.questions == [2]
 
 
 async def test_an_unavailable_store_does_not_count_against_the_mail(blobs: FakeBlobs) -> None:

@@ -1,16 +1,17 @@
 """The next mails are read while others are written."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
-from schemas.reasons import ParkReason
+from schemas.mails import BlobRef
 from services.case_writer.batch import ReceivedCommand
-from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.read_ahead import Group, ReadAhead
 from services.case_writer.reading import MailReading, read_mail
+from services.runtime.errors import PermanentError, TransientError
 from tests.builders import opening
 from tests.fakes import FakeBlobs, InProcessReader
 
@@ -29,8 +30,6 @@ class Reads:
     def _read(self, raw: bytes) -> MailReading:
         reading = read_mail(raw)
         self.texts.append(reading.text)
-        if "bad" in reading.text:
-            raise UnreadableMailError(ParkReason.READING_FAILED, reading.text)
         return reading
 
 
@@ -68,29 +67,40 @@ async def test_only_the_next_group_is_read_before_its_turn(ahead: ReadAhead, rea
     assert reads.texts == ["1", "2", "3", "4"]
 
 
-async def test_a_group_that_is_not_the_next_is_read_at_once(ahead: ReadAhead) -> None:
+async def test_a_group_that_is_not_the_next_is_read_at_once(ahead: ReadAhead, reads: Reads) -> None:
     ahead.expect([group("1", "2"), group("3")])
+    await settled()
     assert await texts(ahead, group("2")) == ["2"]
     assert await texts(ahead, group("1", "2")) == ["1", "2"]
+    assert reads.texts[:3] == ["1", "2", "2"]
 
 
-async def test_the_error_of_an_early_reading_comes_in_its_turn(
-    ahead: ReadAhead, reads: Reads
-) -> None:
-    ahead.expect([group("1"), group("bad"), group("2")])
-    assert await texts(ahead, group("1")) == ["1"]
-    await settled()
-    with pytest.raises(UnreadableMailError):
-        await ahead.prepared(group("bad"))
-    with pytest.raises(UnreadableMailError):  # read again, as a retry does
-        await ahead.prepared(group("bad"))
-    assert await texts(ahead, group("2")) == ["2"]
-    assert reads.texts.count("bad") == 2
+async def test_an_outage_during_an_early_reading_is_raised_in_its_turn(reads: Reads) -> None:
+    blobs = FakeBlobs()
+    stored = opening("stored", raw=None, blob=BlobRef(sha256="0" * 64, size=6))
+    blobs.failures = [TransientError("no primary")]
+    async with ReadAhead(MailPreparer(blobs, reads.reader)) as ahead:
+        blob = [ReceivedCommand(stored, redelivered=False)]
+        ahead.expect([blob, group("2")])
+        await settled()
+        with pytest.raises(TransientError, match="no primary"):
+            await ahead.prepared(blob)
+        with pytest.raises(PermanentError, match="no blob"):  # read again, as a retry does
+            await ahead.prepared(blob)
+        assert await texts(ahead, group("2")) == ["2"]
 
 
 async def test_an_early_reading_that_nobody_takes_ends_with_the_block(reads: Reads) -> None:
-    async with ReadAhead(MailPreparer(FakeBlobs(), reads.reader)) as ahead:
-        ahead.expect([group("bad")])
+    unhandled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    blobs = FakeBlobs()
+    blobs.failures = [TransientError("no primary")]
+    lost = opening("lost", raw=None, blob=BlobRef(sha256="0" * 64, size=6))
+    async with ReadAhead(MailPreparer(blobs, reads.reader)) as ahead:
+        ahead.expect([[ReceivedCommand(lost, redelivered=False)]])
         await settled()
         ahead.expect([group("1")])
+    gc.collect()
+    asyncio.get_running_loop().set_exception_handler(None)
     assert len(asyncio.all_tasks()) == 1
+    assert unhandled == []

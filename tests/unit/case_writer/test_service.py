@@ -26,11 +26,12 @@ from schemas.events import (
 )
 from schemas.mails import BlobRef, Replay
 from schemas.reasons import ParkReason
-from services.case_writer import notifier
-from services.case_writer.batch import ReceivedCommand
+from services.case_writer import notifier, read_ahead
+from services.case_writer.batch import GROUP_BYTES, ReceivedCommand
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.placement.plan import Plan
+from services.case_writer.placement.snapshot import Snapshot, SnapshotQuery
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.read_ahead import ReadAhead
@@ -64,9 +65,10 @@ class Writer:
         self.outlet = FakeOutlet()
         self.stop = Stop()
         self.health = Health("store")
+        self.reader = InProcessReader(read)
         self.service = CaseWriter(
             self.cases,
-            ReadAhead(MailPreparer(self.blobs, InProcessReader(read))),
+            ReadAhead(MailPreparer(self.blobs, self.reader)),
             Originals(self.blobs),
             Notifier(self.outlet, FakePublisher(self.cases, self.outlet)),
             OpeningRules(STAGES),
@@ -461,6 +463,32 @@ class TestOutage:
         assert len(writer.cases.plans) == 21
         assert all(len(plan.placed) == 2 for plan in writer.cases.plans)
         assert writer.health.ready
+
+    async def test_mails_prepared_before_a_long_outage_are_prepared_again(
+        self, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing refers to their attachments yet, and the blob sweep removes such after a day."""
+        hours = 0.0
+        monkeypatch.setattr(read_ahead, "monotonic", lambda: hours * 3600)
+        look_up = writer.cases.snapshot
+
+        async def slow(query: SnapshotQuery) -> Snapshot:
+            for _ in range(20):  # meanwhile, the next mail is read
+                await asyncio.sleep(0)
+            return await look_up(query)
+
+        def outage(_plan: Plan) -> None:
+            nonlocal hours
+            hours += 2
+
+        monkeypatch.setattr(writer.cases, "snapshot", slow)
+        writer.cases.poison = outage
+        commands = opening("small"), opening("large", size=GROUP_BYTES)
+        received = [ReceivedCommand(command, redelivered=False) for command in commands]
+        writer.service.expect(received)
+        assert await writer.service.handle(received) == []
+        assert set(writer.outcomes.values()) == {"opened"}
+        assert writer.reader.questions == [1, 1, 1]  # the second mail once more
 
     async def test_an_outage_of_the_blobs_is_an_outage_too(self, writer: Writer) -> None:
         writer.blobs.failures = [TransientError("no primary")] * 3

@@ -57,8 +57,12 @@ async def routed(
     mail: RawMail, known: KnownNames, headers: dict[str, Any] | None = None
 ) -> tuple[Any, Broker]:
     broker = Broker()
-    message = await _route_delivery(broker, delivery(mail, headers), lambda *_: Policy(), known)  # type: ignore[arg-type] # as much of it as is used
-    return message and command_in(message.body), broker
+    result = _route_delivery(broker, delivery(mail, headers), lambda *_: Policy(), known)  # type: ignore[arg-type] # as much of it as is used
+    assert broker.published == []  # until the batch is handled
+    if isinstance(result, Outgoing):
+        return command_in(result.body), broker
+    await result()
+    return None, broker
 
 
 async def written(
@@ -66,7 +70,9 @@ async def written(
 ) -> tuple[list[Any], list[Outgoing]]:
     broker, writer = Broker(), Writer()
     handling = CommandConsumer(writer, None, None, broker, known)  # type: ignore[arg-type] # as above
-    await handling.handle(await handling.prepare([delivery(command, headers)]))
+    batch = await handling.prepare([delivery(command, headers)])
+    assert broker.published == []  # until the batch is handled
+    await handling.handle(batch)
     return writer.arrived, broker.published
 
 
