@@ -1,5 +1,5 @@
-"""Recognizes where an unmarked original begins: with its header, a title between rules, or the
-request of a help desk to reply above a line.
+"""Recognizes where an unmarked original begins: with its header or a title between rules. Also
+recognizes the request of a help desk to reply above a line.
 """
 
 from services.case_writer.reading.text.attributions import (
@@ -16,8 +16,10 @@ from services.case_writer.reading.text.marked_lines import (
     MarkedLines,
 )
 from services.case_writer.reading.text.quote_markers import (
+    FIRST_PERSON,
     FORWARDS,
     REPLY_ABOVE,
+    REPLY_ENDS,
     REPLY_WORDS,
     SEPARATORS,
 )
@@ -25,13 +27,15 @@ from services.case_writer.reading.text.quote_markers import (
 FOOTER_RULE = 10  # characters at least
 RULE = "_-=* "
 REPLY_SIGNS = "#-=*_+\u2014\u2013"
+_AROUND_REQUEST = REPLY_SIGNS + " .:"
+_REQUEST_WORDS = 6  # before `above this line`
 
 
 class OriginalLines(MarkedLines):
     """Lines that know where an original begins."""
 
     def begins_original(self, index: int, low: str) -> bool:
-        if is_reply_marker(low) or (low.startswith(">>") and self._is_arrowed(index, low)):
+        if low.startswith(">>") and self._is_arrowed(index, low):
             return True
         if low[0] in RULE:
             words = low.strip(RULE) if low.startswith(("---", "___", "***", "===")) else ""
@@ -99,6 +103,11 @@ class OriginalLines(MarkedLines):
             index -= 1
         return index
 
+    def is_below_request(self, index: int) -> bool:
+        """Whether the last line above `index` is a help desk's request to reply above it."""
+        above = next((bare for bare in reversed(self.bare[max(0, index - 4) : index]) if bare), "")
+        return bool(above) and is_reply_marker(low_of(above))
+
     def above_labels(self, index: int) -> int:
         """The index of a rule above the attribution at `index`, if only labels such as `To: Jan`
         are in between; else `index`.
@@ -117,13 +126,22 @@ class OriginalLines(MarkedLines):
 
 
 def is_reply_marker(low: str) -> bool:
-    """Whether a help desk asks for a reply above this line: `##- Please type your reply above this
-    line -##`.
+    """Whether the line is a help desk's request, `##- Please type your reply above this line -##`,
+    and nothing else.
     """
     if low[0] not in REPLY_SIGNS or low[:2].strip(REPLY_SIGNS) or low[-2:].strip(REPLY_SIGNS):
         return False
-    is_request = any(word in low for word in REPLY_WORDS)
-    return is_request and any(words in low for words in REPLY_ABOVE)
+    request = low.strip(_AROUND_REQUEST)
+    above = next((words for words in REPLY_ABOVE if words in request), None)
+    if above is None:
+        return False
+    words, _, end = request.partition(above)
+    return (
+        any(word in words for word in REPLY_WORDS)
+        and len(words.split()) <= _REQUEST_WORDS
+        and FIRST_PERSON.isdisjoint(words.split())
+        and end.strip(" .") in REPLY_ENDS
+    )
 
 
 def _is_titled_header(words: str) -> bool:

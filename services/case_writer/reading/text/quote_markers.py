@@ -77,6 +77,10 @@ REPLY_WORDS = (
     "reply", "respon", "antwort", "répon", "respuesta", "rispo", "antwoord", "odpowied",
     "odpově", "svar", "ответ", "відпов",
 )  # fmt: skip
+# What may follow in such a request.
+REPLY_ENDS = frozenset(
+    {"", "an", "ein", "eingeben", "schreiben", "in", "to comment", "to reply", "to respond"}
+)
 
 # Lines above a forwarded mail, followed by such a header.
 FORWARDS = frozenset(
@@ -170,6 +174,16 @@ LIST_FOOTERS = (
     "reply to this email directly or view it on", "you are receiving this because you were",
     "you are receiving this because you are subscribed",
     "you are receiving this because you authored",
+)  # fmt: skip
+# A line of such a footer that no person writes begins with one of these.
+FOOTER_BEGINNINGS = (
+    "to unsubscribe", "to leave this", "to stop receiving", "unsubscribe: http", "unsubscribe here",
+    "unsubscribe from this", "you received this message because", "you receive all messages",
+    "you are receiving this because you ", "reply to this email directly or view it on",
+    "secured with tuta", "zur abmeldung", "um sich abzumelden", "pour se désabonner",
+    "pour vous désabonner", "pour se désinscrire", "aby się wypisać", "aby wypisać się",
+    "para darse de baja", "per disiscriversi", "om u af te melden", "pro odhlášení",
+    "чтобы отписаться",
 )  # fmt: skip
 # Of these, such a footer has one, or a link.
 LEAVE_WORDS = (

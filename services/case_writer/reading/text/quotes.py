@@ -15,9 +15,9 @@ from services.case_writer.reading.text.lines import low_of
 from services.case_writer.reading.text.marked_lines import COLONS
 from services.case_writer.reading.text.originals import (
     FOOTER_RULE,
-    REPLY_SIGNS,
     RULE,
     OriginalLines,
+    is_reply_marker,
 )
 from services.case_writer.reading.text.signatures import (
     is_list_footer,
@@ -28,7 +28,6 @@ from services.case_writer.reading.text.signatures import (
 _SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
 _SIGNATURE_LINES = 12
 _SIGNATURES = 3
-_FIRST_SIGNS = RULE + REPLY_SIGNS
 _RULE_SIGNS = "_-=#~"
 _ENDS = ">\uff1a"  # of an attribution line without a colon
 
@@ -93,7 +92,7 @@ class _Lines(OriginalLines):
             if bare
             and (
                 ":" in bare
-                or bare[0] in _FIRST_SIGNS
+                or bare[0] in RULE
                 or bare[:3] == ">>>"
                 or (ends and bare[-1] in ends)
                 or (verb and verb in bare)
@@ -117,7 +116,7 @@ class _Lines(OriginalLines):
         if has_answers or shorter != kept:
             return shorter
         if top == first:
-            if not self._shows_itself(quoted):
+            if not self._shows_itself(quoted) and not self.is_below_request(first):
                 return kept  # `> 3 items` may be the author's own words
             top = max(kept.start, self.above_rules(first))
         before = any(self.bare[:top])
@@ -161,7 +160,8 @@ class _Lines(OriginalLines):
         bare = self.bare[index]
         if not bare or self.is_quoted[index]:
             return False
-        if self.begins_original(index, low_of(bare)):
+        low = low_of(bare)
+        if self.begins_original(index, low) or is_reply_marker(low):
             return True
         return (
             self.ends_attribution(index)
@@ -179,8 +179,8 @@ class _Lines(OriginalLines):
         return between
 
     def without_signature(self, kept: range) -> range:
-        """The lines without the signature below `-- `, the footer of a mailing list, and the line
-        of a device.
+        """The lines without the signature below `-- `, the footer of a mailing list, and the lines
+        of a device or a help desk.
         """
         stop = self._without_device_lines(kept)
         for _ in range(_SIGNATURES):
@@ -194,7 +194,7 @@ class _Lines(OriginalLines):
         stop = kept.stop
         while stop > kept.start:
             bare = self.bare[stop - 1]
-            if not bare or is_device_line(bare):
+            if not bare or is_device_line(bare) or is_reply_marker(low_of(bare)):
                 stop -= 1
             elif stop - 1 > kept.start and is_link_to_device(bare, self.bare[stop - 2]):
                 stop -= 2
@@ -207,6 +207,7 @@ class _Lines(OriginalLines):
         begins.
         """
         below: list[str] = []
+        is_framed = False
         for index in reversed(kept):
             bare = self.bare[index]
             if self.is_quoted[index] or len(below) > _SIGNATURE_LINES:
@@ -216,16 +217,35 @@ class _Lines(OriginalLines):
             if bare == "--":
                 return index
             if len(bare) >= FOOTER_RULE and not bare.strip(_RULE_SIGNS):
-                if not below:
-                    continue  # it closes the footer
-                return index if is_list_footer(below[::-1]) else None
-            if bare:
+                if below:
+                    is_footer = self._is_footer(index, below[::-1], kept, is_framed=is_framed)
+                    return index if is_footer else None
+                is_framed = True
+            elif bare:
                 below.append(bare)
         return None
 
+    def _is_footer(self, rule: int, below: list[str], kept: range, *, is_framed: bool) -> bool:
+        """Whether the lines below a rule are the footer of a mailing list. People underline their
+        headings, and frame what they show.
+        """
+        if self._introduces(kept.start, rule):
+            return False
+        has_line_above = rule > kept.start and bool(self.bare[rule - 1])
+        is_underscored = not self.bare[rule].strip("_")
+        return is_list_footer(
+            below,
+            may_be_own=has_line_above or is_framed or bool(self.bare[rule].strip("_-")),
+            may_be_listing=not is_framed and (is_underscored or not has_line_above),
+        )
+
     def _is_signature(self, delimiter: int, below: list[str], kept: range) -> bool:
-        above = next(filter(None, reversed(self.bare[kept.start : delimiter])), "")
-        if above and (above[-1] in COLONS or is_unfinished(above)):
-            return False  # `Please send this:`
+        if self._introduces(kept.start, delimiter):
+            return False
         is_typed = not self.lines[delimiter][-1:].isspace()
         return is_signature(below, author=self._author, is_typed=is_typed)
+
+    def _introduces(self, start: int, delimiter: int) -> bool:
+        """Whether the last line above the delimiter announces what is below: `Please send:`."""
+        above = next(filter(None, reversed(self.bare[start:delimiter])), "")
+        return bool(above) and (above[-1] in COLONS or is_unfinished(above))

@@ -8,6 +8,7 @@ from services.case_writer.reading.text.quote_markers import (
     CLOSINGS,
     CONTACTS,
     FIRST_PERSON,
+    FOOTER_BEGINNINGS,
     LEAVE_WORDS,
     LIST_FOOTERS,
     PARTICLES,
@@ -23,6 +24,7 @@ _MAX_LINE_CHARS = 160
 _PROSE_WORDS = 5
 _MAX_LABEL_WORDS = 4
 _MAX_UNMARKED_LINES = 4
+_LISTING_WORDS = 8
 _DISCLAIMERS = (
     "confidential", "poufn", "vertraulich", "confidentiel", "disclaimer", "print this",
     "intended", "przeznaczon", "drukuj", "riservat", "vertrouwelijk", "důvěrn",
@@ -96,17 +98,38 @@ def _is_by(author: str, low: list[str]) -> bool:
     return is_disclaimer or not words.isdisjoint(names) or not words.isdisjoint(CLOSINGS)
 
 
-def is_list_footer(lines: list[str]) -> bool:
-    """Whether the lines below a rule are the footer of a mailing list."""
+def is_list_footer(
+    lines: list[str], *, may_be_own: bool = False, may_be_listing: bool = True
+) -> bool:
+    """Whether the lines below a rule are the footer of a mailing list.
+
+    If `may_be_own`, one of them must begin like a program's sentence. `may_be_listing` accepts the
+    list's name, address and link, each on a line, too.
+    """
     if not lines or len(lines) > _MAX_LINES:
         return False
     text = "\n".join(lines).lower()
     if not FIRST_PERSON.isdisjoint(text.split()):
         return False  # `Please unsubscribe me`
-    found = [words for words in LIST_FOOTERS if words in text]
-    # only the name of a list is not enough with an address
-    leads_out = any(word in text for word in LEAVE_WORDS)
-    return bool(found) and ("http" in text or ("@" in text and leads_out))
+    has_footer_words = any(words in text for words in LIST_FOOTERS)
+    if not has_footer_words or ("http" not in text and "@" not in text):
+        return False
+    if may_be_listing and _is_listing(lines):
+        return True
+    if any(line.strip().lower().startswith(FOOTER_BEGINNINGS) for line in lines):
+        return True
+    return not may_be_own and any(word in text for word in LEAVE_WORDS)
+
+
+def _is_listing(lines: list[str]) -> bool:
+    """Whether the lines are what Mailman writes: the name of a list, its address, and the page
+    `listinfo`.
+    """
+    links = [line for line in lines if line.lower().startswith("http") and " " not in line.strip()]
+    others = [line.split() for line in lines if line.strip() and line not in links]
+    has_address = any("@" in words[-1] for words in others)
+    are_short = all(len(words) <= _LISTING_WORDS for words in others)
+    return len(links) == 1 and "/listinfo" in links[0].lower() and has_address and are_short
 
 
 def is_unfinished(line: str) -> bool:

@@ -452,11 +452,17 @@ RULED = [
     ">>> Anna Nowak <anna@office.example> 23.11.2026 10:11 >>>",
     '>>> "Nowak, Anna" <anna@office.example> 11/23/2026 10:11 AM >>>',
     ">>> anna@office.example 23.11.2026 10.11 Uhr >>>",
+    "\u2010\u2010\u2010\u2010\u2010 Original Message \u2010\u2010\u2010\u2010\u2010",
+    "\u2500\u2500\u2500 Weitergeleitete Nachricht \u2500\u2500\u2500",
+]
+
+REPLY_MARKERS = [
     "##- Please type your reply above this line -##",
     "--- Reply above this line ---",
     "=== Bitte antworten Sie oberhalb dieser Linie ===",
-    "\u2010\u2010\u2010\u2010\u2010 Original Message \u2010\u2010\u2010\u2010\u2010",
-    "\u2500\u2500\u2500 Weitergeleitete Nachricht \u2500\u2500\u2500",
+    "##- Bitte geben Sie Ihre Antwort oberhalb dieser Zeile ein. -##",
+    "##- Wpisz odpowiedź powyżej tej linii -##",
+    "*** Please reply above this line to respond ***",
 ]
 
 YOU_WROTE = [
@@ -633,6 +639,15 @@ def test_what_follows_a_separator_goes(separator: str) -> None:
     assert strip_quotes(f"{OWN}\n\n{separator}\n{_quoted()}") == OWN
 
 
+@pytest.mark.parametrize("marker", REPLY_MARKERS)
+def test_the_request_of_a_help_desk_goes_with_the_quote_below(marker: str) -> None:
+    attribution = "On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:"
+    for rest in ("", _quoted(), f"{attribution}\n{_quoted()}", f"{attribution}\n\n{BODY}"):
+        assert strip_quotes(f"{OWN}\n\n{marker}\n{rest}") == OWN
+    quoted = _quoted(f"> {marker}\n> ")
+    assert strip_quotes(f"{OWN}\n\n{quoted}") == OWN
+
+
 @pytest.mark.parametrize("attribution", YOU_WROTE)
 def test_a_program_may_address_the_reader(attribution: str) -> None:
     for quote in (_quoted(), _quoted("AN> "), "AN> Hello,\n\nAN> when?"):
@@ -705,7 +720,7 @@ def test_the_footer_of_a_list_goes_below_a_signature(footer: str) -> None:
 
 BOMBS = [
     "> a", "-- ", "--", "-----Original Message-----", "From: J\nSent: 1\nTo: a@b", "_" * 20,
-    "Sent from my iPhone", "Begin forwarded message:", "10:11:", "a <b@\n> wrote:",
+    "Sent from my iPhone", "--- Reply above this line ---", "Begin forwarded message:", "10:11:", "a <b@\n> wrote:",
     "On 1.2.2026 10:11 a wrote:\n| b", "---- 1@ wrote ----", ">>> a@b 1.1.2026 10:11 >>>",
     "a, 10:11:\nAN> a", f"{'<' * 390}:", f"{'(@' * 190}:",
     f"{'1 ' * 190}:", f"{'x: ' * 100}", "On 1.2.2026 10:11 x@ wrote:\n> b\nc",

@@ -269,6 +269,27 @@ LIKE_RULES = [
     "At 23.11.2026 10:11 Jan wrote:\nQ> why",
     "-- Forwarded message --\nis all that I see",
     "Visit\n23.11.2026 10:11\nAnna Nowak <anna@x.example>:\ngate 4",
+    *(
+        f"Problem\n{sign * 12}\nThe mailing list https://lists.firm.example/ returns error 500 since "
+        "Monday.\nPlease restart the server."
+        for sign in "=~#-_"
+    ),
+    "Problem\n==========\nThe link to unsubscribe from https://lists.firm.example/ returns error 500.",
+    *(
+        f"Please check these links:\n{sign * 10}\nhttps://groups.io.example/g/beta"
+        for sign in "=~#-_"
+    ),
+    "Links\n----------\nShop mailing list\nshop@lists.example\nhttps://lists.example/listinfo/shop",
+    *(
+        f"Down\n{sign * 10}\nThe mailing list http://lists.firm.example is down\n{sign * 10}"
+        for sign in "-=~#_"
+    ),
+    "Your mails show:\n\n__________\nTo unsubscribe, click https://x.example\n\nThat link is dead.",
+    "_______________\nThe mailing list http://lists.firm.example is down",
+    "your mails still show\n##- Please type your reply above this line -##\nPlease remove it.",
+    "*** Reply above this line is missing in the mails ***",
+    "*** I see no reply above this line ***",
+    "--- Reply above this line ---\n1. bolts\n2. nuts",
     "\u2014\u2014\u2014",
     "\u2013 20 bolts\n\u2013 20 nuts",
 ]
