@@ -180,7 +180,7 @@ FOOTER_BEGINNINGS = (
     "to unsubscribe", "to leave this", "to stop receiving", "unsubscribe: http", "unsubscribe here",
     "unsubscribe from this", "you received this message because", "you receive all messages",
     "you are receiving this because you ", "reply to this email directly or view it on",
-    "secured with tuta", "zur abmeldung", "um sich abzumelden", "pour se désabonner",
+    "secured with tuta mail:", "zur abmeldung", "um sich abzumelden", "pour se désabonner",
     "pour vous désabonner", "pour se désinscrire", "aby się wypisać", "aby wypisać się",
     "para darse de baja", "per disiscriversi", "om u af te melden", "pro odhlášení",
     "чтобы отписаться",

@@ -103,8 +103,9 @@ def is_list_footer(
 ) -> bool:
     """Whether the lines below a rule are the footer of a mailing list.
 
-    If `may_be_own`, one of them must begin like a program's sentence. `may_be_listing` accepts the
-    list's name, address and link, each on a line, too.
+    The last one has a link or an address, or begins like a program's sentence. If `may_be_own`, one
+    of them must begin like that. `may_be_listing` accepts the list's name, address and link, each
+    on a line, too.
     """
     if not lines or len(lines) > _MAX_LINES:
         return False
@@ -116,6 +117,9 @@ def is_list_footer(
         return False
     if may_be_listing and _is_listing(lines):
         return True
+    last = next(filter(None, reversed([line.strip().lower() for line in lines])), "")
+    if not ("http" in last or "@" in last or last.startswith(FOOTER_BEGINNINGS)):
+        return False  # the author's own sentence
     if any(line.strip().lower().startswith(FOOTER_BEGINNINGS) for line in lines):
         return True
     return not may_be_own and any(word in text for word in LEAVE_WORDS)

@@ -285,6 +285,10 @@ LIKE_RULES = [
         for sign in "-=~#_"
     ),
     "Your mails show:\n\n__________\nTo unsubscribe, click https://x.example\n\nThat link is dead.",
+    "----------\nUnsubscribe: https://x.example gives error 500.\nFix it by Friday.",
+    "__________\nunsubscribe from list A: fails, https://x.example/a\nunsubscribe from list B: works",
+    "==========\n\nTo unsubscribe, people click https://x.example, which fails.\n\nPlease fix.",
+    "##########\nSecured with Tuta does not work: https://x.example",
     "_______________\nThe mailing list http://lists.firm.example is down",
     "your mails still show\n##- Please type your reply above this line -##\nPlease remove it.",
     "*** Reply above this line is missing in the mails ***",
