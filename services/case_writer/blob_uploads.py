@@ -7,6 +7,7 @@ from typing import Self
 
 from schemas.mails import BlobRef
 from services.case_writer.ports import BlobStore
+from services.runtime.process.lifecycle import cancel_all
 
 # Smaller contents share the round trips of one group.
 GROUP_BYTES = 1024 * 1024
@@ -37,8 +38,7 @@ class BlobUploads:
         trace: TracebackType | None,
     ) -> None:
         if self._storing is not None:
-            self._storing.cancel()
-            await asyncio.gather(self._storing, return_exceptions=True)
+            await cancel_all([self._storing])
 
     async def add(self, contents: Sequence[bytes]) -> None:
         """Add contents; returns at once unless the previous group is still being stored.

@@ -13,6 +13,7 @@ from typing import Self
 from services.case_writer.batch import ReceivedCommand
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.preparation import MailPreparer
+from services.runtime.process.lifecycle import cancel_all
 
 Group = Sequence[ReceivedCommand]
 
@@ -58,7 +59,7 @@ class ReadAhead:
     async def prepared(self, group: Group) -> PreparedGroup:
         """Prepare the mails of a group now, unless it was expected first and prepared before.
 
-        Raises TransientError in an outage, PermanentError if a mail cannot be read at all.
+        Raises TransientError in an outage, PermanentError if the content of a mail is missing.
         """
         if self._first is None or [*self._expected[0]] != [*group]:
             return await self._prepare(group)
@@ -81,5 +82,4 @@ class ReadAhead:
         self._expected.clear()
         first, self._first = self._first, None
         if first is not None:
-            first.cancel()
-            await asyncio.gather(first, return_exceptions=True)
+            await cancel_all([first])

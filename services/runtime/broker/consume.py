@@ -16,7 +16,7 @@ from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.broker.topology import newer_name
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
-from services.runtime.process.lifecycle import Stop, all_of
+from services.runtime.process.lifecycle import Stop, all_of, cancel_all
 
 log = get_logger(__name__)
 
@@ -195,8 +195,7 @@ class _Ahead(Generic[T]):
     async def cancel(self) -> None:
         """Cancel the preparation."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancel_all([self._task])
 
     async def _prepare_next(self) -> T:
         self._next = await self._deliveries.next_whole_batch(self._batch)

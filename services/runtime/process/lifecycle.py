@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
+from typing import Any
 
 import uvloop
 
@@ -53,7 +54,7 @@ async def first_of(*awaitables: Awaitable[object]) -> None:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ended = [task for task in tasks if task.done()]
-        await _cancel(tasks)
+        await cancel_all(tasks)
     for task in ended:
         task.result()
 
@@ -68,10 +69,10 @@ async def all_of(awaitables: Iterable[Awaitable[object]]) -> None:
     try:
         await asyncio.gather(*tasks)
     finally:
-        await _cancel(tasks)
+        await cancel_all(tasks)
 
 
-async def _cancel(tasks: Collection[asyncio.Future[object]]) -> None:
+async def cancel_all(tasks: Collection[asyncio.Future[Any]]) -> None:
     """Cancel the tasks that have not ended, and wait for all. Never raises their errors.
 
     A cancellation can be lost: before Python 3.12 `asyncio.wait_for`, which the driver of the

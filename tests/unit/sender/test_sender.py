@@ -345,13 +345,13 @@ async def test_nothing_is_claimed_before_the_databases_time_is_known(bench: Benc
 
 
 @pytest.mark.parametrize(
-    ("told", "seems"),
+    ("reported", "seems"),
     [([0], 0), ([0, 60], 60), ([60, 0], 0), ([0, -0.5], 0)],
     ids=["once", "ahead", "set back", "a late answer"],
 )
-def test_senders_use_the_databases_time(told: list[float], seems: float) -> None:
+def test_senders_use_the_databases_time(reported: list[float], seems: float) -> None:
     clock = SharedClock()
-    for seconds in told:
+    for seconds in reported:
         clock.report(NOW + timedelta(seconds=seconds))
     assert timedelta(0) <= clock() - (NOW + timedelta(seconds=seems)) < timedelta(seconds=0.4)
 
