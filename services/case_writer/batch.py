@@ -12,6 +12,8 @@ from services.case_writer.recording.documents import Documents
 # Of mail in one transaction. One group is prepared while another is written, so that smaller groups
 # overlap more, and larger ones need fewer transactions.
 GROUP_BYTES = 4 * 1024 * 1024
+# What a large mail counts: a group has its texts in memory, but neither the mail nor its files.
+REFERENCED_MAIL_BYTES = GROUP_BYTES // 8
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,24 @@ class WrittenBatch:
 
 
 def groups(received: Sequence[ReceivedCommand]) -> Iterator[Sequence[ReceivedCommand]]:
-    """Split a batch so that the mails of each group have at most GROUP_BYTES together; a larger
-    mail goes alone.
+    """Split a batch so that the mails of each group have at most GROUP_BYTES together, of which a
+    mail in the blob store counts at most REFERENCED_MAIL_BYTES.
     """
     group: list[ReceivedCommand] = []
     size = 0
     for command in received:
-        if group and size + command.mail.size > GROUP_BYTES:
+        weight = _weight(command.mail)
+        if group and size + weight > GROUP_BYTES:
             yield group
             group, size = [], 0
         group.append(command)
-        size += command.mail.size
+        size += weight
     if group:
         yield group
+
+
+def _weight(mail: RawMail) -> int:
+    return mail.size if mail.raw is not None else min(mail.size, REFERENCED_MAIL_BYTES)
 
 
 def retried(group: Sequence[ReceivedCommand]) -> list[ReceivedCommand]:
