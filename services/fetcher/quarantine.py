@@ -40,12 +40,16 @@ class Quarantine:
         """Whether to fetch this mail by itself."""
         return mail_id in self._failures
 
+    def has(self, mail_id: str, now_s: float) -> bool:
+        """Whether this mail is quarantined now."""
+        return self._quarantined_until_s.get(mail_id, now_s) > now_s
+
     def prioritize(self, mails: Sequence[ListedMail], now_s: float) -> list[ListedMail]:
         """The mails to fetch, suspects last; quarantined ones are left out."""
         self._quarantined_until_s = {
             mail_id: until_s
             for mail_id, until_s in self._quarantined_until_s.items()
-            if until_s > now_s
+            if self.has(mail_id, now_s)
         }
         fetchable = [mail for mail in mails if mail.id not in self._quarantined_until_s]
         return sorted(fetchable, key=lambda mail: self._failures.get(mail.id, -1))

@@ -200,7 +200,10 @@ class MailboxReader:
         self._update_in_flight_metrics()
 
     async def _republish_overdue(self) -> None:
-        ids = self._window.overdue(time.monotonic())[:FETCH_MAILS]
+        now_s = time.monotonic()
+        overdue = self._window.overdue(now_s)
+        ids = [mail_id for mail_id in overdue if not self._quarantine.has(mail_id, now_s)]
+        ids = ids[:FETCH_MAILS]
         if not ids:
             return
         log.warning("receipts_overdue", mailbox=self._mailbox, mails=len(ids))

@@ -197,6 +197,28 @@ async def test_a_mail_at_which_sessions_break_is_quarantined_and_the_others_pass
         assert source.fetches.count(["2"]) == tries == LONE_FAILURES
 
 
+async def test_a_mail_at_which_sessions_break_when_its_receipt_is_late_does_not_hold_up_the_others(
+    mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, window = StuckSource(mailbox), InFlight(10, 10_000, patience_s=0.01)
+    bench = ReaderBench(source, window=window, poll_interval_s=0.01)
+    fetch = source.fetch
+
+    def break_at_one_again(ids: list[str]) -> object:
+        if ids == ["1"]:
+            source.fail_next("fetch")
+        return fetch(ids)
+
+    monkeypatch.setattr(source, "fetch", break_at_one_again)
+    async with bench.reading():
+        await until(lambda: bench.publisher.raws[:3] == [ONE, TWO, THREE])
+        mailbox.deliver(b"Subject: 4\r\n\r\n")
+        await until(lambda: len(set(bench.publisher.keys)) == 4)
+        assert source.fetches.count(["1"]) == LONE_FAILURES
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: not mailbox.mails)
+
+
 async def test_mails_that_the_broker_does_not_accept_are_not_in_flight_and_are_published_by_the_next_session(
     mailbox: FakeMailbox,
 ) -> None:
