@@ -50,6 +50,11 @@ def unmerge(_action: actions.Unmerge, situation: Situation) -> Accepted:
     if case.merged_into is None or target is None:
         problem = f"case {case.number} is not merged into another case"
         raise ActionRefusedError("not-merged", problem, "nothing needs to be done")
+    if not may_work_case(situation, target):
+        problem = f"you may not work on case {target.number}, which the unmerge changes, too"
+        raise ActionRefusedError(
+            "not-allowed", problem, "ask someone with a role in the processes of both cases"
+        )
     return Accepted(
         {
             case.number: [Unmerged(out_of=target.number, status=situation.status_before_merge)],

@@ -320,6 +320,10 @@ class TestMerging:
             7: [Unmerged(released=235, left=["ola@x.example"])],
         }
 
+    def test_an_unmerge_needs_a_role_in_the_process_of_the_target_too(self) -> None:
+        hidden = case(7, process="help")
+        assert refusal(Unmerge(), MERGED, APPROVER, other=hidden).reason == "not-allowed"
+
 
 class TestSplitting:
     def test_the_new_case_begins_with_the_oldest_mail_that_goes(self) -> None:
