@@ -23,29 +23,49 @@ KEEP_ALIVE_S = 30
 
 
 class GuardedProtocol(H11Protocol):
-    """Closes a connection whose first request has no complete head after ten seconds.
+    """Closes a connection on which a request's head is not complete ten seconds after it began.
 
-    uvicorn's own limit starts with the first response, so a client that sends a byte a minute
-    (slowloris) would keep its connection open forever.
+    Without this, a client that sends a byte a minute (slowloris) would keep its connection open
+    forever: uvicorn's own limit starts with a response and ends with the next byte. The same limit
+    ends a body that follows its response.
     """
+
+    _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._give_up)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_timer.cancel()
+        self._cancel_timer()
         super().connection_lost(exc)
 
+    def _expect_head(self) -> None:
+        """Wait for the rest of a head, from its first bytes on; not while a request is answered."""
+        if self._is_answering:
+            self._cancel_timer()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._give_up)
+
     def _give_up(self) -> None:
-        if self._is_waiting_for_head:
+        self._head_timer = None
+        if not self._is_answering:
             self.transport.close()
 
+    def _cancel_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
     @property
-    def _is_waiting_for_head(self) -> bool:
+    def _is_answering(self) -> bool:
         # None until the first head is complete, although its type does not say so.
-        head: object = self.scope
-        return head is None
+        request: Any = self.cycle
+        return request is not None and not request.response_complete
 
 
 class _Server(uvicorn.Server):

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -61,6 +62,31 @@ async def test_heads_that_never_end_are_given_up(port: int) -> None:
         async with asyncio.timeout(PATIENCE_S):
             assert b"HTTP/1.1 2" not in await reader.read()  # returns when the desk hangs up
         writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"G", b"GET / HTTP/1.1\r\nHost: d\r\n"])
+async def test_later_heads_on_a_connection_that_never_end_are_given_up(
+    port: int, begun: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /api/v1/me HTTP/1.1\r\nHost: d\r\n{PEOPLE}\r\n".encode())
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.write(begun)
+        await reader.read()  # returns when the desk hangs up
+    writer.close()
+
+
+async def test_a_body_that_trickles_after_its_response_is_given_up(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"GET /api/v1/me HTTP/1.1\r\nHost: d\r\n{PEOPLE}content-length: 1000\r\n\r\n"
+    writer.write(head.encode())
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.write(b"x")
+        with suppress(ConnectionError):
+            await reader.read()
+    writer.close()
 
 
 async def test_thousands_of_header_fields_are_refused(port: int) -> None:
