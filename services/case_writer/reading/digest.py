@@ -20,6 +20,7 @@ _LABELS = {name: name.encode() + b":" for name in _FIELDS}
 
 _CR = 13
 _CHUNK_BYTES = 1024 * 1024  # a copy of the whole body would use up the memory limit of reading
+_TAIL_BYTES = 256  # most mails end with one or two line ends; each further step is twice as large
 
 
 def content_digest(raw: bytes, headers: MailHeaders) -> str:
@@ -50,10 +51,10 @@ def content_digest(raw: bytes, headers: MailHeaders) -> str:
 
 def _end_of_text(raw: bytes, start: int) -> int:
     """The offset at which the blank lines at the end begin."""
-    end = len(raw)
+    end, step = len(raw), _TAIL_BYTES
     while end > start:
-        piece = raw[max(start, end - _CHUNK_BYTES) : end]
+        piece = raw[max(start, end - step) : end]
         if text := piece.rstrip():
             return end - len(piece) + len(text)
-        end -= len(piece)
+        end, step = end - len(piece), min(2 * step, _CHUNK_BYTES)
     return start
