@@ -206,7 +206,9 @@ class FakeCases:
         taken += [thread.id for thread in written.threads if thread.id in self.threads]
         taken += [str(case.number) for case in written.cases if case.number in self.cases]
         claimed = [
-            claim.id for claim in written.claims if self.threads[claim.id].claimed_by is not None
+            claim.id
+            for claim in written.claims
+            if self.threads[claim.id].claimed_by not in {None, written.released.get(claim.id)}
         ]
         if taken or claimed:
             raise TakenError(f"another writer was first: {taken + claimed}")

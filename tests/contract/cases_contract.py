@@ -6,7 +6,9 @@ A subclass provides the fixture `cases`: empty, for the processes of `tests.buil
 from typing import Any, Protocol
 
 import pytest
+from msgspec import structs
 
+from schemas.cases import Authentication, Command
 from schemas.mails import BlobRef
 from schemas.stored import Attachment, LimitAlert, thread_id
 from services.case_writer.placement.plan import PreparedMail
@@ -238,6 +240,32 @@ class CasesContract:
         )
         known = await cases.snapshot(SnapshotQuery([copy.key], [], []))
         assert known.mails[copy.key].refers_to == 1
+
+    async def test_after_a_forged_first_copy_further_copies_of_an_answer_add_no_comment(
+        self, cases: CasesUnderTest
+    ) -> None:
+        def copy(command: Command, verdict: Authentication) -> PreparedMail:
+            decision = structs.replace(command.decision, authentication=verdict)
+            changed = structs.replace(command, decision=decision)
+            return item(changed, "<2@x.example>", digest="d" * 64)
+
+        one = opened("one", "<1@x.example>")
+        await write(cases, one)
+        forged, real = copy(opening("forged"), "fail"), copy(appending("real", 1), "pass")
+        third = copy(appending("third", 1), "pass")
+        await write(cases, forged, attempt="first")
+        for attempt, mail in (("second", real), ("third", third), ("fourth", forged)):
+            await write(cases, mail, attempt=attempt)
+        found = await everything(cases)
+        assert {key: comment["case"] for key, comment in found["comments"].items()} == {
+            one.key: 1,
+            forged.key: 2,
+            real.key: 1,
+        }
+        outcome = found["mails"][third.key]
+        assert (outcome["reason"], outcome["refers_to"]) == ("copy", 1)
+        thread = found["threads"][thread_id("invoices", "<2@x.example>")]
+        assert (thread["case"], thread["claimed_by"]) == (1, real.key)
 
     async def test_the_digest_of_a_mail_comes_with_its_claim_of_a_reserved_id(
         self, cases: CasesUnderTest

@@ -211,7 +211,8 @@ class Plan:
     - `opened` are the new cases by the keys of the mails that open them; `joined` are the
       participants that existing cases gain.
     - `threads` are new Message-IDs, `claims` are ids reserved earlier that their mail now claims;
-      `digests` are those of the mails that claim ids.
+      `digests` are those of the mails that claim ids. `released` are ids whose claim passes to
+      another mail, with the key of the mail that had claimed them.
     - `senders` are the histories of senders that change.
     - `retried` are the outcomes that are replaced at a person's request.
     - `duplicates` has the key of each further delivery. They are counted after the mails are
@@ -230,6 +231,7 @@ class Plan:
     threads: dict[str, tuple[Target, str | None]] = field(default_factory=dict)
     claims: dict[str, tuple[Target, str]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    released: dict[str, str] = field(default_factory=dict)
     senders: dict[str, SenderHistory] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     retried: dict[str, RecordedMail] = field(default_factory=dict)

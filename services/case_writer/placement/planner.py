@@ -16,7 +16,7 @@ from msgspec import structs
 from schemas.cases import AppendToCase, Decision, IgnoreMail, ParkMail
 from schemas.flags import CommentFlag
 from schemas.reasons import IgnoreReason, ParkReason, Resolution
-from schemas.stored import Outcome
+from schemas.stored import Outcome, thread_id
 from services.case_writer.placement.case_resolver import CaseMatch, CaseResolver, resolved
 from services.case_writer.placement.new_case_limits import NewCaseLimits
 from services.case_writer.placement.plan import (
@@ -152,16 +152,17 @@ class _Planner:
 
     def _place_read(self, mail: PreparedMail, reading: MailReading) -> None:
         copy = self._threads.copy_of(mail, reading)
-        if (
-            copy is not None
-            and not self._is_retried_copy(mail)
-            and not self._resolver.belongs_elsewhere(mail, reading, copy)
-        ):
+        if copy is not None and not self._is_retried_copy(mail):
             case, key = copy
-            evidence = [*mail.decision.evidence, key]
-            decision = structs.replace(mail.decision, evidence=evidence, resolution=Resolution.COPY)
-            self._leave_unassigned(mail, "ignored", IgnoreReason.COPY, decision, refers_to=case)
-            return
+            if not self._resolver.belongs_elsewhere(mail, reading, copy):
+                evidence = [*mail.decision.evidence, key]
+                decision = structs.replace(
+                    mail.decision, evidence=evidence, resolution=Resolution.COPY
+                )
+                self._leave_unassigned(mail, "ignored", IgnoreReason.COPY, decision, refers_to=case)
+                return
+            # Later copies are copies of this mail.
+            self._plan.released[thread_id(mail.process, reading.message_id or "")] = key
         resolved_case = self._resolver.resolve(mail, reading)
         if resolved_case.match is None:
             decision, reserved_by = resolved_case.decision, resolved_case.reserved_by

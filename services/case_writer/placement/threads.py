@@ -39,11 +39,13 @@ class Threads:
 
     def find(self, process: str, message_id: str) -> Thread | None:
         key = thread_id(process, message_id)
-        planned = self._plan.claims.get(key) or self._plan.threads.get(key)
-        if planned is not None:
-            return planned
+        found = self._plan.claims.get(key) or self._plan.threads.get(key)
         stored = self._snapshot.threads.get(key)
-        return (stored.case, stored.claimed_by) if stored else None
+        if found is None and stored is not None:
+            found = stored.case, stored.claimed_by
+        if found is None or found[1] != self._plan.released.get(key):
+            return found
+        return found[0], None
 
     def leading(self, mail: PreparedMail, reading: MailReading) -> Iterator[LeadingThread]:
         """The threads that the mail refers to, nearest first, then the one that reserved the mail's
@@ -101,7 +103,9 @@ class Threads:
                 claimed[key] = (target, mail.key)
             if reading.digest and (found is None or found[1] is None):
                 digests[key] = reading.digest
-            is_reused = found is not None and found[1] not in {None, mail.key}
+            is_reused = key in self._plan.released or (
+                found is not None and found[1] not in {None, mail.key}
+            )
         return ThreadClaims(self._reserved(mail, target, new), claimed, digests, is_reused)
 
     def claims_if_free(

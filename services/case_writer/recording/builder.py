@@ -95,6 +95,7 @@ class _Builder:
         documents.claims = [
             self._thread(key, target, mail_key) for key, (target, mail_key) in plan.claims.items()
         ]
+        documents.released = plan.released
         documents.verdicts = [
             VerdictReplacement(
                 verdict.mail.key, verdict.recorded.written_by, verdict.reason, verdict.decision

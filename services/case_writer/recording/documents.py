@@ -109,6 +109,8 @@ class Documents:
       sums over the batch; `case_updates` are the documents that follow from them.
     - `openers` are the keys of mails that count as the opening ones from now on, because the ones
       that opened their cases moved away.
+    - `claims` are threads that a mail claims: reserved ones, and those in `released`, each with the
+      mail that had claimed it.
     - `deliveries` counts further deliveries of recorded mails by their keys. `retried` maps the
       keys of mails to the versions of the outcomes that are replaced.
     """
@@ -120,6 +122,7 @@ class Documents:
     mails: list[Mail] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
     claims: list[Thread] = field(default_factory=list)
+    released: Mapping[str, str] = field(default_factory=dict)
     senders: list[Sender] = field(default_factory=list)
     changes: dict[int, CaseChange] = field(default_factory=lambda: defaultdict(CaseChange))
     case_updates: list[CaseUpdate] = field(default_factory=list)

@@ -180,8 +180,9 @@ class MongoCases:
         await self._threads.insert([to_document(thread) for thread in documents.threads], session)
         for claim in documents.claims:
             change = {"claimed_by": claim.claimed_by, "case": claim.case, "digest": claim.digest}
-            reserved = {"_id": claim.id, "claimed_by": None}
-            if not await self._threads.update(reserved, {"$set": change}, session):
+            free = {"$in": [None, documents.released.get(claim.id)]}
+            query = {"_id": claim.id, "claimed_by": free}
+            if not await self._threads.update(query, {"$set": change}, session):
                 raise ConflictError(f"another mail claimed the thread {claim.id!r} first")
 
     async def _replace(self, documents: Documents, session: Session) -> None:

@@ -97,6 +97,16 @@ def test_a_stranger_who_sends_a_participants_answer_first_does_not_divert_it() -
     assert (joined.target, joined.flags) == (5, ("message-id-reused",))
 
 
+def test_the_third_copy_of_an_answer_is_a_copy_of_the_one_that_was_placed() -> None:
+    forged, real, third = answer("forged", "fail"), answer("real", "pass"), answer("third", "pass")
+    known = Snapshot(cases={5: CASE})
+    done = plan([forged, real, third], known, attempt="now", rules=FOR_PARTICIPANTS)
+    assert [mail.mail.key for mail in done.placed] == [forged.key, real.key]
+    assert asides(done) == [("ignored", "copy", 5)]
+    [evidence] = done.unassigned[0].decision.evidence[-1:]
+    assert evidence == real.key
+
+
 NINE = CaseSnapshot("invoices", "registration", "open", "Invoice", frozenset({ANNA.address}))
 
 
@@ -117,6 +127,11 @@ def test_a_forged_copy_in_the_database_does_not_divert_the_answer(verdict: Authe
     assert [(placed.target, placed.flags) for placed in done.placed] == [
         (5, ("message-id-reused",))
     ]
+    thread = thread_id("invoices", A)
+    assert (done.claims[thread], done.released) == (
+        (5, done.placed[0].mail.key),
+        {thread: "k" * 64},
+    )
 
 
 @pytest.mark.parametrize(
