@@ -97,5 +97,8 @@ def _print_counts(report: ErasureReport, *, dry_run: bool) -> None:
     print(f"  {counted(report.mails, 'parked or ignored mail', 'parked or ignored mails')}")
     print(f"  {counted(report.desk_records, 'record of the desk', 'records of the desk')}")
     print(f"  {counted(report.blobs, 'stored content', 'stored contents')}")
+    if report.blobs_later:
+        later = counted(report.blobs_later, "recent content", "recent contents")
+        print(f"  {later}: removed by a case writer within nine hours")
     if report.cases:
         print(f"  cases: {', '.join(str(number) for number in report.cases)}")

@@ -20,14 +20,13 @@ from services.runtime.errors import MailcaseError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
 from services.runtime.store.blob_references import blob_references
-from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES
+from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES, UNUSED_FOR
 from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Store
 
 log = get_logger(__name__)
 
-AFTER = timedelta(days=1)
 EVERY = timedelta(hours=6)
 LEASE = "blob-sweep"
 _LEASED_FOR = timedelta(minutes=10)
@@ -73,7 +72,7 @@ class Sweeper:
 
     async def pages(self, now: datetime, place: Place = Place()) -> AsyncIterator[Swept]:
         """Sweep page by page from `place` on; only blobs older than a day at `now` are checked."""
-        cutoff = now - AFTER
+        cutoff = now - UNUSED_FOR
         last = place.after
         while place.looking_at == "files" and (ids := await self._old_files(last, cutoff, now)):
             last = ids[-1]

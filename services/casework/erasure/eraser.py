@@ -71,9 +71,8 @@ class Eraser:
         run.gone.discard(run.placeholder.sha256)
         run.report.blobs = len(run.gone)
         if not run.dry_run:
-            run.report.blobs = sum(
-                [await remove_blob(self._store, sha256) for sha256 in sorted(run.gone)]
-            )
+            ends = [await remove_blob(self._store, sha256) for sha256 in sorted(run.gone)]
+            run.report.blobs, run.report.blobs_later = ends.count("removed"), ends.count("later")
             log.info("data_erased", cases=len(run.report.cases), comments=run.report.comments)
 
     async def _placeholder(self, *, dry_run: bool) -> BlobRef:

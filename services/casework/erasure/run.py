@@ -13,6 +13,7 @@ from services.casework.erasure.redaction import Traces
 class ErasureReport:
     """What an erasure did, or would do.
 
+    `blobs_later` are contents that were stored recently; case writers remove them within hours.
     `desk_records` are drafts, uploads, views, deliveries, stored responses and entries of the audit
     log. `account` is the desk user with the same address, whose account stays; None if there is
     none.
@@ -23,6 +24,7 @@ class ErasureReport:
     outgoing: int = 0
     mails: int = 0
     blobs: int = 0
+    blobs_later: int = 0
     names: list[str] = field(default_factory=list)
     desk_records: int = 0
     account: str | None = None

@@ -26,8 +26,9 @@ CHUNK_BYTES = 255 * 1024
 # Chunks per round trip, about 2 and 4 MiB; the driver has them in memory two or three times.
 _READ_AT_ONCE = 8
 _WRITTEN_AT_ONCE = 16
-# half of the sweep's waiting time: a content stored more recently need not be touched
-FRESH = timedelta(hours=12)
+UNUSED_FOR = timedelta(days=1)  # then the sweep removes a content that nothing refers to
+# a content stored more recently need not be touched
+FRESH = UNUSED_FOR / 2
 FILES = "blobs.files"
 CHUNKS = "blobs.chunks"
 

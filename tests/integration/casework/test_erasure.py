@@ -27,12 +27,13 @@ from schemas.stored import (
 )
 from schemas.stored.desk import AuditEntry, Draft, IdempotentReply, SavedView, Upload, User
 from schemas.stored.webhooks import Attempt, Delivery
+from services.case_writer.housekeeping.blob_sweep import Sweeper
 from services.casework import actions
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository
 from services.cli.audit.checks import Auditor
 from services.runtime.settings import Field, Process
-from services.runtime.store.blobs import Blobs
+from services.runtime.store.blobs import FILES, Blobs
 from services.runtime.store.mongo import Store
 from tests.integration.casework.test_casework import (
     assert_histories_hold,
@@ -148,7 +149,14 @@ async def worked(store: Store) -> Store:
     await store.collection(Sender.COLLECTION).insert([to_document(limits)])
     assert await cases.count({}) == 2
     await work_at_the_desk(store, now)
+    await age_contents(store)
     return store
+
+
+async def age_contents(store: Store) -> None:
+    """Make all contents older than those that a writer may hold."""
+    old = {"uploadDate": datetime.now(UTC) - timedelta(days=2)}
+    await store.collection(FILES).update_all({}, {"$set": old})
 
 
 async def work_at_the_desk(store: Store, now: datetime) -> None:
@@ -384,3 +392,23 @@ async def test_a_blob_that_another_case_refers_to_stays(worked: Store) -> None:
     kept = await worked.collection(Comment.COLLECTION).find_one({"_id": mail_key(2, "a")})
     assert kept is not None
     assert await Blobs(worked).get(kept["attachments"][0]["blob"]) == b"shared contract"
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+async def test_a_content_that_a_writer_may_hold_is_left_to_the_sweep(
+    worked: Store, is_used: bool
+) -> None:
+    await attach(worked, mail_key(1, "a"), b"a logo", "logo.txt")
+    await age_contents(worked)
+    held = await Blobs(worked).put(b"a logo")  # by a case writer, for a new mail
+    done = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    assert (done.blobs > 0, done.blobs_later) == (True, 1)
+    if is_used:
+        blob = {"$set": {"original": held.sha256}}
+        await worked.collection(Comment.COLLECTION).update({"_id": mail_key(2, "a")}, blob)
+    left = []
+    for hours in (1, 9):
+        async for _ in Sweeper(worked).pages(datetime.now(UTC) + timedelta(hours=hours)):
+            pass
+        left.append(await worked.collection(FILES).count({"_id": held.sha256}))
+    assert left == [1, is_used]
