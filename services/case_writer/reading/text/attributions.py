@@ -20,6 +20,7 @@ from services.case_writer.reading.text.quote_markers import (
     GLUE,
     PARTICLES,
     PERSONAL,
+    QUOTING,
     RELATIONS,
     SENTENCE_WORDS,
     STARTERS,
@@ -228,9 +229,13 @@ def _is_plain_end(line: str) -> bool:
 
 
 def _is_name_and_verb(line: str) -> bool:
-    """Whether the line is a name and a verb only: `Anna Nowak wrote:`."""
+    """Whether the line is a name and a verb only: `Anna Nowak wrote:`. `Quoting Goethe:` is a
+    person's: programs add an address to it.
+    """
     parts = _Parts(line)
-    return not parts.is_sentence and parts.has_verb and bool(parts.name) and not parts.unknown
+    is_of_person = line.lower().startswith(QUOTING)
+    is_whole = parts.has_verb and bool(parts.name) and not parts.unknown
+    return is_whole and not (parts.is_sentence or is_of_person)
 
 
 def _name_before_address(line: str) -> str:

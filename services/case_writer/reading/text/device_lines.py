@@ -15,6 +15,8 @@ _MAX_DEVICE_CHARS = 90
 _MAX_DEVICE_WORDS = 12
 _OFFERED = ("outlook", "mail")
 _FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
+_NEEDS_SENT = ("von meinem", "von meiner")
+_SENT = (["gesendet"], ["geschickt"], ["versendet"], ["gesendet."])
 _SYSTEMS = frozenset({"ios", "android", "androida", "androidu", "mac", "windows", "iphone"})
 _FETCHED = frozenset({"herunterladen", "beziehen", "holen", "downloaden", "hämta", "hente"})
 _AS_BLANKS = "\xa0\u2013\u2014"
@@ -56,6 +58,8 @@ def is_device_line(line: str) -> bool:
             (start for start in DEVICE_STARTS if low.startswith(f"{start} ")), key=len, default=""
         )
         rest = low[len(start) :].split()
+        if start in _NEEDS_SENT and rest[-1:] not in _SENT:
+            return False  # `Von meinem Handy` may answer a question
         if start and _is_product(rest, has_things=has_things, names=names):
             return True
     words = low.split()

@@ -95,7 +95,7 @@ def is_foreign_attribution(line: str) -> bool:
 
 
 def _around_address(line: str) -> tuple[str, str]:
-    start = end = line.find("@")
+    start = end = line.rfind("@")  # the name may be an address, too
     while start > 0 and line[start - 1] not in _ADDRESS_ENDS:
         start -= 1
     while end < len(line) and line[end] not in _ADDRESS_ENDS:
@@ -119,7 +119,7 @@ def _has_form(form: _Form, before: str, after: str) -> bool:
     if form.glue is None:
         return True
     words = [word.strip(_EDGES) for word in before.split()]
-    return all(word.lower() in form.glue for word in words if word[:1].islower())
+    return all(word.lower() in form.glue or "@" in word for word in words if word[:1].islower())
 
 
 def is_short_name(text: str) -> bool:

@@ -2,7 +2,9 @@
 forwarded mail.
 """
 
+from services.case_writer.reading.text.date_words import is_calendar_word
 from services.case_writer.reading.text.quote_markers import (
+    BODY_LABELS,
     DATE_LABELS,
     FORM_LABELS,
     LABELS,
@@ -14,6 +16,8 @@ _STRAY_LINES = 3  # within it: recipients wrapped over several lines
 _MAX_LINE = 600
 _BOLD = "* \t"
 _RULE = "_-=*"
+_YEAR_DIGITS = 4
+_BLANKS_BELOW = 2  # lines, before the label of a form's text
 
 
 class _Block:
@@ -24,6 +28,7 @@ class _Block:
         self.has_address = False
         self.has_sent_time = False
         self._date = ""
+        self._names_day = False
 
     def add_line(self, line: str) -> None:
         """Add the labels, with their values, of a line that begins with a label."""
@@ -50,24 +55,30 @@ class _Block:
             self.has_address = self.has_address or "@" in word
         elif kind == "sent" and any(sign.isdigit() for sign in word):
             self._date += f" {word}"
-            self.has_sent_time = self.has_sent_time or label not in DATE_LABELS
+            is_date = not word.isdecimal() or len(word) == _YEAR_DIGITS  # unlike `Sent: 3 boxes`
+            self.has_sent_time = self.has_sent_time or (is_date and label not in DATE_LABELS)
+        elif kind == "sent":
+            self._names_day = self._names_day or is_calendar_word(word.strip(",.()"))
 
     def is_header(self, *, below_rule: bool) -> bool:
-        """Whether this is the header of a mail. Travel plans and forms have labels too; only a
-        header has an address, a time of sending, or a rule above it.
+        """Whether this is the header of a mail. Travel plans, memos and forms have labels, dates
+        and rules too; only a header has an address or a time of sending, or, below a rule, a date
+        with its time.
         """
         kinds = set(self.kinds)
         if "from" not in kinds:
             return False
         is_dated = self._has_date_and_time()
+        is_ruled = below_rule and is_dated
         if "subject" in kinds and kinds & {"sent", "to"}:
-            in_order = is_dated and self.kinds[:4] == ["from", "sent", "to", "subject"]
-            return self.has_address or self.has_sent_time or in_order or below_rule
+            in_order = self.kinds[:4] == ["from", "sent", "to", "subject"]
+            is_long_date = is_dated and self._names_day
+            return self.has_address or self.has_sent_time or (in_order and is_long_date) or is_ruled
         was_sent = is_dated and self.has_sent_time and self.kinds[:2] == ["from", "sent"]
         if {"sent", "to"} <= kinds:
-            has_both = self.has_address and (is_dated or self.has_sent_time or below_rule)
-            return has_both or was_sent or (self.has_sent_time and below_rule)
-        return "sent" in kinds and self.has_address and (below_rule or was_sent)
+            has_both = self.has_address and (is_dated or self.has_sent_time)
+            return has_both or (self.has_sent_time and is_ruled)
+        return "sent" in kinds and self.has_address and (is_ruled or was_sent)
 
     def _has_date_and_time(self) -> bool:
         years = [f"{sign}{century}" for sign in " ./-" for century in ("19", "20")]
@@ -92,10 +103,11 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
     """The index of the line after the header block that begins at `index`; 0 if none begins
     there.
     """
-    if label_of(lines[index].lower()) not in ("from", "subject", "sent"):
+    first = label_of(lines[index].lower())
+    if first not in ("from", "subject", "sent"):
         return 0
     block = _Block()
-    stray, end, is_wrapped, is_dense = 0, index, False, False
+    stray, end, is_wrapped, is_dense, begins_below = 0, index, False, False, False
     for at in range(index, min(index + _HEADER_LINES, len(lines))):
         line = lines[at][:_MAX_LINE]
         if not line:
@@ -105,6 +117,8 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
             continue
         kind = label_of(line.lower())
         if kind in block.kinds and kind != "more":
+            # a header names each field once: then the first line is the author's own
+            begins_below = kind == first != "from" and "from" in block.kinds and is_dense
             break
         if kind == "from" and block.kinds and not lines[at - 1] and header_end(lines, at):
             break  # the labels above the blank line are the author's own
@@ -119,13 +133,20 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
         if stray > _STRAY_LINES or not is_wrapped:
             break
         block.has_address = block.has_address or "@" in line
-    return end if block.is_header(below_rule=below_rule) and not _is_form(lines, index, end) else 0
+    is_header = block.is_header(below_rule=below_rule) and not _is_form(lines, index, end, block)
+    return end if is_header and not begins_below else 0
 
 
-def _is_form(lines: list[str], index: int, end: int) -> bool:
-    """Whether the labels are those of a form, such as one for parcels: `Weight: 12 kg` follows."""
+def _is_form(lines: list[str], index: int, end: int, block: _Block) -> bool:
+    """Whether the labels are those of a form, such as one for parcels or of a web site: `Weight: 12
+    kg` or `Message:` follows.
+    """
+    following = [line for line in lines[end : end + _BLANKS_BELOW + 1] if line]
+    if following and label_text(following[0]) in BODY_LABELS:
+        return True
     below = lines[end] if end < len(lines) else ""
-    return label_text(lines[index]) in FORM_LABELS and has_other_label(below)
+    may_be_form = label_text(lines[index]) in FORM_LABELS or not block.has_address
+    return may_be_form and has_other_label(below)
 
 
 def _is_time(word: str) -> bool:

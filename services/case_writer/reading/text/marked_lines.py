@@ -5,12 +5,14 @@ from services.case_writer.reading.text.attributions import (
     has_verb,
     is_attribution,
     is_date,
+    is_dated,
     names_reader,
 )
 from services.case_writer.reading.text.lines import MAX_LINE, bare_lines, initials_of, is_open
 
 _MAX_ATTEMPTS = 3000  # lines examined closely; no text written by a program has more
 _ATTRIBUTION_LINES = 4
+_LEAST_COLUMNS = 50  # programs wrap longer lines
 BLANKS_BELOW_ATTRIBUTION = 3
 COLONS = ":\uff1a"
 ARROWS = ">>> "
@@ -136,12 +138,7 @@ class MarkedLines:
             glued = bare.endswith("<") or joined.startswith(">")
             joined = f"{bare}{joined}" if glued else f"{bare} {joined}"
             begins = begins_attribution(bare)
-            if (
-                found is not None
-                and not begins
-                and not is_date(bare)
-                and self.bare[found][0] != "<"
-            ):
+            if found is not None and not begins and not self._is_wrapped(start, found):
                 break
             is_whole = start == 0 or not is_open(self.bare[start - 1])
             is_whole = is_whole and (above_quote or start == end or has_verb(joined))
@@ -150,6 +147,18 @@ class MarkedLines:
                 if begins:
                     break
         return found
+
+    def _is_wrapped(self, above: int, found: int) -> bool:
+        """Whether the line above an attribution that is complete without it belongs to it: a date
+        that the attribution lacks, or the name in front of its address. A name below other text
+        closes the author's letter, unless it left no room for the address in its line.
+        """
+        bare, below = self.bare[above], self.bare[found]
+        if is_date(bare):
+            return not is_dated(below)
+        is_alone = above == 0 or not self.bare[above - 1]
+        is_full = len(bare) + below.find(" ") >= _LEAST_COLUMNS
+        return below[0] == "<" and (is_alone or is_full)
 
     def may_look(self) -> bool:
         self._attempts += 1

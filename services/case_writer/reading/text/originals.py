@@ -2,6 +2,8 @@
 recognizes the request of a help desk to reply above a line.
 """
 
+from functools import cached_property
+
 from services.case_writer.reading.text.attributions import (
     has_verb,
     is_attribution,
@@ -28,11 +30,16 @@ FOOTER_RULE = 10  # characters at least
 RULE = "_-=* "
 REPLY_SIGNS = "#-=*_+\u2014\u2013"
 _AROUND_REQUEST = REPLY_SIGNS + " .:"
+_TITLE_RULES = ("---", "===", "***", "___")
 _REQUEST_WORDS = 6  # before `above this line`
 
 
 class OriginalLines(MarkedLines):
     """Lines that know where an original begins."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._has_sections = False  # an examined title between rules is the author's own
 
     def begins_original(self, index: int, low: str) -> bool:
         if low.startswith(">>") and self._is_arrowed(index, low):
@@ -40,7 +47,7 @@ class OriginalLines(MarkedLines):
         if low[0] in RULE:
             words = low.strip(RULE) if low.startswith(("---", "___", "***", "===")) else ""
             if words and (
-                words.rstrip(":").replace("\u2019", "'") in SEPARATORS
+                (_is_separator(words) and not self._is_section(index))
                 or _is_titled_header(words)
                 or self._is_ruled_attribution(index)
             ):
@@ -58,6 +65,25 @@ class OriginalLines(MarkedLines):
         if not self.may_look():
             return False
         return bool(header_end(self.bare, index, below_rule=self._is_below_rule(index)))
+
+    def _is_section(self, index: int) -> bool:
+        """Whether the title between rules is one of several that the author gave the sections of
+        their text: no header, attribution or quote follows it, and another title does.
+        """
+        following = self.next_line(index + 1)
+        is_only = index >= self._last_title and not self._has_sections
+        if following is None or is_only or self.is_quoted[following]:
+            return False
+        low = low_of(self.bare[following])
+        is_section = not (label_of(low) or "@" in low or self.ends_attribution(following))
+        self._has_sections |= is_section
+        return is_section
+
+    @cached_property
+    def _last_title(self) -> int:
+        """The index of the last line that is a title between rules."""
+        lines = reversed(range(len(self.bare)))
+        return next((index for index in lines if _is_title(self.bare[index])), -1)
 
     def _is_arrowed(self, index: int, low: str) -> bool:
         """Whether GroupWise introduces a quote: `>>> Anna <a@x.example> 23.11.2026 10:11 >>>`, or
@@ -141,6 +167,20 @@ def is_reply_marker(low: str) -> bool:
         and len(words.split()) <= _REQUEST_WORDS
         and FIRST_PERSON.isdisjoint(words.split())
         and end.strip(" .") in REPLY_ENDS
+    )
+
+
+def _is_separator(words: str) -> bool:
+    return words.rstrip(":").replace("\u2019", "'") in SEPARATORS
+
+
+def _is_title(bare: str) -> bool:
+    """Whether a line is words between rules: `--- Summary ---`."""
+    return (
+        bare[:3] in _TITLE_RULES
+        and bare[-1] == bare[0]
+        and len(bare) <= MAX_LINE
+        and bool(bare.strip(RULE))
     )
 
 

@@ -26,7 +26,7 @@ _LABELS = {
     "to": "받는 사람|받는사람|אל|إلى|kam|saaja|đến|kepada|за|primatelj|до|"
     "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|кому|destinataire|destinatario|destinatário|"
     "mottagare|modtager|mottaker|получатель|vastaanottaja|címzett|către|prima|kime|προς|收件人|收件者|宛先",
-    "subject": "제목|נושא|الموضوع|tēma|teema|chủ đề|subjek|zadeva|主　题|主 题|主　旨|"
+    "subject": "제목|נושא|الموضوع|tēma|tema|teema|chủ đề|subjek|zadeva|主　题|主 题|主　旨|"
     "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet|aihe|"
     "predmet|tárgy|subiect|konu|θέμα|относно|主题|主旨|件名",
     "more": "cc|bcc|dw|udw|kopia|kopie|do wiadomości|reply-to|antwort an|odpowiedź do|odpowiedz do|importance|ważność|"
@@ -39,6 +39,17 @@ MAX_LABEL_CHARS = max(map(len, LABELS))
 FORM_LABELS = _words(
     """absender nadawca отправитель відправник expéditeur mittente remitente remetente avsändare afsender avsender
     afzender odesílatel odosielateľ 发件人 寄件者 差出人"""
+)
+# In forms of web sites, the text of the person who filled them in is below one of these.
+BODY_LABELS = frozenset(
+    """message|message body|your message|comment|comments|your comment|enquiry|inquiry|question|text
+treść|treść wiadomości|treść zapytania|wiadomość|pytanie|komentarz|uwagi|nachricht|ihre nachricht|nachrichtentext
+kommentar|mitteilung|anfrage|bemerkung|bemerkungen|commentaire|commentaires|votre message|demande|mensaje
+comentario|comentarios|consulta|messaggio|commento|richiesta|mensagem|comentário|bericht|opmerking|opmerkingen
+zpráva|dotaz|správa|poznámka|meddelande|meddelelse|besked|melding|kommentti|viesti|повідомлення|коментар
+сообщение|комментарий|вопрос|üzenet|mesaj|mesajınız|メッセージ|お問い合わせ内容|留言|메시지""".replace(
+        "\n", "|"
+    ).split("|")
 )
 # people write these labels, too
 DATE_LABELS = _words("date data datum fecha dato дата päivämäärä pvm dátum tarih 日期")
@@ -98,13 +109,16 @@ STARTERS = (
     "cytowanie ",
 )  # fmt: skip
 
+# With these, a program always writes an address.
+QUOTING = ("zitat von ", "quoting ", "cytowanie ")
+
 # The verbs of an attribution.
 VERBS = _words(
     """wrote writes said pisze napisał napisała napisał(a) napisano napisali napisana schrieb
     schreibt geschrieben écrit escribió escribio scritto schreef skrev skriver napsal napsala
     napsal(a) píše geschreven escreveu написал написала написал(а) пишет писал написав
     написав(ла) написав(-ла) пише писал(а) писал(-а)
-    писав писав(ла) kirjoitti quoting cytowanie zitat napisao napisala napísal(a)"""
+    писав писав(ла) kirjoitti írta quoting cytowanie zitat napisao napisala napísal(a)"""
 )
 
 # The words around the date, the name and the verb in the attributions of programs.
@@ -113,7 +127,7 @@ GLUE = _words(
     om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
     folgendes wiadomość przez odesílatel użytkownik użytkownika użytkowniczka von пользователь
     користувач от від d di del al wł dem der då h va han kello uživatel
-    godzinie klockan la(s"""
+    godzinie klockan la(s keltezéssel időpontban ezt"""
 )
 
 _STEMS = """jan feb mar apr may jun jul aug sep oct okt nov dec dez mär maj mai sty lut kwi cze lip sie wrz
@@ -200,17 +214,33 @@ UNFINISHED = _words(
 # Words of an author that no footer contains.
 FIRST_PERSON = _words(
     """me my i us mich mir ich uns mnie mój moi nas moje je mon moi nous mi yo nos io mio mia ci meu minha eu mij mijn
+    we wir wij noi nosotros vi ми мы
     our unser unsere unseren nasz nasza naszą naszego notre nos nuestro nuestra nostro nostra nosso nossa onze naše
     наш наша нашу vår våra vores
     ik ons mě mne mi nás мене мій мне меня мой нас jag mig min oss jeg meg mig os minut minä meidät"""
 )
 
-# Words that make a line with numbers part of a signature.
-SIGNATURE_WORDS = (
-    "tel", "tél", "gpg", "phone", "fon", "mob", "fax", "faks", "kom.", "nip", "regon", "krs",
-    "vat", "www.", "http", "@", "ul.", "str.", "straße", "strasse", "street", "road", "avenue",
-    "rue ", "calle", "via ", "hrb", "ust", "gmbh", "sp. z", "ltd", "inc", "ičo", "siret", "тел",
-    "gsm", "cell", "iban", "al.", "av.", "+",
+# A line with one of these is part of a signature.
+CONTACT_MARKS = ("www.", "http", "@", "gmbh", "sp. z", " ltd", " inc.", "hrb ", "gpg", "pgp")
+# If such a line also has the digits of a number, a word that begins with one of these is enough;
+CONTACT_WORDS = (
+    "tel", "tél", "phone", "fon", "mob", "fax", "faks", "kom", "nip", "regon", "krs", "vat", "ust",
+    "ičo", "siret", "тел", "gsm", "cell", "iban", "電話", "电话", "전화", "هاتف", "טל", "τηλ",
+)  # fmt: skip
+# if it has any digit, the word for a street, or one that ends like it.
+STREET_WORDS = _words("ul al av str street road avenue rue calle via вул ул lane straat")
+STREET_ENDS = ("straße", "strasse", "str", "straat", "gasse", "weg", "platz", "gatan", "vej")
+# A disclaimer has a word of each kind.
+DISCLAIMERS = (
+    "confidential", "poufn", "vertraulich", "confidentiel", "disclaimer", "print this",
+    "before printing", "intended", "przeznaczon", "drukuj", "riservat", "vertrouwelijk", "důvěrn",
+    "конфиденциальн", "конфіденційн", "umwelt", "rodo", "gdpr", "adresat", "registered",
+)  # fmt: skip
+MESSAGES = (
+    "mail", "message", "messagg", "mensaje", "mensagem", "wiadomoś", "nachricht", "bericht",
+    "zpráv", "сообщен", "повідомлен", "korespondencj", "correspondence", "communication",
+    "transmission", "attachment", "disclaimer", "administrator", "registered office", "registered in",
+    "registered number", "unless you", "the environment",
 )  # fmt: skip
 # Words before a colon in lines of a signature, in addition to those above.
 CONTACTS = _words(

@@ -6,29 +6,19 @@ be empty stays whole, and words alone are never enough without the form that mai
 them.
 """
 
+from bisect import bisect_right
+from functools import cached_property
 from itertools import pairwise
 
-from services.case_writer.reading.text.attributions import is_dated
-from services.case_writer.reading.text.device_lines import is_device_line, is_link_to_device
-from services.case_writer.reading.text.header_blocks import header_end
+from services.case_writer.reading.text.attributions import has_verb, is_dated
+from services.case_writer.reading.text.endings import LinesWithEnding
+from services.case_writer.reading.text.header_blocks import header_end, label_of
+from services.case_writer.reading.text.inline_answers import announces_inline_answers
 from services.case_writer.reading.text.lines import low_of
 from services.case_writer.reading.text.marked_lines import COLONS
-from services.case_writer.reading.text.originals import (
-    FOOTER_RULE,
-    RULE,
-    OriginalLines,
-    is_reply_marker,
-)
-from services.case_writer.reading.text.signatures import (
-    is_list_footer,
-    is_signature,
-    is_unfinished,
-)
+from services.case_writer.reading.text.originals import RULE, is_reply_marker
 
 _SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
-_SIGNATURE_LINES = 12
-_SIGNATURES = 3
-_RULE_SIGNS = "_-=#~"
 _ENDS = ">\uff1a"  # of an attribution line without a colon
 
 
@@ -43,15 +33,16 @@ def strip_quotes(full_text: str, *, quotes_are_marked: bool = False, author: str
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
     if len(kept) == len(lines.lines):
         return full_text
+    if announces_inline_answers(lines.bare[kept.start : kept.stop]):
+        return full_text
     written = "\n".join(lines.lines[kept.start : kept.stop]).strip("\n").rstrip()
     return written if written.strip() else full_text
 
 
-class _Lines(OriginalLines):
+class _Lines(LinesWithEnding):
     def __init__(self, text: str, *, quotes_are_marked: bool = False, author: str = "") -> None:
-        super().__init__(text)
+        super().__init__(text, author)
         self._quotes_are_marked = quotes_are_marked
-        self._author = author
 
     def without_original(self) -> range:
         """The lines before an unmarked original, which begins with its header, a separator, or an
@@ -63,6 +54,9 @@ class _Lines(OriginalLines):
                 continue
             bare = self.bare[index]
             if self.begins_original(index, low_of(bare)):
+                if self._is_announced(index):
+                    passed = header_end(self.bare, index, below_rule=True)
+                    continue
                 above = self.above_rules(index)
                 if any(self.bare[:above]):
                     return range(above)
@@ -70,15 +64,48 @@ class _Lines(OriginalLines):
                 if not passed:
                     return range(above)
                 continue
-            if (
-                self.ends_attribution(index)
-                and (start := self.attribution_start(index, above_quote=False)) is not None
-            ):
-                following = self.next_line(index + 1)
-                is_unmarked = following is None or not self.is_quoted[following]
-                if is_unmarked and is_dated(" ".join(self.bare[start : index + 1])):
-                    return range(self.above_labels(start))
+            start = self._unmarked_attribution(index)
+            if start is not None:
+                return range(self.above_labels(start))
         return range(len(self.lines))
+
+    def _unmarked_attribution(self, index: int) -> int | None:
+        """The index at which the attribution of an unmarked quote begins that ends at `index`; None
+        if there is none.
+        """
+        if not self.ends_attribution(index):
+            return None
+        start = self.attribution_start(index, above_quote=False)
+        if start is None or self._is_announced(start):
+            return None
+        following = self.next_line(index + 1)
+        is_marked = following is not None and self.is_quoted[following]
+        attribution = " ".join(self.bare[start : index + 1])
+        if is_marked or not is_dated(attribution) or self._is_answered_below(index):
+            return None
+        above = self.bare[start - 1].strip(RULE) if start else ""
+        is_of_program = has_verb(attribution) or not above or bool(label_of(low_of(above)))
+        return start if is_of_program else None  # a line of a schedule
+
+    def _is_announced(self, index: int) -> bool:
+        """Whether the line directly above announces what is below: the author shows it. Programs
+        leave a blank line above what they quote.
+        """
+        above = self.bare[index - 1] if index else ""
+        return above[-1:] in (*COLONS,) and not label_of(low_of(above))
+
+    def _is_answered_below(self, attribution: int) -> bool:
+        """Whether an answer is between this attribution and its quote: the next marked quote has no
+        attribution of its own.
+        """
+        at = bisect_right(self._quoted, attribution)
+        return (
+            at < len(self._quoted) and self.attribution_above(self._quoted[at]) == self._quoted[at]
+        )
+
+    @cached_property
+    def _quoted(self) -> list[int]:
+        return [index for index, is_quoted in enumerate(self.is_quoted) if is_quoted]
 
     def _signed_lines(self) -> list[int]:
         """The lines that contain a sign of an original's first line or of an attribution's last
@@ -177,75 +204,3 @@ class _Lines(OriginalLines):
             if below - above > 1:
                 between += range(above + 1, max(self.attribution_above(below), above + 1))
         return between
-
-    def without_signature(self, kept: range) -> range:
-        """The lines without the signature below `-- `, the footer of a mailing list, and the lines
-        of a device or a help desk.
-        """
-        stop = self._without_device_lines(kept)
-        for _ in range(_SIGNATURES):
-            start = self._signature_start(range(kept.start, stop))
-            if start is None:
-                break
-            stop = self._without_device_lines(range(kept.start, start))
-        return range(kept.start, stop)
-
-    def _without_device_lines(self, kept: range) -> int:
-        stop = kept.stop
-        while stop > kept.start:
-            bare = self.bare[stop - 1]
-            if not bare or is_device_line(bare) or is_reply_marker(low_of(bare)):
-                stop -= 1
-            elif stop - 1 > kept.start and is_link_to_device(bare, self.bare[stop - 2]):
-                stop -= 2
-            else:
-                break
-        return stop
-
-    def _signature_start(self, kept: range) -> int | None:
-        """The index of the delimiter or rule with which the last signature or footer of `kept`
-        begins.
-        """
-        below: list[str] = []
-        is_framed = False
-        for index in reversed(kept):
-            bare = self.bare[index]
-            if self.is_quoted[index] or len(below) > _SIGNATURE_LINES:
-                return None
-            if bare == "--" and below:
-                return index if self._is_signature(index, below[::-1], kept) else None
-            if bare == "--":
-                return index
-            if len(bare) >= FOOTER_RULE and not bare.strip(_RULE_SIGNS):
-                if below:
-                    is_footer = self._is_footer(index, below[::-1], kept, is_framed=is_framed)
-                    return index if is_footer else None
-                is_framed = True
-            elif bare:
-                below.append(bare)
-        return None
-
-    def _is_footer(self, rule: int, below: list[str], kept: range, *, is_framed: bool) -> bool:
-        """Whether the lines below a rule are the footer of a mailing list. People underline their
-        headings, and frame what they show.
-        """
-        if self._introduces(kept.start, rule):
-            return False
-        has_line_above = rule > kept.start and bool(self.bare[rule - 1])
-        is_underscored = not self.bare[rule].strip("_")
-        return is_list_footer(
-            below,
-            may_be_own=has_line_above or is_framed or bool(self.bare[rule].strip("_-")),
-            may_be_listing=not is_framed and (is_underscored or not has_line_above),
-        )
-
-    def _is_signature(self, delimiter: int, below: list[str], kept: range) -> bool:
-        if self._introduces(kept.start, delimiter):
-            return False
-        is_typed = not self.lines[delimiter][-1:].isspace()
-        return is_signature(below, author=self._author, is_typed=is_typed)
-
-    def _introduces(self, start: int, delimiter: int) -> bool:
-        """Whether the last line above the delimiter announces what is below: `Please send:`."""
-        above = next(filter(None, reversed(self.bare[start:delimiter])), "")
-        return bool(above) and (above[-1] in COLONS or is_unfinished(above))

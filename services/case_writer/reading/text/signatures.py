@@ -6,14 +6,19 @@ import re
 
 from services.case_writer.reading.text.quote_markers import (
     CLOSINGS,
+    CONTACT_MARKS,
+    CONTACT_WORDS,
     CONTACTS,
+    DISCLAIMERS,
     FIRST_PERSON,
     FOOTER_BEGINNINGS,
     LEAVE_WORDS,
     LIST_FOOTERS,
+    MESSAGES,
     PARTICLES,
     REQUESTS,
-    SIGNATURE_WORDS,
+    STREET_ENDS,
+    STREET_WORDS,
     UNFINISHED,
     UNITS,
     WEAK_UNITS,
@@ -25,11 +30,6 @@ _PROSE_WORDS = 5
 _MAX_LABEL_WORDS = 4
 _MAX_UNMARKED_LINES = 4
 _LISTING_WORDS = 8
-_DISCLAIMERS = (
-    "confidential", "poufn", "vertraulich", "confidentiel", "disclaimer", "print this",
-    "intended", "przeznaczon", "drukuj", "riservat", "vertrouwelijk", "důvěrn",
-    "конфиденциальн", "umwelt", "rodo", "gdpr", "adresat", "registered",
-)  # fmt: skip
 _LETTERS = "abcdefghijklmnopqrstuvwxyz\xd7"
 # The last words of company names.
 _COMPANY_FORMS = frozenset(
@@ -55,6 +55,10 @@ _ORIGINS = frozenset(
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _NAME_CHARS = 3
+_FOREIGN_NAME_CHARS = 2  # a name in Chinese
+_NUMBER_DIGITS = 3  # of a telephone number, at least
+_SIGNS = ".,;:()!"
+_SENTENCE_ENDS = "?!\u3002\uff01\uff1f\u061f\u0964\u2026"
 _NO_NAMES = frozenset(
     {"office", "info", "mail", "contact", "biuro", "com", "www", "sales", "gmail"}
 )
@@ -64,38 +68,62 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     """Whether the lines below `-- ` (RFC 3676 section 4.3) are a signature; orders, questions and
     sentences are not.
 
-    `author` is their name and address, "" if unknown. `is_typed` means that the delimiter lacks its
-    space, so that a person may have typed it: then the lines must name the author, close the
-    letter, or be a disclaimer.
+    `author` is their name and address, "" if unknown. The lines must name the author, close the
+    letter, be a disclaimer, or have an address or a number to call. `is_typed` means that the
+    delimiter lacks its space, so that a person may have typed it: then the latter is not enough.
     """
     lines = [line.strip() for line in lines if line.strip()]
     if is_list_footer(lines):
         return True
     if len(lines) > _MAX_LINES:
         return False
-    low = [line.lower() for line in lines]
-    if is_typed and not _is_by(author, low):
+    has_disclaimer = _has_disclaimer(" ".join(lines).lower())
+    is_marked = any(_is_contact(line.lower()) for line in lines)
+    is_by = has_disclaimer or _is_by(author, [line.lower() for line in lines])
+    if not is_by and (is_typed or (author and not is_marked)):
         return False
-    is_marked = any(word in line for line in low for word in SIGNATURE_WORDS)
-    if any(word in line for line in low for word in _DISCLAIMERS):
-        low = [line for line in low if not _is_prose(line)]
+    if has_disclaimer:
+        lines = [line for line in lines if not _is_prose(line)]
     elif len(lines) > _MAX_UNMARKED_LINES and not is_marked:
         return False
     if not is_marked and not all(map(_is_titled, lines)):
         return False
-    return not any(_is_own(line, is_marked=is_marked) for line in low)
+    return not any(_is_own(line.lower(), is_marked=is_marked) for line in lines)
+
+
+def _has_disclaimer(text: str) -> bool:
+    """Whether a text in lower case speaks of itself: `This e-mail is confidential.`"""
+    return any(word in text for word in DISCLAIMERS) and any(word in text for word in MESSAGES)
+
+
+def _is_contact(line: str) -> bool:
+    """Whether a line in lower case has a way to reach its author, or what a company must show: an
+    address, a number to call or of a register, the form of a company.
+    """
+    if any(mark in line for mark in CONTACT_MARKS):
+        return True
+    words = [word.strip(_SIGNS) for word in line.split()]
+    digits = sum(map(str.isdigit, line))
+    if digits >= _NUMBER_DIGITS and any(map(_begins_contact, words)):
+        return True
+    return digits > 0 and any(word in STREET_WORDS or word.endswith(STREET_ENDS) for word in words)
+
+
+def _begins_contact(word: str) -> bool:
+    return word.startswith(CONTACT_WORDS) or (word[:1] == "+" and word[1:2].isdigit())
 
 
 def _is_by(author: str, low: list[str]) -> bool:
-    """Whether lines in lower case name the author or their domain, close a letter, or are a
-    disclaimer.
-    """
+    """Whether lines in lower case name the author or their domain, or close a letter."""
     words = {word for line in low for word in _WORD.findall(line)}
     known = author.lower().rpartition(".")[0] if "@" in author else author.lower()  # without `.com`
-    names = {name for name in _WORD.findall(known) if len(name) >= _NAME_CHARS}
+    names = {
+        name
+        for name in _WORD.findall(known)
+        if len(name) >= (_NAME_CHARS if name.isascii() else _FOREIGN_NAME_CHARS)
+    }
     names -= _NO_NAMES | PARTICLES
-    is_disclaimer = any(word in line for line in low for word in _DISCLAIMERS)
-    return is_disclaimer or not words.isdisjoint(names) or not words.isdisjoint(CLOSINGS)
+    return not words.isdisjoint(names) or not words.isdisjoint(CLOSINGS)
 
 
 def is_list_footer(
@@ -122,7 +150,17 @@ def is_list_footer(
         return False  # the author's own sentence
     if any(line.strip().lower().startswith(FOOTER_BEGINNINGS) for line in lines):
         return True
-    return not may_be_own and any(word in text for word in LEAVE_WORDS)
+    return not may_be_own and any(word in text for word in LEAVE_WORDS) and _has_way_out(text)
+
+
+def _has_way_out(text: str) -> bool:
+    """Whether a text has the link, or an address of the list's program, by which people leave a
+    list: `https://…`, `stores-leave@lists.example`. A person names the address to be removed.
+    """
+    addresses = [word for word in text.split() if "@" in word]
+    return "http" in text or any(
+        word in address for address in addresses for word in ("leave", "unsub", "request", "owner")
+    )
 
 
 def _is_listing(lines: list[str]) -> bool:
@@ -143,8 +181,8 @@ def is_unfinished(line: str) -> bool:
 
 def _is_own(line: str, *, is_marked: bool) -> bool:
     """Whether a line, in lower case, addresses the reader of this mail."""
-    is_contact = any(word in line for word in SIGNATURE_WORDS)
-    words = [word.strip(".,;:()!") for word in line.split()]
+    is_contact = _is_contact(line)
+    words = [word.strip(_SIGNS) for word in line.split()]
     if len(line) > _MAX_LINE_CHARS or _is_prose(line) or not REQUESTS.isdisjoint(words):
         return True
     if words[0] == "i":  # elsewhere it is a Polish `and`
@@ -164,12 +202,10 @@ def _is_own(line: str, *, is_marked: bool) -> bool:
 
 
 def _is_titled(line: str) -> bool:
-    """Whether a line has the capital letters of names, is a closing such as `Mit freundlichen
-    Grüßen`, or belongs to a disclaimer.
+    """Whether a line has the capital letters of names, or is a closing such as `Mit freundlichen
+    Grüßen`.
     """
-    low = line.lower()
-    words = low.split()
-    if any(word in low for word in _DISCLAIMERS) or not CLOSINGS.isdisjoint(words[-2:]):
+    if not CLOSINGS.isdisjoint(line.lower().split()[-2:]):
         return True
     return all(
         not word[0].islower() or word in PARTICLES or word in _COMPANY_FORMS or word in _ORIGINS
@@ -179,7 +215,7 @@ def _is_titled(line: str) -> bool:
 
 def _ends_sentence(line: str) -> bool:
     """Whether the line ends like a sentence: `Please answer.`, but not `Acme Sp. z o.o.`"""
-    if line[-1] in "?!":
+    if line[-1] in _SENTENCE_ENDS:
         return True
     words = line.split()
     is_initial = len(words) == 2 and len(words[-1]) == 2  # `Anna N.`
@@ -220,8 +256,10 @@ def _is_prose(line: str) -> bool:
     """Whether a line, in upper or lower case, reads as a sentence: five words or more, with an end
     of a sentence or without marks and numbers.
     """
-    words = line.split()
-    if len(words) < _PROSE_WORDS or any(word in line for word in ("tel", "tél", "http", "@")):
+    words = [word for word in line.split() if "@" not in word]
+    if len(words) < _PROSE_WORDS:
+        return False
+    if _is_contact(line.lower()) and not all(word.isalpha() for word in words):
         return False
     if words[-1] in _COMPANY_FORMS:
         return False

@@ -195,6 +195,10 @@ LIKE_DEVICE_LINES = [
     "発送はiPhoneから送信しました",
     "発送から送信",
     "Sent from Dortmund (https://dhl.example/4711)",
+    "To do:\n- install the printer\n- Download Outlook for Mac",
+    "My advice:\nGet Outlook for Windows",
+    "Woher ist das Foto?\nVon meinem Handy",
+    "Which mails arrive?\n* Sent from Gmail\n* Sent from Outlook",
 ]
 
 LIKE_HEADERS = [
@@ -224,6 +228,14 @@ LIKE_HEADERS = [
     "发件人：仓库\n收件人：工地\n日期：2026年12月3日 10:30\n主题：箱子",
     "보낸 사람: 김철수\n받는 사람: 이영희",
     "Sent: 20 boxes\nTo: Berlin\nFrom: Warsaw",
+    "Sent: 3 boxes\nFrom: Leeds\nTo: York\nSubject: returns\n\nThe fourth box stays here.",
+    "MEMO\n==========\nFrom: the board\nTo: all\nDate: 30 November 2026\nSubject: hours\n\nOpen at 7.",
+    "Urlaub:\n----------\nVon: 1.12.2026\nAn: Personalabteilung\nBetreff: Urlaub\n----------\nbis Freitag",
+    "Report\n\nFrom: Warehouse 3\nSent: 23.11.2026 10:11\nTo: Berlin\n\nTwo boxes were open.",
+    "Trip\n\nFrom: Gdańsk\nDate: 2026-12-01 10:11\nTo: Wrocław\nSubject: change in Poznań",
+    "A visitor wrote.\n\nFrom: Eva <e@x.example>\nDate: 23.11.2026 10:11\nSubject: fence\n\nMessage:\nHi",
+    "Formular\n\nVon: Eva <e@x.example>\nAn: b@x.example\nBetreff: Zaun\n\nNachricht: Bitte 20 m.",
+    "Please write:\nFrom: me <a@x.example>\nTo: Jan\nSubject: pumps\nDate: 1.12.2026 10:00\n\nDear Jan",
 ]
 
 LIKE_RULES = [
@@ -268,6 +280,13 @@ LIKE_RULES = [
     "Totals, 23.11.2026 10:11:\nPL> 5\nDE> 6",
     "At 23.11.2026 10:11 Jan wrote:\nQ> why",
     "-- Forwarded message --\nis all that I see",
+    "--- Summary ---\nIt leaks.\n\n--- Original message ---\nE12\n\n--- My proposal ---\nA new seal.",
+    "Texts:\n\n*** Forwarded message ***\nprzekazana\n*** Reply message ***\nodpowiedź",
+    "Plan\n1.12.2026 10:00, Anna <a@x.example>:\npumps\n1.12.2026 11:00, Jan <j@x.example>:\nseals",
+    "They log:\nOn 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\nis that all?",
+    "Their mails end with\n##- Please type your reply above this line -##",
+    "__________\nto unsubscribe from the mailing list of Kowal we need\nhttps://x.example",
+    "Zitat von Goethe:\n> Edel sei der Mensch,\n> hilfreich und gut.\nDas drucken wir.",
     "Visit\n23.11.2026 10:11\nAnna Nowak <anna@x.example>:\ngate 4",
     *(
         f"Problem\n{sign * 12}\nThe mailing list https://lists.firm.example/ returns error 500 since "
@@ -357,7 +376,66 @@ LIKE_SIGNATURES = [
     "Adres dostawy:\n--\nFirma Kowal\nul. Długa 5\n80-831 Gdańsk",
     "--\nmailing list of the club: club@kowal.example",
     "_______________________\nOur mailing list address: list@kowal.example",
+    "--\nPlease keep the price confidential until Friday.",
+    "--\nThe letter must be registered.",
+    "--\nRegał przeznaczony do magazynu.",
+    "-- \nthe hotel in Kraków is booked",
+    "-- \nwaiting here since noon",
+    "-- \n请在周五之前把发票发给我们。",
+    "-- \n納期は守ってください。",
+    "-- \nUnsubscribe anna@firma.example from the mailing list",
 ]
+
+# Below `-- `, but neither the author's name nor an address.
+NOT_OF_THE_AUTHOR = [
+    "Offer B", "Yes", "Monday Tuesday", "IBAN follows tomorrow", "Street side, not yard",
+    "请尽快发货", "أرجو الرد قبل الخميس", "נא לענות עד מחר", "금요일까지 보내 주세요",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("own", NOT_OF_THE_AUTHOR)
+def test_what_may_be_a_signature_stays_unless_it_says_whose_it_is(own: str) -> None:
+    mail = f"Good morning,\n-- \n{own}"
+    assert strip_quotes(mail, author="Jan Kowal <jan@kowal.example>") == mail
+
+
+@pytest.mark.parametrize(
+    "announcement",
+    [
+        "My answers are below in red.", "Please see my comments inline.", "Answers below.",
+        "Odpowiedzi w treści, na czerwono.", "Meine Antworten stehen unten in Rot.",
+        "Voir mes réponses ci-dessous en bleu.", "Mis respuestas abajo.", "Відповіді нижче.",
+    ],
+)  # fmt: skip
+def test_announced_answers_inside_an_unmarked_original_stay(announcement: str) -> None:
+    header = "From: Anna <a@x.example>\nSent: 23.11.2026 10:15\nTo: Jan\nSubject: Order"
+    mail = f"Hello,\n\n{announcement}\n\n{header}\n\n1. When?\nOn Friday."
+    assert strip_quotes(mail) == mail
+    other = mail.replace(announcement, "The answer is in the attached file, in red.")
+    assert strip_quotes(other) == "Hello,\n\nThe answer is in the attached file, in red."
+
+
+def test_an_answer_between_an_attribution_and_its_quote_stays() -> None:
+    attribution = "On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:"
+    mail = f"Hello Anna,\n\n{attribution}\n\nthe price is firm.\n\n> And pallets?\n\nIncluded."
+    assert strip_quotes(mail) == mail
+
+
+@pytest.mark.parametrize("own", ["30.11.2026", "Wtorek, 1 grudnia 2026, 9:00", "Regards\nJan"])
+def test_own_lines_directly_above_an_attribution_stay(own: str) -> None:
+    for attribution in (
+        "pon., 23 lis 2026 o 10:11 Anna <anna@office.example> napisał(a):",
+        "<anna@office.example> schrieb am 23.11.2026 um 10:11:",
+    ):
+        mail = f"Hello,\n{own}\n{attribution}\n> When?\n>\n> Anna"
+        assert strip_quotes(mail) == f"Hello,\n{own}"
+
+
+@pytest.mark.parametrize("own", ["Subject: pump 3", "Date: 1.12.2026 9:00"])
+def test_an_own_label_directly_above_a_header_stays(own: str) -> None:
+    header = "From: Anna <a@x.example>\nSent: 23.11.2026 10:15\nTo: Jan\nSubject: Order"
+    assert strip_quotes(f"{own}\n{header}\n\nHello") == own
+
 
 NOT_A_BLOCK = [
     "Name: Jan\nDate: 23/11/2026 10:15\nTo: accounts\nFrom: sales\nSubject: credit note\nAmount: 12 EUR",
