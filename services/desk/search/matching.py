@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,7 +16,9 @@ from services.runtime.store.mongo import Store
 
 MAX_QUERY_MS = 3_000
 QUICK_MS = 50  # until the ranks of words are compared
-MAX_COMPARED = 50_000  # ranks of a word
+# Ranks of each word that are read and compared together; fewer at first, which often fill the page
+FIRST_COMPARED = 5_000
+MAX_COMPARED = 20_000
 COUNTED_UP_TO = 1_000
 
 
@@ -46,8 +48,8 @@ class MatchingEntries:
 
     MongoDB looks up one word in the index, and reads each of its entries to see whether it has the
     other words, until the page is full. That is fast if one word is rare, or if most entries of one
-    word have the others too. Otherwise, the ranks of all words are read from the index alone and
-    compared here, and only the entries of the page are read.
+    word have the others too. Otherwise, the ranks of all words are read from the index alone, the
+    highest first, and compared here until there are enough. Only the entries of the page are read.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,11 +89,7 @@ class MatchingEntries:
         except QueryTimeoutError:
             if is_quick:
                 raise
-            ranks = await self._common_ranks(wanted, after)
-            if ranks is None:
-                found = await self._read(query, limit, self._left_ms(wanted))
-            else:
-                found = await self._read_at(wanted, ranks, query, limit)
+            found = await self._read_common(wanted, query, limit, after)
         return found[:limit], _after(found[:limit], after) if len(found) > limit else None
 
     def _left_ms(self, wanted: Wanted) -> int:
@@ -110,6 +108,17 @@ class MatchingEntries:
             max_time_ms=max_time_ms,
         )
 
+    async def _read_common(
+        self, wanted: Wanted, query: Mapping[str, Any], limit: int, after: Place | None
+    ) -> list[Document]:
+        """Up to one more than `limit` entries that match `query`, by comparing ranks."""
+        found: list[Document] = []
+        async for ranks in self._common_ranks(wanted, after):
+            found += await self._read_at(wanted, ranks, query, limit - len(found))
+            if len(found) > limit:
+                break
+        return found
+
     async def _read_at(
         self, wanted: Wanted, ranks: Sequence[int], query: Mapping[str, Any], limit: int
     ) -> list[Document]:
@@ -117,32 +126,39 @@ class MatchingEntries:
         that more ranks may be needed than entries.
         """
         count = limit + 1
-        while True:
+        while ranks:
             at_ranks = {"$and": [*query["$and"], {"rank": {"$in": ranks[:count]}}]}
             found = await self._read(at_ranks, limit, self._left_ms(wanted))
             if len(found) > limit or count >= len(ranks):
                 return found
             count *= 4
+        return []
 
-    async def _common_ranks(self, wanted: Wanted, after: Place | None) -> list[int] | None:
-        """The ranks of the entries that have every part, the highest first; None if a part has too
-        many entries to compare, or if that takes more than half of the time left.
+    async def _common_ranks(
+        self, wanted: Wanted, after: Place | None
+    ) -> AsyncIterator[Sequence[int]]:
+        """The ranks of the entries that have every part, the highest first, in several lists, any
+        of which may be empty.
         """
-        below = Place(after.rank, []) if after else None
-        queries = [_query([part], wanted.processes, below) for part in wanted.parts]
-        most_ms = max(1, self._left_ms(wanted) // 2)
-        try:
-            found = await asyncio.gather(*(self._ranks(query, most_ms) for query in queries))
-        except QueryTimeoutError:
-            return None
-        if any(len(ranks) > MAX_COMPARED for ranks in found):
-            return None
-        return sorted(set.intersection(*map(set, found)), reverse=True)
+        count, below = FIRST_COMPARED, Place(after.rank, []) if after else None
+        while True:
+            queries = [_query([part], wanted.processes, below) for part in wanted.parts]
+            left_ms = self._left_ms(wanted)
+            found = await asyncio.gather(*(self._ranks(query, count, left_ms) for query in queries))
+            # all entries of each part down to here were read
+            lowest = max((ranks[-1] for ranks in found if len(ranks) == count), default=None)
+            common = sorted(set.intersection(*map(set, found)), reverse=True)
+            yield common if lowest is None else [rank for rank in common if rank >= lowest]
+            if lowest is None:
+                return
+            count, below = min(2 * count, MAX_COMPARED), Place(lowest - 1, [])
 
-    async def _ranks(self, query: Mapping[str, Any], max_time_ms: int) -> list[int]:
+    async def _ranks(self, query: Mapping[str, Any], count: int, max_time_ms: int) -> list[int]:
+        """The `count` highest ranks of the entries that match, in order."""
         pipeline: list[Document] = [
             {"$match": query},
-            {"$limit": MAX_COMPARED + 1},
+            {"$sort": {"rank": -1}},
+            {"$limit": count},
             {"$group": {"_id": None, "ranks": {"$push": "$rank"}}},
         ]
         found = await self._entries.aggregate(pipeline, max_time_ms=max_time_ms)

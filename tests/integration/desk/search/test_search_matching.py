@@ -57,14 +57,6 @@ class TooSlowByEntry(MatchingEntries):
         return await super()._read(query, limit, max_time_ms)
 
 
-class TooSlowToCompare(TooSlowByEntry):
-    """Reading the ranks exceeds its time, too."""
-
-    async def _ranks(self, query: Mapping[str, Any], max_time_ms: int) -> list[int]:
-        assert max_time_ms <= matching.MAX_QUERY_MS // 2
-        raise QueryTimeoutError("too slow")
-
-
 class RecordsTimes(TooSlowByEntry):
     """Records the time that each reading may take. Each takes a second on the clock."""
 
@@ -111,21 +103,17 @@ async def test_comparing_ranks_finds_what_reading_entries_finds(
     assert times == sorted(times, reverse=True)
 
 
-async def test_a_word_with_too_many_entries_is_not_compared(
+async def test_ranks_are_compared_some_at_a_time(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each list ends within entries that share a rank, and most of them have no common one."""
     monkeypatch.setattr(matching, "COUNTED_UP_TO", 5)
-    expected = await all_pages(MatchingEntries(store), "kwitanie jabłoń", 3)
-    monkeypatch.setattr(matching, "MAX_COMPARED", 50)  # kwitanie has 60
-    assert await all_pages(TooSlowByEntry(store), "kwitanie jabłoń", 3) == expected
-
-
-async def test_entries_are_read_one_by_one_if_comparing_takes_too_long(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(matching, "COUNTED_UP_TO", 5)
-    expected = await all_pages(MatchingEntries(store), "kwitanie jabłoń", 3)
-    assert await all_pages(TooSlowToCompare(store), "kwitanie jabłoń", 3) == expected
+    expected = await all_pages(MatchingEntries(store), "jabłoń ogrodnik", 3)
+    assert len(expected) == 8
+    for first in (1, 2, 3, 7):
+        monkeypatch.setattr(matching, "FIRST_COMPARED", first)
+        monkeypatch.setattr(matching, "MAX_COMPARED", 10)
+        assert await all_pages(TooSlowByEntry(store), "jabłoń ogrodnik", 3) == expected
 
 
 async def test_all_rounds_of_a_search_share_one_time(
@@ -150,6 +138,7 @@ async def test_ranks_are_read_from_the_index_alone(store: Store) -> None:
     query = matching._query([part], ["help", "invoices"], Place(search_rank("x", START), []))
     pipeline = [
         {"$match": query},
+        {"$sort": {"rank": -1}},
         {"$limit": 100},
         {"$group": {"_id": None, "r": {"$push": "$rank"}}},
     ]
@@ -157,4 +146,5 @@ async def test_ranks_are_read_from_the_index_alone(store: Store) -> None:
     explained = await store._database.command({"explain": command, "verbosity": "executionStats"})
     plan = str(explained)
     assert "'FETCH'" not in plan
+    assert "'SORT'" not in plan
     assert "'IXSCAN'" in plan
