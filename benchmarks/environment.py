@@ -21,11 +21,11 @@ class Ground:
 
     @classmethod
     @contextmanager
-    def laid(cls) -> Iterator["Ground"]:
-        """Everything is gone after the block."""
+    def laid(cls, store_cache_gb: float) -> Iterator["Ground"]:
+        """`store_cache_gb` is MongoDB's cache in gigabytes. Everything is gone after the block."""
         folder = Path(tempfile.mkdtemp(prefix="mailcase-bench-"))
         folder.chmod(0o711)  # the mail server's user must be able to pass through
-        servers = PrivateServers(folder / "servers", mail=True)
+        servers = PrivateServers(folder / "servers", mail=True, store_cache_gb=store_cache_gb)
         try:
             yield cls(servers.start(), folder)
         finally:

@@ -13,7 +13,7 @@ from deploy.local.programs import find_programs
 from deploy.local.servers.broker import Broker
 from deploy.local.servers.mail import MailServer
 from deploy.local.servers.server import Server
-from deploy.local.servers.store import Store
+from deploy.local.servers.store import LEAST_CACHE_GB, Store
 
 S = TypeVar("S", bound=Server)
 
@@ -37,11 +37,12 @@ class PrivateServers:
         store: bool = True,
         mail: bool = False,
         store_members: int = 1,
+        store_cache_gb: float = LEAST_CACHE_GB,
         broker_plugins: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir.absolute()
         self._broker = Broker(self.data_dir, broker_plugins) if broker else None
-        self._store = Store(self.data_dir, store_members) if store else None
+        self._store = Store(self.data_dir, store_members, store_cache_gb) if store else None
         self._mail = MailServer(self.data_dir) if mail else None
         self._lock: int | None = None
 

@@ -20,6 +20,7 @@ NO_USER = (13, 18)  # unauthorized, and authentication failed
 PRIMARY, SECONDARY = 1, 2  # member states, mongodb.com/docs/manual/reference/replica-states
 
 JOURNAL_FILE_MB = 16  # as large as the largest document
+LEAST_CACHE_GB = 0.25  # what mongod accepts
 
 ALREADY_EXISTS = 51003  # createUser, if the user exists
 USER = "mailcase"
@@ -124,12 +125,12 @@ class Member(Server):
 class Store(Server):
     """The replica set. Each `members[i]` can be stopped, killed, frozen and started on its own.
 
-    `cache_gb` is the WiredTiger cache of each member in gigabytes, at least 0.25.
+    `cache_gb` is the WiredTiger cache of each member in gigabytes, at least LEAST_CACHE_GB.
     """
 
     name = "store"
 
-    def __init__(self, data_dir: Path, members: int = 1, cache_gb: float = 0.25) -> None:
+    def __init__(self, data_dir: Path, members: int = 1, cache_gb: float = LEAST_CACHE_GB) -> None:
         super().__init__(data_dir)
         self.members = [Member(data_dir, number, cache_gb) for number in range(members)]
 

@@ -16,9 +16,9 @@ from services.runtime.store.mongo import Store
 
 MAX_QUERY_MS = 3_000
 QUICK_MS = 50  # until the ranks of words are compared
-# Ranks of each word that are read and compared together; fewer at first, which often fill the page
-FIRST_COMPARED = 5_000
-MAX_COMPARED = 20_000
+# Ranks that are compared together; fewer at first, which often fill the page
+FIRST_COMPARED = 1_000
+MAX_COMPARED = 16_000
 COUNTED_UP_TO = 1_000
 
 
@@ -32,13 +32,11 @@ class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 @dataclass(frozen=True)
 class Wanted:
     """What one search looks for: `parts`, the rarest first, which the database looks up first;
-    empty if one of them never occurs. `is_rare`: the first has fewer than COUNTED_UP_TO entries.
-    All reading ends at `until_s`.
+    empty if one of them never occurs. All reading ends at `until_s`.
     """
 
     parts: Sequence[Part]
     processes: Sequence[str]
-    is_rare: bool
     until_s: float
 
 
@@ -48,8 +46,9 @@ class MatchingEntries:
 
     MongoDB looks up one word in the index, and reads each of its entries to see whether it has the
     other words, until the page is full. That is fast if one word is rare, or if most entries of one
-    word have the others too. Otherwise, the ranks of all words are read from the index alone, the
-    highest first, and compared here until there are enough. Only the entries of the page are read.
+    word have the others too. Otherwise, the ranks of the rarest word are read from the index alone,
+    the highest first, and looked up for the other words, which also needs only the index, until
+    there are enough. Only the entries of the page are read.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,7 +59,7 @@ class MatchingEntries:
         """What a search for all of `parts` looks for. Its time begins here."""
         until_s = self._clock() + MAX_QUERY_MS / 1000
         if len(parts) == 1:
-            return Wanted(parts, processes, is_rare=False, until_s=until_s)
+            return Wanted(parts, processes, until_s)
         counts = await asyncio.gather(
             *(
                 self._entries.count(
@@ -71,7 +70,7 @@ class MatchingEntries:
         )
         by_count = sorted(zip(counts, range(len(parts)), parts, strict=True), key=lambda c: c[:2])
         ordered = [part for *_, part in by_count] if all(counts) else []
-        return Wanted(ordered, processes, is_rare=min(counts) < COUNTED_UP_TO, until_s=until_s)
+        return Wanted(ordered, processes, until_s)
 
     async def page(
         self, wanted: Wanted, limit: int, after: Place | None
@@ -82,14 +81,14 @@ class MatchingEntries:
         if not wanted.parts:
             return [], None
         query = _query(wanted.parts, wanted.processes, after)
-        is_quick = wanted.is_rare or len(wanted.parts) == 1
         left_ms = self._left_ms(wanted)
-        try:
-            found = await self._read(query, limit, left_ms if is_quick else min(QUICK_MS, left_ms))
-        except QueryTimeoutError:
-            if is_quick:
-                raise
-            found = await self._read_common(wanted, query, limit, after)
+        if len(wanted.parts) == 1:
+            found = await self._read(query, limit, left_ms)
+        else:
+            try:
+                found = await self._read(query, limit, min(QUICK_MS, left_ms))
+            except QueryTimeoutError:
+                found = await self._read_common(wanted, query, limit, after)
         return found[:limit], _after(found[:limit], after) if len(found) > limit else None
 
     def _left_ms(self, wanted: Wanted) -> int:
@@ -140,29 +139,41 @@ class MatchingEntries:
         """The ranks of the entries that have every part, the highest first, in several lists, any
         of which may be empty.
         """
-        count, below = FIRST_COMPARED, Place(after.rank, []) if after else None
+        below = Place(after.rank, []) if after else None
+        queries = {part: _query([part], wanted.processes, below) for part in wanted.parts}
+        found = await asyncio.gather(
+            *(self._ranks(wanted, query, FIRST_COMPARED) for query in queries.values())
+        )
+        # the rarest has the fewest, or else needs the longest range for as many
+        order = sorted(zip(found, queries, strict=True), key=lambda item: _density(item[0]))
+        (ranks, rarest), *others = order
+        count = FIRST_COMPARED
         while True:
-            queries = [_query([part], wanted.processes, below) for part in wanted.parts]
-            left_ms = self._left_ms(wanted)
-            found = await asyncio.gather(*(self._ranks(query, count, left_ms) for query in queries))
-            # all entries of each part down to here were read
-            lowest = max((ranks[-1] for ranks in found if len(ranks) == count), default=None)
-            common = sorted(set.intersection(*map(set, found)), reverse=True)
-            yield common if lowest is None else [rank for rank in common if rank >= lowest]
-            if lowest is None:
+            common: Sequence[int] = ranks
+            for _, part in others:
+                query = _query([part], wanted.processes, None)
+                among = {"$and": [*query["$and"], {"rank": {"$in": common}}]}
+                common = await self._ranks(wanted, among) if common else []
+            yield sorted(set(common), reverse=True)
+            if len(ranks) < count:
                 return
-            count, below = min(2 * count, MAX_COMPARED), Place(lowest - 1, [])
+            count, below = min(2 * count, MAX_COMPARED), Place(ranks[-1] - 1, [])
+            ranks = await self._ranks(wanted, _query([rarest], wanted.processes, below), count)
 
-    async def _ranks(self, query: Mapping[str, Any], count: int, max_time_ms: int) -> list[int]:
-        """The `count` highest ranks of the entries that match, in order."""
-        pipeline: list[Document] = [
-            {"$match": query},
-            {"$sort": {"rank": -1}},
-            {"$limit": count},
-            {"$group": {"_id": None, "ranks": {"$push": "$rank"}}},
-        ]
-        found = await self._entries.aggregate(pipeline, max_time_ms=max_time_ms)
+    async def _ranks(
+        self, wanted: Wanted, query: Mapping[str, Any], count: int | None = None
+    ) -> list[int]:
+        """The ranks of the entries that match; with a count, the highest of them in order."""
+        highest: list[Document] = [{"$sort": {"rank": -1}}, {"$limit": count}] if count else []
+        group = {"$group": {"_id": None, "ranks": {"$push": "$rank"}}}
+        found = await self._entries.aggregate(
+            [{"$match": query}, *highest, group], max_time_ms=self._left_ms(wanted)
+        )
         return [rank for row in found for rank in row["ranks"]]
+
+
+def _density(ranks: Sequence[int]) -> tuple[int, int]:
+    return len(ranks), ranks[-1] if ranks else 0
 
 
 def _query(parts: Sequence[Part], processes: Sequence[str], after: Place | None) -> dict[str, Any]:

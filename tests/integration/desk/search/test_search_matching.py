@@ -106,7 +106,7 @@ async def test_comparing_ranks_finds_what_reading_entries_finds(
 async def test_ranks_are_compared_some_at_a_time(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each list ends within entries that share a rank, and most of them have no common one."""
+    """Lists end within entries that share a rank, and most of them have no common one."""
     monkeypatch.setattr(matching, "COUNTED_UP_TO", 5)
     expected = await all_pages(MatchingEntries(store), "jabłoń ogrodnik", 3)
     assert len(expected) == 8
