@@ -9,7 +9,7 @@ import sys
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
 from services.cli.commands import OPTIONS
-from services.cli.registration import register_commands
+from services.cli.registration import document_command, register_commands
 from services.cli.terminal.quiet import set_quiet
 from services.runtime.errors import MailcaseError, SettingsError, TransientError
 
@@ -52,8 +52,11 @@ def main(arguments: list[str] | None = None) -> None:
     """
     logging.getLogger("aiormq.connection").addFilter(_is_not_raised)
     try:
+        words = _without_global_options(sys.argv[1:] if arguments is None else arguments)
+        if not {"--help", "-h"}.isdisjoint(words):
+            document_command(app, words)
         status = app(
-            _without_global_options(sys.argv[1:] if arguments is None else arguments),
+            words,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",

@@ -1,5 +1,8 @@
 """Adds the commands to the application, with their places and examples in help."""
 
+import inspect
+from collections.abc import Sequence
+
 from cyclopts import App, Group
 
 from services.cli.commands import COMMANDS, OPTIONS, Command
@@ -24,6 +27,16 @@ def register_commands(app: App) -> None:
         for number, subcommand in enumerate(SUBCOMMANDS[command.name]):
             _add(family, subcommand, number)
         app.command(family)
+
+
+def document_command(app: App, arguments: Sequence[str]) -> None:
+    """Describe the command in `arguments` by its whole docstring, for its own help.
+
+    Lists of commands show only summaries, which need no import.
+    """
+    for part in app.parse_commands(arguments)[1]:
+        if inspect.isfunction(part.default_command):
+            part.help = inspect.getdoc(part.default_command)
 
 
 def _add(app: App, command: Command, position: int, group: Group | None = None) -> None:

@@ -78,6 +78,13 @@ class TestExitStatus:
         assert "[default: False]" not in text
         assert "[default: None]" not in text
 
+    @pytest.mark.parametrize("words", [["erase", "--help"], ["retention", "-h"]], ids=" ".join)
+    def test_the_help_of_a_command_shows_its_whole_description(
+        self, words: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert status(*words) == 0
+        assert "This cannot be undone." in capsys.readouterr().out
+
     @pytest.mark.parametrize(
         "command", [["router"], ["check"], ["up"], ["case", "show", "1"], ["parked", "list"]]
     )
