@@ -93,15 +93,10 @@ class Accounts:
         counted = await self._reserved(account, client)
         user = await self.users.get(account)
         stored = user.password_hash if user is not None and user.disabled_at is None else None
-        try:
-            matches = await self.passwords.matches(password, stored)
-        except BusyError:
-            await self.limits.release(counted)
-            raise
+        matches = await self._matches(password, stored, counted)
         if user is None or stored is None or not matches:
             await self._note_failure(user, client)
             raise LoginFailedError
-        await self.limits.release(counted)
         if self.passwords.is_outdated(stored):
             renewed = await self.passwords.hash(password)
             changes = {"password_hash": renewed}
@@ -150,10 +145,9 @@ class Accounts:
         """Replace the password, end all sessions, and log in again. Raises as `log_in`."""
         self._require_local()
         counted = await self._reserved(user.id, client)
-        if not await self.passwords.matches(current, user.password_hash):
+        if not await self._matches(current, user.password_hash, counted):
             await self._note_failure(user, client)
             raise LoginFailedError
-        await self.limits.release(counted)
         normal = checked_password(password, user.id)
         changed = await self._set_password(user.id, await self.passwords.hash(normal))
         await self._note("password-changed", user.id, client.address, user.id)
@@ -317,6 +311,17 @@ class Accounts:
                 user = await self.users.get(account)
                 await self._note_failure(user, client, "login-refused")
             raise
+
+    async def _matches(self, password: str, stored: str | None, counted: list[str]) -> bool:
+        """Check a password, and uncount the attempt unless it is wrong. Raises BusyError."""
+        try:
+            matches = await self.passwords.matches(password, stored)
+        except BusyError:
+            await self.limits.release(counted)
+            raise
+        if matches:
+            await self.limits.release(counted)
+        return matches
 
     async def _note_failure(
         self, user: User | None, client: Client, what: AuditEvent = "login-failed"

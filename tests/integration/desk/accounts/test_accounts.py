@@ -212,12 +212,16 @@ async def test_log_ins_that_succeed_use_up_no_attempts(accounts: Accounts) -> No
 async def test_a_busy_desk_counts_no_attempt(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await join(accounts)
+    anna = await join(accounts)
     monkeypatch.setattr("services.desk.accounts.credentials.passwords._MAX_WAITING", 0)
-    for _ in range(12):
+    for _ in range(6):
         with pytest.raises(BusyError):
             await accounts.log_in(ANNA, PASSWORD, ELSEWHERE)
+        with pytest.raises(BusyError):
+            await accounts.change_password(anna.user, PASSWORD, "another good password", ELSEWHERE)
     monkeypatch.undo()
+    for _ in range(6):
+        assert await _guess(accounts, ELSEWHERE, "not the password") == "login-failed"
     assert await _guess(accounts, ELSEWHERE, PASSWORD) == "in"
 
 
