@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
@@ -21,6 +21,7 @@ from services.runtime.process.lifecycle import Stop, all_of, cancel_all
 log = get_logger(__name__)
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 REQUEUE_EVERY_S = 30.0  # deferred messages
 MAX_UNKNOWN = (
@@ -45,21 +46,10 @@ async def handle_batches(
     If `handle` raises, the loop ends and nothing of the batch is acknowledged. Meanwhile, deferred
     messages that `decode` now reads, or whose name is now `known`, are requeued.
     """
-    await handle_prepared(
-        broker,
-        queue,
-        _as_delivered,
-        handle,
-        stop,
-        batch=batch,
-        prefetch=prefetch,
-        decode=decode,
-        known=known,
+    handling = _handle_batches(
+        broker, queue, lambda _: _AsDelivered(), handle, stop, batch=batch, prefetch=prefetch
     )
-
-
-async def _as_delivered(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-    return deliveries
+    await _with_requeuing(handling, broker, queue, decode, known)
 
 
 async def handle_prepared(
@@ -79,17 +69,31 @@ async def handle_prepared(
     A batch that is already full is prepared while the one before is handled. If `prepare` raises,
     the loop ends after the batch before.
     """
+
+    def ahead(deliveries: Deliveries) -> _Ahead[T]:
+        return _Ahead(deliveries, batch, prepare)
+
+    handling = _handle_batches(broker, queue, ahead, handle, stop, batch=batch, prefetch=prefetch)
+    await _with_requeuing(handling, broker, queue, decode, known)
+
+
+async def _with_requeuing(
+    handling: Awaitable[None],
+    broker: Broker,
+    queue: str,
+    decode: Callable[[bytes], object],
+    known: KnownNames | None,
+) -> None:
+    """Await `handling`, and requeue deferred messages meanwhile."""
     ended = Stop()
 
-    async def handling() -> None:
+    async def handle_to_the_end() -> None:
         try:
-            await _handle_batches(
-                broker, queue, prepare, handle, stop, batch=batch, prefetch=prefetch
-            )
+            await handling
         finally:
             ended.request()
 
-    await all_of([handling(), _requeue_deferred(broker, queue, decode, known, ended)])
+    await all_of([handle_to_the_end(), _requeue_deferred(broker, queue, decode, known, ended)])
 
 
 async def _requeue_deferred(
@@ -132,7 +136,7 @@ def _is_newer(decode: Callable[[bytes], object], body: bytes) -> bool:
 async def _handle_batches(
     broker: Broker,
     queue: str,
-    prepare: Callable[[Sequence[Delivery]], Awaitable[T]],
+    preparation: "Callable[[Deliveries], _Preparation[T]]",
     handle: Callable[[T], Awaitable[None]],
     stop: Stop,
     *,
@@ -144,13 +148,13 @@ async def _handle_batches(
     metrics.IN_HAND.labels(queue).set_function(deliveries.in_hand)
     metrics.OLDEST_SECONDS.labels(queue).set_function(deliveries.oldest_age_s)
     ending = asyncio.ensure_future(_end_at_stop(deliveries, stop))
-    ahead = _Ahead(deliveries, batch, prepare)
+    preparing = preparation(deliveries)
     try:
         while taken := await deliveries.next_batch(batch):
             _measure_taken(queue, taken)
             started = time.monotonic()
-            prepared = await ahead.prepared(taken)
-            ahead.begin()
+            prepared = await preparing.prepared(taken)
+            preparing.begin()
             await handle(prepared)
             await deliveries.acknowledge()
             metrics.BATCH_SECONDS.labels(queue).observe(time.monotonic() - started)
@@ -160,9 +164,35 @@ async def _handle_batches(
         raise
     finally:
         ending.cancel()
-        await ahead.cancel()
+        await preparing.cancel()
         metrics.IN_HAND.labels(queue).set_function(lambda: 0.0)  # the broker has the messages again
         metrics.OLDEST_SECONDS.labels(queue).set_function(lambda: 0.0)
+
+
+class _Preparation(Protocol[T_co]):
+    """Turns a batch into what is handled."""
+
+    async def prepared(self, taken: Sequence[Delivery]) -> T_co:
+        """The prepared batch."""
+
+    def begin(self) -> None:
+        """The batch is about to be handled."""
+
+    async def cancel(self) -> None:
+        """No further batch comes."""
+
+
+class _AsDelivered:
+    """Hands batches on as they are."""
+
+    async def prepared(self, taken: Sequence[Delivery]) -> Sequence[Delivery]:
+        return taken
+
+    def begin(self) -> None:
+        """Nothing is prepared."""
+
+    async def cancel(self) -> None:
+        """Nothing is prepared."""
 
 
 class _Ahead(Generic[T]):
