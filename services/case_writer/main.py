@@ -119,7 +119,7 @@ async def isolated_reader(settings: Settings) -> AsyncIterator[IsolatedReader]:
     """The reader of mails, with the limits of the settings. Its process ends with the block."""
     reading = settings.reading
     reader = IsolatedReader(
-        reading_limits(settings),
+        _reading_limits(settings),
         max_seconds=reading.max_seconds,
         max_memory_bytes=reading.max_memory_bytes,
     )
@@ -175,7 +175,7 @@ def _preparer(settings: Settings, blobs: Blobs, reader: IsolatedReader) -> MailP
     return MailPreparer(blobs, reader, keeps_original)
 
 
-def reading_limits(settings: Settings) -> ReadingLimits:
+def _reading_limits(settings: Settings) -> ReadingLimits:
     """The limits of the settings that the reading code itself enforces."""
     names = ReadingLimits.__struct_fields__
     return ReadingLimits(**{name: getattr(settings.reading, name) for name in names})

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from services.case_writer.main import isolated_reader
 from services.cli.replay.archive_reader import begin_at, read_case_history
 from services.cli.replay.case_history import CaseHistory
 from services.cli.replay.case_numbers import keep_numbers, print_gaps
@@ -169,7 +170,9 @@ async def _replay(
             )
             end = await last_offset(broker, MAIL_ARCHIVE)
             if dry:
-                return await DryRun(settings, store, choice, history, stop).run(broker, start, end)
+                async with isolated_reader(settings) as reader:
+                    shown = DryRun(settings, store, reader, choice, history=history, stop=stop)
+                    return await shown.run(broker, start, end)
         await keep_numbers(store, history.highest)
         session = ReplaySession(
             broker_url(settings), ReplayPublisher(store, choice, options, history, stop), stop

@@ -11,8 +11,6 @@ from schemas.cases import Command, ParkMail
 from schemas.events import ReplayEffect
 from schemas.mails import BlobRef, RawMail
 from schemas.reasons import ParkReason
-from services.case_writer.isolated_reader import IsolatedReader
-from services.case_writer.main import reading_limits
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import (
@@ -22,7 +20,7 @@ from services.case_writer.placement.snapshot import (
     SnapshotQuery,
 )
 from services.case_writer.placement.snapshot_query import query
-from services.case_writer.ports import UnreadableMailError
+from services.case_writer.ports import MailReader, UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.recording.builder import TransactionContext, build_documents
 from services.case_writer.recording.mongo import MongoCases
@@ -52,7 +50,14 @@ class DryRun:
     """
 
     def __init__(
-        self, settings: Settings, store: Store, choice: Choice, history: CaseHistory, stop: Stop
+        self,
+        settings: Settings,
+        store: Store,
+        reader: MailReader,
+        choice: Choice,
+        *,
+        history: CaseHistory,
+        stop: Stop,
     ) -> None:
         self._settings = settings
         self._choice = choice
@@ -61,13 +66,7 @@ class DryRun:
         self._stages = settings.initial_stages
         self._cases = MongoCases(store)
         self._policy_of = policies(settings)
-        reading = settings.reading
-        self._reader = IsolatedReader(
-            reading_limits(settings),
-            max_seconds=reading.max_seconds,
-            max_memory_bytes=reading.max_memory_bytes,
-        )
-        self._preparer = MailPreparer(_ReadOnlyBlobs(Blobs(store)), self._reader)
+        self._preparer = MailPreparer(_ReadOnlyBlobs(Blobs(store)), reader)
         self._fields = FieldPreview(store, settings)
         self._simulated = Snapshot()  # the documents that earlier mails would have written
         self._totals: Counter[str] = Counter()
@@ -87,7 +86,6 @@ class DryRun:
                     await self._decide(mail)
                 self._totals["unreadable"] += sum(entry.mail is None for entry in batch)
         finally:
-            await self._reader.close()
             await self._fields.close()
         print(
             ", ".join(f"{count} {word}" for word, count in sorted(self._totals.items()) if count)
