@@ -49,10 +49,7 @@ _KEPT = frozenset(_FORMATTING.split("|")) | _VOID | {
 _INLINE = frozenset(_FORMATTING.split("|")) | {
     "a", "abbr", "bdi", "bdo", "cite", "del", "dfn", "ins", "kbd", "mark", "q", "samp", "span", "sub", "sup", "var",
 }  # fmt: skip
-_CONTENT_DROPPED = frozenset({
-    "script", "style", "title", "template", "iframe", "object", "noembed", "noframes", "xmp", "select",
-    "textarea", "svg", "math", "plaintext",
-})  # fmt: skip
+_CONTENT_DROPPED = frozenset({"script", "style", "title", "template", "iframe"})
 # The elements that a start tag closes, and within which parent: `<li>` closes the previous one of
 # the same list.
 _ENDS = {

@@ -20,18 +20,7 @@ _TAGS = {
     "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table",
     "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
 }  # fmt: skip
-_WITHOUT_CONTENT = {
-    "script",
-    "style",
-    "title",
-    "template",
-    "iframe",
-    "object",
-    "noembed",
-    "noframes",
-    "xmp",
-    "select",
-}
+_WITHOUT_CONTENT = {"script", "style", "title", "template", "iframe"}
 _ATTRIBUTES = {
     "*": {"align", "bgcolor", "dir", "lang", "style", "title", "valign"},
     "a": {"href"},
@@ -55,6 +44,27 @@ _STYLES = {
     "font-size", "font-style", "font-variant", "font-weight", "padding", "padding-bottom", "padding-left",
     "padding-right", "padding-top", "text-align", "text-decoration", "text-transform", "vertical-align", "white-space",
 }  # fmt: skip
+
+# A reader sees the words in these elements, which are not allowed: they become one that is. Else a
+# parser drops the words of forms, drawings, formulas and frames, and joins the words around others.
+_SHOWN_AS = {
+    "div": "select|svg|object|noembed|noframes|frameset|frame|noscript|textarea|option|optgroup|fieldset|legend|details"
+    "|summary|dialog|nav|form|hgroup|search|foreignobject",
+    "span": "math|text|tspan|textpath|g|desc|mi|mn|mo|ms|mtext|mrow|mfrac|msup|msub|msubsup|msqrt|mroot|mover|munder"
+    "|munderover|mtable|mtr|mtd|mstyle|mpadded|mfenced|semantics",
+    "pre": "xmp|listing",
+    "ul": "menu|dir",
+}
+_SHOWN_TAGS = {name: tag for tag, names in _SHOWN_AS.items() for name in names.split("|")}
+_SHOWN_INITIALS = "".join({name[0] for name in _SHOWN_TAGS})
+# the initials are a set of signs, which is compared much faster than all names
+_SHOWN = re.compile(rf"<(/?)(?=[{_SHOWN_INITIALS}{_SHOWN_INITIALS.upper()}])([a-zA-Z]++)(?=[\s/>])")
+
+
+def _shown(tag: re.Match[str]) -> str:
+    shown = _SHOWN_TAGS.get(tag[2].lower())
+    return f"<{tag[1]}{shown}" if shown else tag[0]
+
 
 _QUOTE_CLASS = "gmail_quote"
 
@@ -104,6 +114,7 @@ def sanitize(html: str) -> tuple[str, int, bool]:
 
     Also returns how many remote pictures it would load, and whether it had to be normalized.
     """
+    html = _SHOWN.sub(_shown, html)
     normalized = needs_normalizing(html)
     safe = _CLEANER.clean(normalize(html) if normalized else html)
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):

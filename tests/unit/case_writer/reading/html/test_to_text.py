@@ -53,3 +53,23 @@ def test_twenty_thousand_of_anything_take_less_than_five_seconds(unit: str) -> N
     started = time.process_time()
     to_text(safe)
     assert time.process_time() - started < 5.0
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<select><option>one<option selected>two</select>", "one\ntwo"),
+        ("<svg viewBox='0 0 1 1'><text>Plan A</text></svg>", "Plan A"),
+        ("x = <math><mi>a</mi><mo>+</mo><mn>2</mn></math>", "x = a+2"),
+        ("<OBJECT data=x><p>no player</p></OBJECT>", "no player"),
+        ("<frameset><noframes><body>old words</body></noframes></frameset>", "old words"),
+        ("<noscript><p>without scripts</p></noscript>", "without scripts"),
+        ("<xmp>code</xmp>", "code"),
+        ("<fieldset><legend>Order</legend>two pumps</fieldset>", "Order\ntwo pumps"),
+        ("<textarea>my words</textarea>", "my words"),
+        ("<menu><li>two pumps</menu>", "  • two pumps"),
+    ],
+)
+def test_words_in_elements_that_are_not_allowed_stay(html: str, text: str) -> None:
+    for mail in (html, html + "<b></b>" * 3000):  # the latter is normalized
+        assert to_text(sanitize(mail)[0]).strip("\n") == text
