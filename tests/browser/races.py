@@ -105,7 +105,7 @@ class Racer:
                 return
             if self.act != "answer":
                 assert self.act != "note", f"{self.text} was refused: {page.text[-2000:]}"
-                assert "Changed in the meantime" in page.text, (self.text, page.text)
+                assert "Someone changed the case" in page.text, (self.text, page.text)
                 return
             form = await self._refused(page)
 

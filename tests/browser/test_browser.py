@@ -47,6 +47,11 @@ async def test_a_case_is_worked_without_javascript(office: Office) -> None:
     await drive(office, "journey.mjs", CASE="3", JAVASCRIPT="off")
 
 
+@pytest.mark.parametrize("javascript", ["on", "off"])
+async def test_a_refused_form_keeps_what_was_typed(office: Office, javascript: str) -> None:
+    await drive(office, "refused.mjs", CASE="7", JAVASCRIPT=javascript)
+
+
 async def test_a_colleagues_note_appears_by_itself(office: Office) -> None:
     await drive(office, "live.mjs", CASE="5")
 

@@ -49,12 +49,15 @@ class Page:
 
     def form(self, action: str) -> Form:
         """The first form whose action ends with `action`. Raises LookupError."""
+        for form in self.forms(action):
+            return form
+        raise LookupError(f"no form for {action} on the page: {self.text[-2000:]}")
+
+    def forms(self, action: str) -> list[Form]:
+        """Every form whose action ends with `action`."""
         reader = _FormReader()
         reader.feed(self.text)
-        for form in reader.forms:
-            if form.action.endswith(action):
-                return form
-        raise LookupError(f"no form for {action} on the page: {self.text[-2000:]}")
+        return [form for form in reader.forms if form.action.endswith(action)]
 
 
 class Visitor:

@@ -1,13 +1,12 @@
 """Dispatches requests to pages: who asks, from which site, and how errors are shown."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -17,22 +16,26 @@ from services.desk.http.dispatch import ROUTE, Dispatcher
 from services.desk.http.problems import ProblemError, not_found
 from services.desk.pages.errors import error_page, page_problem
 from services.desk.pages.handlers.navigation import read_navigation
+from services.desk.pages.homes import Handler, Homes
+from services.desk.pages.refused import refused_page
 from services.desk.pages.views.page import Navigation
 from services.desk.pages.visit import Site, Visit
 
 MAX_FORM_FIELDS = 1000
 MAX_FORM_FILES = 50
 MAX_FIELD_BYTES = 2_000_000
+MAX_STRANGER_BYTES = 4_000_000
+STRANGER_S = 30.0
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-Handler = Callable[[Visit], Awaitable[Response]]
 
 
 class PageDispatcher:
     """Makes routes of page handlers."""
 
-    def __init__(self, site: Site, dispatcher: Dispatcher) -> None:
+    def __init__(self, site: Site, dispatcher: Dispatcher, homes: Homes) -> None:
         self._site = site
         self._dispatcher = dispatcher
+        self._homes = homes
 
     def route(
         self, path: str, handler: Handler, method: str = "GET", *, public: bool = False
@@ -63,11 +66,11 @@ class PageDispatcher:
             visit = replace(visit, signed_in=await self._principal(request, public=public))
             if visit.signed_in and not visit.is_fragment:
                 visit = with_navigation(visit)
-            form = await _form(request)
+            visit = replace(visit, form=await _form(request))
             try:
-                return await handler(replace(visit, form=form))
+                return await handler(visit)
             finally:
-                await form.close()
+                await visit.form.close()
         except Exception as error:  # noqa: BLE001 - every error becomes a page
             return await self._error(visit, error)
         finally:
@@ -91,12 +94,19 @@ class PageDispatcher:
             raise ProblemError(403, "cross-site", "the request came from another site")
 
     async def _error(self, visit: Visit, error: Exception) -> Response:
-        if page_problem(error).status != 401:
-            return await error_page(visit, error)
-        if visit.is_fragment:  # htmx would swap the form into the page
+        problem = page_problem(error)
+        if visit.is_fragment and problem.status == 401:  # htmx would swap the form into the page
             return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
-        here = visit.request.url.path if visit.request.method == "GET" else "/todo"
-        return RedirectResponse(f"/sign-in?next={quote(here)}", 303)
+        if visit.request.method == "POST":
+            if problem.status == 401:
+                visit = replace(visit, form=await _form_of_a_stranger(visit.request))
+            try:
+                return await refused_page(visit, error, visit.request.scope[ROUTE], self._homes)
+            finally:
+                await visit.form.close()
+        if problem.status != 401:
+            return await error_page(visit, error)
+        return RedirectResponse(f"/sign-in?next={quote(visit.request.url.path)}", 303)
 
 
 async def _nothing(_visit: Visit) -> Response:
@@ -126,3 +136,17 @@ async def _form(request: Request) -> FormData:
     return await request.form(
         max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
     )
+
+
+async def _form_of_a_stranger(request: Request) -> FormData:
+    """The form of someone whose session has ended, to be shown to them; empty if it is so large
+    that reading it for anyone would be an attack.
+    """
+    length = request.headers.get("content-length", "")
+    if not (length.isascii() and length.isdigit()) or int(length[:12]) > MAX_STRANGER_BYTES:
+        return FormData()
+    try:
+        async with asyncio.timeout(STRANGER_S):
+            return await _form(request)
+    except (TimeoutError, HTTPException, ClientDisconnect):
+        return FormData()

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from services.desk.accounts.errors import AccountError
 from services.desk.http.problems import Problem, ProblemError, problem_of
-from services.desk.pages.views.people import ErrorView
+from services.desk.pages.views.people import ErrorView, KeptForm
 from services.desk.pages.visit import Visit
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
@@ -14,7 +14,9 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 
 # The page's own text says all that people need.
-_EXPLAINED = frozenset({"not-found", "stale-revision", "internal-error"})
+_EXPLAINED = frozenset(
+    {"not-found", "not-signed-in", "stale-revision", "internal-error", "unavailable"}
+)
 
 
 def page_problem(error: Exception) -> Problem:
@@ -24,15 +26,17 @@ def page_problem(error: Exception) -> Problem:
     return problem_of(error).problem
 
 
-async def error_page(visit: Visit, error: Exception) -> Response:
-    """The page for an error, in the frame of the reader as far as that can be read."""
-    view, title = _view(visit, error)
+async def error_page(visit: Visit, error: Exception, kept: KeptForm | None = None) -> Response:
+    """The page for an error, in the frame of the reader as far as that can be read; `kept` is the
+    form that it answers.
+    """
+    view, title = _view(visit, error, kept)
     page, status = visit.page(title), view.status
     try:
         return await visit.html("error.html", page, status=status, view=view)
     except Exception as unread:  # noqa: BLE001 - the navigation cannot be read either
         if unread is not error and not isinstance(unread, (TransientError, ProblemError)):
-            _log_failure(view.reference, unread)
+            log_failure(view.reference, unread)
         return visit.html_alone("error.html", page, status=status, view=view)
 
 
@@ -42,17 +46,18 @@ def error_page_alone(visit: Visit, error: Exception) -> Response:
     return visit.html_alone("error.html", visit.page(title), status=view.status, view=view)
 
 
-def _view(visit: Visit, error: Exception) -> tuple[ErrorView, str]:
+def _view(visit: Visit, error: Exception, kept: KeptForm | None = None) -> tuple[ErrorView, str]:
     problem = page_problem(error)
     reference = ""
     if problem.status == 500:
         reference = uuid.uuid4().hex[:12]
-        _log_failure(reference, error)
+        log_failure(reference, error)
     view = ErrorView(
         status=problem.status,
-        detail="" if problem.reason in _EXPLAINED else visit.refusal(problem),
+        detail="" if problem.reason in _EXPLAINED else visit.refusal_text(problem),
         reference=reference,
         back_href=_back(visit, problem),
+        kept=kept,
     )
     titles = visit.t.errors.titles
     return view, titles.get(problem.status, titles[500])
@@ -66,5 +71,6 @@ def _back(visit: Visit, problem: Problem) -> str:
     return f"/cases/{number}" if is_case else "/todo"
 
 
-def _log_failure(reference: str, error: Exception) -> None:
+def log_failure(reference: str, error: Exception) -> None:
+    """Logs an unexpected error; the page shows the reference."""
     log.error("page_failed", reference=reference, error=error, exc=error)

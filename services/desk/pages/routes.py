@@ -11,7 +11,7 @@ from services.desk.api.routes import PREFIX as API
 from services.desk.desk import Desk
 from services.desk.http.dispatch import ROUTE, Authenticator, Dispatcher
 from services.desk.pages.assets import PREFIX, Assets
-from services.desk.pages.dispatch import Handler, PageDispatcher
+from services.desk.pages.dispatch import PageDispatcher
 from services.desk.pages.handlers import (
     account,
     cases,
@@ -27,6 +27,7 @@ from services.desk.pages.handlers import (
     webhooks,
 )
 from services.desk.pages.handlers.account import TemplateSignInPages
+from services.desk.pages.homes import Handler, Homes
 from services.desk.pages.templating import Renderer
 from services.desk.pages.visit import Site
 
@@ -98,7 +99,7 @@ def page_routes(desk: Desk, authenticator: Authenticator) -> Sequence[BaseRoute]
     """Every page."""
     assets = Assets()
     site = Site(desk=desk, renderer=Renderer(assets), live_url=LIVE_URL)
-    dispatcher = PageDispatcher(site, Dispatcher(desk, authenticator))
+    dispatcher = PageDispatcher(site, Dispatcher(desk, authenticator), Homes(PAGES))
     return [
         *(dispatcher.route(path, handler) for path, handler in PAGES),
         *(dispatcher.route(path, handler, "POST") for path, handler in FORMS),

@@ -20,12 +20,20 @@ from services.desk.accounts.web.cookies import Cookies, cookie_value
 from services.desk.api.routes import ENDPOINTS
 from services.desk.desk import Desk
 from services.desk.http.endpoint import Call, Reply
-from services.desk.http.problems import Problem, forbidden, invalid
+from services.desk.http.problems import Problem, forbidden, invalid, validation_errors
 from services.desk.pages.headers import new_nonce, page_headers
 from services.desk.pages.i18n import CATALOGS, DEFAULT_LANGUAGE, Catalog
 from services.desk.pages.templating import Renderer
 from services.desk.pages.undo import read_steps, write_steps
-from services.desk.pages.views.page import Message, Navigation, Page, Theme, Tone, Viewer
+from services.desk.pages.views.page import (
+    Message,
+    Navigation,
+    Page,
+    Refusal,
+    Theme,
+    Tone,
+    Viewer,
+)
 
 FLASH_COOKIE = "flash"
 UNDO_COOKIE = "undo"
@@ -50,7 +58,8 @@ class Visit:
     """One request. `principal` is None on the pages before signing in; `form` is empty for GET.
     `seen` are the cases that a GET has read so far, so that its page reads each once. `navigation`
     is read while the handler runs; None for answers without one. `read_navigation` reads it for the
-    page that a form may become.
+    page that a form may become. A page that answers a refused form has its `refusal`, and a
+    `message` if that has no place on the page.
     """
 
     site: Site
@@ -60,6 +69,8 @@ class Visit:
     navigation: "asyncio.Task[Navigation] | None" = None
     read_navigation: "Callable[[Visit], Awaitable[Navigation]] | None" = None
     seen: dict[int, Case] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    message: Message | None = None
 
     @property
     def desk(self) -> Desk:
@@ -175,7 +186,7 @@ class Visit:
             device=cookie_value(self.request.headers.getlist("cookie"), cookies.device),
         )
 
-    def refusal(self, problem: Problem) -> str:
+    def refusal_text(self, problem: Problem) -> str:
         """Why something was refused, in the reader's language if there is a text for it."""
         return self.t.failures.refusal(problem.reason, problem.facts, problem.detail)
 
@@ -201,9 +212,11 @@ class Visit:
             theme=_THEMES.get(self.request.cookies.get("theme", ""), "auto"),
             zone=zone if _ZONE.fullmatch(zone) else self.desk.settings.desk.time_zone,
             viewer=self._viewer() if self.signed_in is not None else None,
-            message=read_flash(
+            message=self.message
+            or read_flash(
                 self.request.cookies.get(FLASH_COOKIE), self.request.cookies.get(UNDO_COOKIE)
             ),
+            refusal=self.refusal,
             live=self.site.live_url if self.signed_in is not None else None,
             **changes,
         )
@@ -277,4 +290,4 @@ def _converted(values: Mapping[str, Any], kind: Any, *, strict: bool = True) -> 
     try:
         return msgspec.convert(dict(values), kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise invalid(str(error), status=422) from error
+        raise invalid(str(error), *validation_errors(str(error)), status=422) from error

@@ -18,7 +18,7 @@ WELCOME = "/welcome"
 PROVIDER = "/sign-in/provider"
 PROVIDER_SIGN_OUT = f"{PROVIDER}/sign-out"
 
-SignInProblem = Literal["failed", "limited", "busy", "provider"]
+SignInProblem = Literal["failed", "limited", "busy", "provider", "unavailable"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ _PROBLEMS: dict[SignInProblem, str] = {
     "failed": "The address or the password is wrong.",
     "limited": "Too many attempts failed. Try again in some minutes.",
     "busy": "Too many people sign in at once. Try again in a few seconds.",
+    "unavailable": "A server does not answer. Try again in a few seconds.",
     "provider": "Your organization did not confirm the sign-in. Try again, or ask an administrator.",
 }
 _HEADERS = {

@@ -30,6 +30,7 @@ from services.desk.accounts.web.pages import (
 from services.desk.http.csrf import is_same_origin
 from services.desk.http.dispatch import ROUTE
 from services.desk.http.problems import ProblemError
+from services.runtime.errors import TransientError
 
 Handler = Callable[[Request], Awaitable[Response]]
 _TYPED_CHARS = 254
@@ -83,6 +84,8 @@ class SignIn:
             return response
         except BusyError:
             return self._refused(request, form, "busy", 503)
+        except TransientError:
+            return self._refused(request, form, "unavailable", 503)
         return await self.enter(request, logged_in, form.next)
 
     async def show_welcome(self, request: Request) -> Response:
@@ -110,6 +113,15 @@ class SignIn:
             )
         except AccountError as error:
             return await self._welcome_form(request, token, error, 422, name=name, address=address)
+        except TransientError:
+            form = WelcomeForm(
+                token=token,
+                name=name,
+                address=address,
+                is_first="name" in fields,
+                problem=AccountError("unavailable", "a server does not answer", "try again"),
+            )
+            return self.pages.welcome(request, form, 503)
         return await self.enter(request, logged_in, "/")
 
     async def sign_out(self, request: Request) -> Response:

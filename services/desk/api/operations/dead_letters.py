@@ -11,7 +11,7 @@ from schemas.stored import Discard
 from services.casework.dead_letters import Allowed
 from services.desk.access import Permission
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
-from services.desk.http.problems import ProblemError, not_found
+from services.desk.http.problems import FieldError, invalid, not_found
 from services.runtime.broker.letters import DeadLetter
 from services.runtime.mail.headers import MailHeaders
 
@@ -76,7 +76,8 @@ async def act_on_dead_letters(call: Call[NoQuery, DeadLettersRequest]) -> Reply:
     if body.action == "retry":
         done = await letters.requeue(wanted, _allowed(call))
     elif body.why is None:
-        raise ProblemError(422, "invalid-request", "discarding needs a reason in `why`")
+        error = FieldError(pointer="/why", detail="give a reason")
+        raise invalid("discarding needs a reason in `why`", error, status=422)
     else:
         note = Discard(by=call.principal.id, why=body.why, at=desk.clock())
         done = await letters.discard(wanted, _allowed(call), note, desk.store)

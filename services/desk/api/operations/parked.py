@@ -22,7 +22,7 @@ from services.desk.api.operations.parked_views import (
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.downloads import file_response
 from services.desk.http.endpoint import MAX_NUMBER, Call, Endpoint, NoQuery, Reply
-from services.desk.http.problems import ProblemError, not_found, problem_of
+from services.desk.http.problems import FieldError, ProblemError, invalid, not_found, problem_of
 from services.runtime.errors import MailcaseError, PermanentError
 from services.runtime.mail.headers import MailHeaders
 
@@ -174,7 +174,8 @@ async def bulk_parked(call: Call[NoQuery, ParkedBulkRequest]) -> Reply:
     """Retry or discard many mails. The refusal of one does not affect the others."""
     body = call.body
     if body.action == "discard" and body.why is None:
-        raise ProblemError(422, "invalid-request", "discarding needs a reason in `why`")
+        missing = FieldError(pointer="/why", detail="give a reason")
+        raise invalid("discarding needs a reason in `why`", missing, status=422)
     results = []
     for key in dict.fromkeys(body.keys):
         try:

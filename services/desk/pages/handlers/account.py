@@ -98,9 +98,10 @@ async def change_password(visit: Visit) -> Response:
             user, visit.text("current"), visit.text("password"), visit.client
         )
     except LoginFailedError:
-        return await _account_page(visit, error=visit.t.people.wrong_password, status=422)
+        return await _account_page(visit, visit.t.people.wrong_password, "current")
     except AccountError as error:
-        return await _account_page(visit, error=_refusal(visit, error), status=422)
+        field = "current" if error.reason == "too-many-attempts" else "password"
+        return await _account_page(visit, _refusal(visit, error), field)
     response = visit.redirect("/account")
     for cookie in cookies_of(session, Cookies.of(visit.desk.public_url)):
         response.headers.append("Set-Cookie", cookie)
@@ -111,7 +112,8 @@ def _refusal(visit: Visit, error: AccountError) -> str:
     return visit.t.failures.refusal(error.reason, error.facts, str(error))
 
 
-async def _account_page(visit: Visit, *, error: str | None = None, status: int = 200) -> Response:
+async def _account_page(visit: Visit, error: str | None = None, error_field: str = "") -> Response:
+    """The page; with an error, as the response to the form for the password."""
     user = await visit.desk.accounts.users.existing(visit.principal.id)
     sessions: SessionList = (await visit.api("list_sessions")).body
     view = AccountView(
@@ -130,6 +132,8 @@ async def _account_page(visit: Visit, *, error: str | None = None, status: int =
         ),
         has_password=user.password_hash is not None,
         error=error,
+        error_field=error_field,
     )
     page = visit.page(visit.t.people.my_account, "account")
+    status = 200 if error is None else 422
     return await visit.html("people/account.html", page, status=status, view=view)

@@ -23,6 +23,7 @@ from services.desk.pages.case_views import (
     waiting_entry,
 )
 from services.desk.pages.handlers.people_names import assignable, names_of_people
+from services.desk.pages.refusals import FIELD
 from services.desk.pages.templating import zone_of
 from services.desk.pages.text import initials, plain
 from services.desk.pages.undo import UndoStep, write_steps
@@ -252,12 +253,14 @@ def due_time(text: str, zone: str) -> datetime | None:
 
 
 def changed_fields(visit: Visit, case: CaseView) -> dict[str, str | bool | None]:
-    """The fields whose values differ from those that the form was filled with."""
+    """The fields whose values differ from those of the case and from those that the form was filled
+    with.
+    """
     process = visit.desk.settings.processes.get(case.process)
     kinds = {field.name: field.type for field in process.fields} if process else {}
     changed: dict[str, str | bool | None] = {}
     for key in visit.form:
-        name = key.removeprefix("field.")
+        name, was = key.removeprefix(FIELD), f"was.{key}"
         if name == key:
             continue
         text = visit.text(key).strip()
@@ -265,7 +268,8 @@ def changed_fields(visit: Visit, case: CaseView) -> dict[str, str | bool | None]
         if kinds.get(name) == "bool" and text:
             value = text == "true"
         current = case.fields[name].value if name in case.fields else None
-        if value != current:
+        is_left = was in visit.form and visit.text(was).strip() == text
+        if value != current and not is_left:
             changed[name] = value
     return changed
 

@@ -4,6 +4,8 @@ as a draft.
 
 import asyncio
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import structs
@@ -19,14 +21,18 @@ from services.desk.http.problems import ProblemError, problem_of
 from services.desk.pages.case_views import composer_view
 from services.desk.pages.handlers.drafts import (
     MAX_ATTEMPTS,
+    addresses,
     draft_of,
     form_names,
+    refused_draft,
     remove_draft,
     save_form,
     submit_form,
 )
 from services.desk.pages.newer import MAX_CHANGES, newer_entries
-from services.desk.pages.views.case import ComposerView, FileView, NoteView
+from services.desk.pages.refusals import entered, wrong_field
+from services.desk.pages.views.case import FileView, NoteView
+from services.desk.pages.views.page import Refusal
 from services.desk.pages.visit import Visit
 from services.runtime.errors import CommandRefusedError
 
@@ -47,13 +53,38 @@ _SILENT = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class _Wrong:
+    """Why a form was refused; `field` is the name of the field to correct, empty for the whole
+    form.
+    """
+
+    text: str
+    status: int = 409
+    field: str = ""
+
+
+def _wrong(visit: Visit, error: Exception) -> _Wrong:
+    problem = problem_of(error).problem
+    field = wrong_field(problem, entered(visit.form), visit.desk.settings)
+    return _Wrong(visit.refusal_text(problem), problem.status, field)
+
+
+def _refused(refusal: Refusal) -> _Wrong:
+    return _Wrong(refusal.why, 200, refusal.field)  # whoever shows it again sets the status
+
+
 async def answer_form(visit: Visit) -> Response:
-    """Shows the composer with the suggested recipients, or with the draft."""
+    """Shows the composer with the suggested recipients, or with the draft; or as it was refused."""
+    if visit.refusal is not None and (refused := refused_draft(visit, "answer")) is not None:
+        return await _composer(visit, refused, wrong=_refused(visit.refusal))
     return await _composer(visit, await draft_of(visit, "answer"))
 
 
 async def note_form(visit: Visit) -> Response:
-    """Shows the note form, with the draft if there is one."""
+    """Shows the note form, with the draft if there is one; or as it was refused."""
+    if visit.refusal is not None and (refused := refused_draft(visit, "note")) is not None:
+        return await _note(visit, refused, wrong=_refused(visit.refusal))
     return await _note(visit, await draft_of(visit, "note"))
 
 
@@ -74,13 +105,14 @@ async def answer(visit: Visit) -> Response:
     if visit.text("do") == "draft":
         return visit.redirect(f"/cases/{number}/answer")
     if not draft.to:
-        return await _composer(visit, draft, error=visit.t.compose.no_recipient, status=422)
+        return await _composer(
+            visit, draft, wrong=_Wrong(visit.t.compose.no_recipient, 422, "added")
+        )
     try:
         if not await _sent(visit, draft):
-            return await _composer(visit, draft, error=visit.t.case.stale, status=409)
+            return await _composer(visit, draft, wrong=_Wrong(visit.t.case.stale))
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
-        problem = problem_of(error).problem
-        return await _composer(visit, draft, error=visit.refusal(problem), status=problem.status)
+        return await _composer(visit, draft, wrong=_wrong(visit, error))
     return visit.redirect(f"/cases/{number}#out")
 
 
@@ -146,12 +178,11 @@ async def note(visit: Visit) -> Response:
     submitted = await submit_form(visit, "note")
     draft = submitted.draft
     if submitted.is_joined:
-        return await _note(visit, draft, error=visit.t.compose.draft_changed, status=409)
+        return await _note(visit, draft, wrong=_Wrong(visit.t.compose.draft_changed))
     try:
         await _add_note(visit, draft)
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
-        problem = problem_of(error).problem
-        return await _note(visit, draft, error=visit.refusal(problem), status=problem.status)
+        return await _note(visit, draft, wrong=_wrong(visit, error))
     return visit.redirect(f"/cases/{number}")
 
 
@@ -171,7 +202,7 @@ async def _add_note(visit: Visit, draft: DraftView) -> None:
 
 async def _changed(visit: Visit, draft: DraftView | None) -> Response:
     """The draft as it is now, which another window of the same person changed."""
-    return await _composer(visit, draft, error=visit.t.compose.draft_changed, status=409)
+    return await _composer(visit, draft, wrong=_Wrong(visit.t.compose.draft_changed))
 
 
 async def keep_draft(visit: Visit) -> Response:
@@ -197,7 +228,7 @@ async def upload(visit: Visit) -> Response:
 
 
 async def _composer(
-    visit: Visit, draft: DraftView | None, *, error: str | None = None, status: int = 200
+    visit: Visit, draft: DraftView | None, *, wrong: _Wrong | None = None
 ) -> Response:
     """The form, and above it the entries that are newer than the draft; without a draft, than the
     page of the case that led here.
@@ -205,19 +236,23 @@ async def _composer(
     number = int(visit.request.path_params["number"])
     suggestion: AnswerSuggestion = (await visit.api("suggest_answer")).body
     view = composer_view(number, suggestion, draft)
+    view = structs.replace(view, added=_as_typed(visit, view.added))
     seen = draft.revision if draft is not None else _seen(visit)
     if seen is not None and seen < suggestion.revision:
         newer = await newer_entries(visit, number, seen, suggestion.revision)
-        view = _with(view, newer=newer.entries, revision=newer.revision)
-    view = _with(
-        view,
-        error=error,
-        uploads=await _uploads(visit, view.upload_ids),
-        **await form_names(visit, "answer", draft),
-    )
+        view = structs.replace(view, newer=newer.entries, revision=newer.revision)
+    view = structs.replace(view, **await _form(visit, "answer", draft, wrong))
     title = f"{visit.desk.reference.write(number)} {visit.t.compose.title}"
     page = visit.page(title, "")
+    status = 200 if wrong is None else wrong.status
     return await visit.html("work/compose_page.html", page, status=status, view=view, kind="answer")
+
+
+def _as_typed(visit: Visit, added: str) -> str:
+    """The same addresses as in `added`, as the form has them."""
+    values = visit.refusal.values if visit.refusal else entered(visit.form)
+    typed = next(iter(values.get("added", ())), "")
+    return typed if addresses(typed) == addresses(added) else added
 
 
 def _seen(visit: Visit) -> int | None:
@@ -226,40 +261,49 @@ def _seen(visit: Visit) -> int | None:
     return int(text) if _REVISION.fullmatch(text) else None
 
 
-async def _note(
-    visit: Visit, draft: DraftView | None, *, error: str | None = None, status: int = 200
-) -> Response:
+async def _note(visit: Visit, draft: DraftView | None, *, wrong: _Wrong | None = None) -> Response:
     number = int(visit.request.path_params["number"])
     view = NoteView(
         case=number,
         revision=await _current_revision(visit) or 0,
         text=draft.text if draft else "",
-        draft_at=draft.at if draft else None,
-        error=error,
-        upload_ids=tuple(draft.uploads) if draft else (),
-        uploads=await _uploads(visit, tuple(draft.uploads) if draft else ()),
-        **await form_names(visit, "note", draft),
+        **await _form(visit, "note", draft, wrong),
     )
     page = visit.page(f"{visit.desk.reference.write(number)} {visit.t.case.note}", "")
+    status = 200 if wrong is None else wrong.status
     return await visit.html("work/compose_page.html", page, status=status, view=view, kind="note")
 
 
-async def _uploads(visit: Visit, ids: tuple[str, ...]) -> tuple[FileView, ...]:
-    """The files of a draft by name; those that have expired are left out."""
+async def _form(
+    visit: Visit, kind: str, draft: DraftView | None, wrong: _Wrong | None
+) -> dict[str, Any]:
+    """What the forms for answers and notes have in common."""
+    files = await _uploads(visit, draft.uploads if draft else ())
+    is_saved = draft is not None and visit.refusal is None
+    return {
+        "draft_at": draft.at if draft and is_saved else None,
+        "error": wrong.text if wrong else None,
+        "error_field": wrong.field if wrong else "",
+        "upload_ids": tuple(files),
+        "uploads": tuple(files.values()),
+        **await form_names(visit, kind, draft),
+    }
+
+
+async def _uploads(visit: Visit, ids: Sequence[str]) -> dict[str, FileView]:
+    """The files of a draft by id; those that have expired are left out."""
     number = int(visit.request.path_params["number"])
-    try:
-        files = await visit.desk.uploads.attachments(visit.principal.id, number, ids)
-    except CommandRefusedError:
-        return ()
-    return tuple(
-        FileView(name=file.name, content_type=file.content_type, size=file.size, href="")
-        for file in files
-    )
+    found = {}
+    for upload in ids:
+        try:
+            (file,) = await visit.desk.uploads.attachments(visit.principal.id, number, [upload])
+        except CommandRefusedError:
+            continue
+        found[upload] = FileView(
+            name=file.name, content_type=file.content_type, size=file.size, href=""
+        )
+    return found
 
 
 async def _current_revision(visit: Visit) -> int | None:
     return (await visit.api("show_case")).revision
-
-
-def _with(view: ComposerView, **changes: Any) -> ComposerView:
-    return structs.replace(view, **changes)

@@ -3,7 +3,6 @@
 from starlette.responses import Response
 
 from services.desk.api.operations.dead_letters import DeadLetterList, DeadLettersResult
-from services.desk.http.problems import ProblemError
 from services.desk.pages.views.operations import DeadLetterRow, DeadLettersView
 from services.desk.pages.visit import Visit
 from services.runtime.errors import TransientError
@@ -52,12 +51,7 @@ async def act_on_dead_letters(visit: Visit) -> Response:
         "ids": ids,
         "why": visit.text("why") or None,
     }
-    try:
-        result: DeadLettersResult = (await visit.api("act_on_dead_letters", body=body)).body
-    except TransientError:
-        return visit.redirect("/dead", t.dead_unreachable, tone="bad")
-    except ProblemError as error:
-        return visit.redirect("/dead", visit.refusal(error.problem), tone="bad")
+    result: DeadLettersResult = (await visit.api("act_on_dead_letters", body=body)).body
     words = t.dead_discarded if is_discard else t.dead_retried
     texts = [words.form(len(result.done)).format(n=len(result.done))]
     if missing := len(result.missing):

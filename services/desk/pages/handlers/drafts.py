@@ -15,6 +15,7 @@ from services.runtime.mail.file_names import safe_name
 
 MAX_FILE_BYTES = 25_000_000
 MAX_ATTEMPTS = 5
+_REVISION = re.compile(r"\d{1,15}", re.ASCII)
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
@@ -34,8 +35,40 @@ async def draft_of(visit: Visit, kind: str) -> DraftView | None:
     return next((draft for draft in drafts.items if draft.kind == kind), None)
 
 
+def refused_draft(visit: Visit, kind: str) -> DraftView | None:
+    """What a refused form contained, as if it was saved; None if the page answers no such form."""
+    refusal = visit.refusal
+    if refusal is None or not refusal.action.endswith(f"/{kind}s"):
+        return None
+    values = refusal.values
+
+    def first(name: str) -> str:
+        return next(iter(values.get(name, ())), "")
+
+    revision = first("revision")
+    return DraftView(
+        kind=kind,
+        text=first("text"),
+        at=visit.desk.clock(),
+        revision=int(revision) if _REVISION.fullmatch(revision) else 0,
+        is_stale=False,
+        to=[*values.get("to", ()), *addresses(first("added"))],
+        cc=list(values.get("cc", ())),
+        subject=first("subject"),
+        quote="quote" in values,
+        uploads=list(values.get("upload", ())),
+        editor=first("replaces"),
+    )
+
+
 async def form_names(visit: Visit, kind: str, draft: DraftView | None) -> dict[str, str]:
-    """`editor` and `replaces` of a new form that shows `draft`."""
+    """`editor` and `replaces` of a new form that shows `draft`, or of the refused one."""
+    if visit.refusal is not None:
+        posted = visit.refusal.values
+        return {
+            "editor": next(iter(posted.get("editor", ())), "") or new_editor(),
+            "replaces": next(iter(posted.get("replaces", ())), ""),
+        }
     replaces = draft.editor if draft else ""
     if draft is None:
         number = int(visit.request.path_params["number"])
@@ -108,11 +141,10 @@ async def _save(visit: Visit, kind: str, body: dict[str, Any]) -> DraftView:
 
 async def _body(visit: Visit) -> dict[str, Any]:
     uploads = [*visit.texts("upload"), *await _added_files(visit)]
-    added = [part for part in _SEPARATORS.split(visit.text("added")) if part]
     return {
         "text": visit.text("text"),
         "revision": visit.revision,
-        "to": list(dict.fromkeys([*visit.texts("to"), *added])),
+        "to": list(dict.fromkeys([*visit.texts("to"), *addresses(visit.text("added"))])),
         "cc": visit.texts("cc"),
         "subject": visit.text("subject") or None,
         "quote": visit.text("quote") == "true",
@@ -120,6 +152,11 @@ async def _body(visit: Visit) -> dict[str, Any]:
         "editor": visit.text("editor") or None,
         "replaces": visit.text("replaces"),
     }
+
+
+def addresses(text: str) -> list[str]:
+    """The addresses that someone typed, with any separators."""
+    return [part for part in _SEPARATORS.split(text) if part]
 
 
 async def _added_files(visit: Visit) -> list[str]:

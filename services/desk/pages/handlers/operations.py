@@ -6,6 +6,7 @@ from services.desk.api.operations.flow import FlowView as ApiFlow
 from services.desk.api.operations.mailboxes import LoginTestView, MailboxList, MailboxView
 from services.desk.api.operations.parked import ParkedList, ParkedResults
 from services.desk.api.operations.parked_views import ParkedView
+from services.desk.http.problems import ProblemError
 from services.desk.pages.case_views import with_query
 from services.desk.pages.handlers.cases import typed_number
 from services.desk.pages.views.lists import Option
@@ -130,6 +131,8 @@ async def act_on_parked(visit: Visit) -> Response:
     refused = [result for result in results.items if not result.accepted]
     if not refused:
         return visit.redirect("/parked", visit.t.parked.requested)
+    if len(refused) == len(results.items) == 1:
+        raise ProblemError(409, refused[0].reason, refused[0].detail)
     text = visit.t.parked.not_done.form(len(refused)).format(n=len(refused))
     why = visit.t.failures.refusal(refused[0].reason, {}, refused[0].detail)
     return visit.redirect("/parked", f"{text} {why}", tone="bad")

@@ -39,7 +39,7 @@ async def search(visit: Visit) -> Response:
         rows=rows,
         processes=process_options(declared, process),
         open_only=open_only,
-        error=visit.refusal(problem) if problem else "",
+        error=visit.refusal_text(problem) if problem else "",
         next_href=with_query("/search", **again, cursor=following) if following else None,
         is_mixed=len(declared) > 1 and not process,
     )

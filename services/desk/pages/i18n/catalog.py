@@ -80,6 +80,7 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     signed_out: str
     out_of_provider: str
     busy: str
+    unavailable: str
     provider: str
     failed: str
     limited: str
@@ -230,6 +231,8 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
     draft_unsaved: str
     draft_changed: str
     draft_refused: str
+    draft_signed_out: str
+    file_not_added: str
     draft_delete: str
     snippet: str
     snippet_insert: str
@@ -397,6 +400,10 @@ class ErrorPages(msgspec.Struct, frozen=True, kw_only=True):
     back: str
     back_to_case: str
     reference: str
+    kept: str
+    kept_files: str
+    kept_signed_out: str
+    send_again: str
 
 
 class Keyboard(msgspec.Struct, frozen=True, kw_only=True):

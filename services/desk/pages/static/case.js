@@ -20,8 +20,12 @@
   const controls = (root) => [...root.querySelectorAll("input:not([type=hidden]), select, textarea")];
   const isTouched = (control) => control === document.activeElement || current(control) !== initial(control);
 
+  // What a refused form contains is what someone typed, until they send it again.
+  const isRefused = (root) => root.querySelector("#why-refused") !== null;
+
   // The values and the revision of `next`, unless what someone types was changed by another.
   function takeOver(form, next) {
+    if (isRefused(form)) return;
     const pairs = controls(form).map((control) => [control, next.elements.namedItem(control.name)]);
     const changed = pairs.filter(([control, other]) => !other || initial(control) !== initial(other));
     if (changed.some(([control, other]) => !other || isTouched(control))) return;
@@ -35,7 +39,7 @@
   }
   function renew(part, next) {
     if (sources.get(part) === next.outerHTML) return part;
-    if (controls(part).some(isTouched)) {
+    if (isRefused(part) || controls(part).some(isTouched)) {
       for (const form of part.querySelectorAll("form")) {
         const other = [...next.querySelectorAll("form")].find((each) => each.getAttribute("action") === form.getAttribute("action") && each.elements.length === form.elements.length);
         if (other) takeOver(form, other);
@@ -83,7 +87,7 @@
   document.querySelectorAll("article.case :is([data-part], .entry)").forEach(remember);
 
   document.addEventListener("mailcase:changed", async () => {
-    const loaded = await load(location.pathname + location.search);
+    const loaded = await load(document.getElementById("content").dataset.here || location.pathname + location.search);
     const next = loaded?.querySelector("article.case");
     const shown = page();
     if (!shown || !next || Number(next.dataset.revision) < Number(shown.dataset.revision)) return;

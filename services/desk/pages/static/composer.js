@@ -29,7 +29,7 @@
       bar.remove();
       if (request.status !== 201) {
         row.classList.add("failure");
-        row.append(` ${request.status}`);
+        row.append(` ${request.status === 413 ? form.dataset.tooLarge : form.dataset.notAdded}`);
         return;
       }
       const id = document.createElement("input");
@@ -39,7 +39,7 @@
       form.append(id);
       changed(form);
     };
-    request.onerror = () => { bar.remove(); row.classList.add("failure"); };
+    request.onerror = () => { bar.remove(); row.classList.add("failure"); row.append(` ${form.dataset.notAdded}`); };
     request.send(file);
   }
 
@@ -55,6 +55,11 @@
       const answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(data) });
       if (answer.status === 409) { // what another window saved stays; Send or Save draft shows both texts
         state.textContent = state.dataset.refused;
+        return;
+      }
+      if (answer.status === 401) { // the next attempt succeeds after they sign in elsewhere
+        state.textContent = state.dataset.signedOut;
+        schedule(form);
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));

@@ -7,14 +7,16 @@
   function remember() {
     const paths = [...document.querySelectorAll(".row[data-case] .title, main form.search ~ .rows .title")].map((link) => link.pathname);
     if (!paths.length) return;
-    const list = { href: location.pathname + location.search, cases: [...new Set(paths)] };
+    const list = { href: document.getElementById("content").dataset.here || location.pathname + location.search, cases: [...new Set(paths)] };
     sessionStorage.setItem(KEY, JSON.stringify(list));
   }
+  // A refused form is shown with its page, under the URL that it was sent to.
+  const here = document.getElementById("content").dataset.here || location.pathname;
   function show() {
     const crumbs = document.querySelector(".case .crumbs");
     if (!crumbs) return;
     const list = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-    const at = list?.cases.indexOf(location.pathname) ?? -1;
+    const at = list?.cases.indexOf(here) ?? -1;
     if (at < 0) return;
     crumbs.querySelector(".back").href = list.href;
     for (const [key, path] of [["k", list.cases[at - 1]], ["j", list.cases[at + 1]]]) {

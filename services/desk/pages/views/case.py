@@ -114,7 +114,8 @@ class ComposerView(msgspec.Struct, frozen=True, kw_only=True):
 
     `draft_at` is when the draft was saved, None if there is none. `newer` are entries that came
     after the writer began. `editor` names this form among those that save the draft, `replaces` the
-    one that saved it before; empty without a draft.
+    one that saved it before; empty without a draft. `error` is about the field `error_field`, or
+    the whole form if that is empty.
     """
 
     case: int
@@ -132,12 +133,13 @@ class ComposerView(msgspec.Struct, frozen=True, kw_only=True):
     newer: tuple[Entry, ...] = ()
     added: str = ""
     error: str | None = None
+    error_field: str = ""
     editor: str = ""
     replaces: str = ""
 
 
 class NoteView(msgspec.Struct, frozen=True, kw_only=True):
-    """The note form; `editor` and `replaces` are those of ComposerView."""
+    """The note form; its last four values are those of ComposerView."""
 
     case: int
     revision: int
@@ -146,6 +148,7 @@ class NoteView(msgspec.Struct, frozen=True, kw_only=True):
     uploads: tuple[FileView, ...] = ()
     draft_at: datetime | None = None
     error: str | None = None
+    error_field: str = ""
     editor: str = ""
     replaces: str = ""
 

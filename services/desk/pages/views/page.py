@@ -1,6 +1,6 @@
 """The frame of every page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -49,12 +49,24 @@ class Navigation(msgspec.Struct, frozen=True, kw_only=True):
     counts: Mapping[str, int] = {}
 
 
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A form that was refused. `action` is its URL, `values` are what it contained, and `why` is
+    for its reader. `field` is the name of the field to correct, empty for the whole form.
+    """
+
+    action: str
+    values: Mapping[str, Sequence[str]]
+    why: str
+    field: str = ""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """The values that every template gets.
 
     `nonce` is the nonce in this response's Content-Security-Policy. `here` is path and query of the
     page, for coming back to it. `section` is the current entry of the navigation. `zone` is an IANA
-    name. `viewer` is None before signing in.
+    name. `viewer` is None before signing in. `refusal` is that of a form of the page, None if there
+    is none.
     """
 
     language: str
@@ -69,3 +81,35 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     navigation: Navigation = Navigation()
     message: Message | None = None
     live: str | None = None
+    refusal: Refusal | None = None
+
+    def typed(self, action: str, name: str, value: str = "") -> str:
+        """The value of a field: what its reader entered in the refused form, or `value`, also if
+        they left the field as it was (`was.` and its name).
+        """
+        entered = self._entered(action, name)
+        return (
+            value if not entered or entered == self._entered(action, f"was.{name}") else entered[0]
+        )
+
+    def picked(self, action: str, name: str, value: str, *, otherwise: bool = False) -> bool:
+        """Whether a checkbox is ticked: as in the refused form with that action, or `otherwise`."""
+        if self.refusal is None or self.refusal.action != action:
+            return otherwise
+        return value in self.refusal.values.get(name, ())
+
+    def refused(self, action: str, part: str) -> bool:
+        """Whether the form with that action and a field `part` was refused: several forms of a page
+        may have the same action.
+        """
+        return bool(self._entered(action, part))
+
+    def wrong(self, action: str, name: str) -> bool:
+        """Whether that field of the refused form is the one to correct."""
+        found = self.refusal
+        return found is not None and (found.action, found.field) == (action, name)
+
+    def _entered(self, action: str, name: str) -> Sequence[str]:
+        if self.refusal is None or self.refusal.action != action:
+            return ()
+        return self.refusal.values.get(name, ())

@@ -84,13 +84,16 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """The viewer's own account."""
+    """The viewer's own account. `error` says what is wrong with the field `error_field` of the form
+    for the password.
+    """
 
     name: str
     address: str
     sessions: tuple[SessionRow, ...] = ()
     has_password: bool = False
     error: str | None = None
+    error_field: str = ""
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,10 +146,33 @@ class AuditView(msgspec.Struct, frozen=True, kw_only=True):
     next_href: str | None = None
 
 
+class KeptField(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of a form that could not be taken. `label` is empty for a field that people do not
+    see.
+    """
+
+    name: str
+    value: str
+    label: str = ""
+
+
+class KeptForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A form that could not be taken, with what it contained, to be sent again. `files` are the
+    names of its files, which a page cannot fill in.
+    """
+
+    action: str
+    fields: tuple[KeptField, ...]
+    files: tuple[str, ...] = ()
+
+
 class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
-    """An error page. `detail` is the API's own explanation, `reference` finds it in the log."""
+    """An error page. `detail` is the API's own explanation, `reference` finds it in the log. `kept`
+    is the form that it answers, None if there is nothing to keep.
+    """
 
     status: int
     detail: str = ""
     reference: str = ""
     back_href: str = "/"
+    kept: KeptForm | None = None

@@ -96,7 +96,7 @@ async def test_texts_of_two_windows_are_both_kept(
     page = answer.body.decode()
     assert answer.status == 409
     assert "changed in another window" in page
-    assert re.search(r"<textarea[^>]*>Two\n\nOne</textarea>", page)
+    assert re.search(r"<textarea[^>]*>\nTwo\n\nOne</textarea>", page)
     assert await desk.reader.outgoing(1) == []
     draft = await draft_of(desk)
     assert draft is not None
@@ -183,7 +183,7 @@ async def test_files_of_another_window_are_seen_before_they_go_out(
     answer = await post(anna, f"/cases/1/{kind}s", **sends, **second)
     page = answer.body.decode()
     assert answer.status == 409
-    assert re.search(r"<textarea[^>]*>Two\nThree</textarea>", page)
+    assert re.search(r"<textarea[^>]*>\nTwo\nThree</textarea>", page)
     assert '<ul class="files uploads" aria-live="polite"><li class="file">' in page
     assert "<span>one.txt</span>" in page
     assert (await post(anna, f"/cases/1/{kind}s", **sends, **fields_of(page))).status == 303

@@ -112,7 +112,7 @@ async def test_a_form_of_an_older_revision_changes_nothing(
     await post(anna, "/cases/1/assignments", revision="1", to="anna@office.example")
     answer = await post(anna, "/cases/1/closures", revision="1")
     assert answer.status == 412
-    assert b"Changed in the meantime" in answer.body
+    assert b"Someone changed the case while you were working" in answer.body
 
 
 async def test_a_held_answer_is_recalled_into_the_draft(browser: Browser, opened: OpenCase) -> None:
