@@ -66,6 +66,19 @@ class CaseLinks:
         found = await cases.find({"_id": number}, limit=1, session=self.session)
         return from_document(found[0], Case) if found else None
 
+    async def standing(self, number: int) -> int:
+        """The case that a case is merged into, however long the chain; the case itself if it is not
+        merged.
+        """
+        seen: set[int] = set()
+        while number not in seen:
+            seen.add(number)
+            case = await self.case(number)
+            if case is None or case.merged_into is None:
+                break
+            number = case.merged_into
+        return number
+
     def _add(self, case: Case, link: CaseLink) -> bool:
         same = [known for known in case.links if (known.case, known.kind) == (link.case, link.kind)]
         if any(not is_better(link.by, known.by) for known in same):

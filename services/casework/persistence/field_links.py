@@ -12,7 +12,8 @@ from schemas.fields import FieldsRead
 from schemas.flags import CaseFlag
 from schemas.stored import Case, Comment, FieldKey, SellerAccount, from_document
 from services.casework.decisions import invoice_keys
-from services.runtime.store.collection import Document, Session
+from services.casework.persistence.case_links import CaseLinks
+from services.runtime.store.collection import Document
 from services.runtime.store.mongo import Store
 
 MAX_MAILS = 100  # mails stored with one key; others are linked to the case of the first
@@ -25,12 +26,14 @@ class FieldLinks:
     `found` maps the other case and the kind of a link to its evidence, `CaseLink.by`.
     """
 
-    def __init__(self, store: Store, session: Session, case: Case) -> None:
+    def __init__(self, store: Store, links: CaseLinks, case: Case) -> None:
+        """`case` is the one that the mail is in, which may be merged."""
         self._keys = store.collection(FieldKey.COLLECTION)
         self._accounts = store.collection(SellerAccount.COLLECTION)
         self._comments = store.collection(Comment.COLLECTION)
         self._cases = store.collection(Case.COLLECTION)
-        self._session = session
+        self._session = links.session
+        self._links = links
         self._case = case
         self.found: dict[tuple[int, LinkKind], str] = {}
 
@@ -80,14 +83,16 @@ class FieldLinks:
         return bool(await self._cases.find(accepted, ["_id"], limit=1, session=self._session))
 
     async def _others(self, mails: Sequence[str]) -> list[int]:
-        """The other cases that the mails are in now, in the order of the mails."""
+        """The other cases that the mails are in now, after merges, in the order of the mails."""
         if not mails:
             return []
         query = {"_id": {"$in": list(mails)}}
         comments = await self._comments.find(query, ["case"], session=self._session)
         where = {comment["_id"]: comment["case"] for comment in comments}
-        cases = [where[mail] for mail in mails if mail in where]
-        return [other for other in dict.fromkeys(cases) if other != self._case.number]
+        cases = dict.fromkeys(where[mail] for mail in mails if mail in where)
+        standing = dict.fromkeys([await self._links.standing(number) for number in cases])
+        own = await self._links.standing(self._case.number)
+        return [other for other in standing if other != own]
 
     def _add(self, others: Sequence[int], kind: LinkKind, by: str) -> None:
         for other in others:

@@ -85,7 +85,8 @@ class FieldRecorder:
             return Recorded(None)
         case, now, written = place.case, self._clock(), WrittenChanges()
         what = merge(case, place.process, read, place.facts)
-        found = FieldLinks(self._store, session, case)
+        links = CaseLinks(self._store, session, written, now, read.mail_key)
+        found = FieldLinks(self._store, links, case)
         unique = UniqueValues(self._store, session, self._processes)
         if may_describe(place.facts):
             what = await self._compare(found, place, what, read)
@@ -95,10 +96,10 @@ class FieldRecorder:
         if what is not None:
             written.add(case, [what], actor, now, mail_key=read.mail_key)
             await self._tell_target(written, case.number, read.mail_key, session)
-        links = CaseLinks(self._store, session, written, now, read.mail_key)
+        holder = await links.case(await links.standing(case.number)) or case
         duplicates = 0
         for (other, kind), by in found.found.items():
-            duplicates += await links.add(case, other, kind, by) and kind == DUPLICATE
+            duplicates += await links.add(holder, other, kind, by) and kind == DUPLICATE
         duplicates += await unique.follow(links)
         await self._save(written, now, session)
         after = written.cases.get(case.number, case)

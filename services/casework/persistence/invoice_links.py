@@ -1,9 +1,11 @@
-"""Moves links made by invoices along with the mails of a split, in the transaction of the split."""
+"""Moves links made by invoices along with the mails of a split, a merge or an unmerge, in its
+transaction.
+"""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.changes import LinkKind
+from schemas.changes import LinkKind, Merged, Unmerged, What
 from schemas.stored import Case, Comment, FieldKey, from_document
 from services.casework.decisions.invoice_keys import evidence
 from services.casework.persistence.case_links import BY_FIELDS, DUPLICATE, CaseLinks
@@ -35,6 +37,7 @@ class InvoiceLinks:
     """Links between cases that share invoices. Methods raise TransientError."""
 
     def __init__(self, store: Store, links: CaseLinks) -> None:
+        self._cases = store.collection(Case.COLLECTION)
         self._comments = store.collection(Comment.COLLECTION)
         self._keys = store.collection(FieldKey.COLLECTION)
         self._links = links
@@ -54,11 +57,53 @@ class InvoiceLinks:
         for holders in moved:
             await self._connect(holders, new)
 
+    async def follow_merges(
+        self, unique: UniqueValues, changes: Mapping[int, Sequence[What]]
+    ) -> None:
+        """Move the links of the cases that these changes merge or unmerge."""
+        for number, whats in changes.items():
+            for what in whats:
+                if isinstance(what, Merged) and what.into is not None:
+                    await self._follow_merge(unique, number, what.into)
+                elif isinstance(what, Unmerged) and what.out_of is not None:
+                    await self._follow_unmerge(unique, number, what.out_of)
+
+    async def _follow_merge(self, unique: UniqueValues, number: int, target: int) -> None:
+        """Give the links of a merged case to case `target`, which has its mails now."""
+        case = await self._links.case(number)
+        for link in case.links if case is not None else ():
+            if case is None or link.by == BY_FIELDS:
+                continue
+            await self._links.remove(case, link)
+            other = await self._links.standing(link.case)
+            await self._add(target, other, link.kind, link.by)
+        await unique.follow_merge(self._links, number)
+
+    async def _follow_unmerge(self, unique: UniqueValues, number: int, target: int) -> None:
+        """Give a case that left case `target` its own links back."""
+        left = await self._links.case(await self._links.standing(target))
+        if left is not None:
+            await self.follow_split(unique, left, number, await self._mails_of(number))
+        await unique.link_holders(self._links, number)
+
+    async def _mails_of(self, number: int) -> list[str]:
+        """The mails in a case and in those that are merged into it, however long the chain."""
+        numbers = [number]
+        for member in numbers:  # grows meanwhile
+            found = await self._cases.find(
+                {"merged_into": member}, ["_id"], session=self._links.session
+            )
+            for document in found:
+                case = await self._links.case(document["_id"])
+                if case is not None and case.merged_into == member and case.number not in numbers:
+                    numbers.append(case.number)
+        query = {"case": {"$in": numbers}, "kind": "mail"}
+        mails = await self._comments.find(query, ["_id"], session=self._links.session)
+        return [mail["_id"] for mail in mails]
+
     async def _end(self, unique: UniqueValues, case: Case, moved: Sequence[_Holders]) -> None:
         """Remove the links of a case whose invoices are in none of its mails anymore."""
-        query = {"case": case.number, "kind": "mail"}
-        found = await self._comments.find(query, ["_id"], session=self._links.session)
-        staying = await self._holders([comment["_id"] for comment in found])
+        staying = await self._holders(await self._mails_of(case.number))
         affected = {other for holders in moved for other in _all(holders)}
         kept = {link for holders in staying for link in holders.links_of(case.number)}
         gone = [
@@ -101,7 +146,9 @@ class InvoiceLinks:
         comments = await self._comments.find(
             {"_id": {"$in": list(wanted)}}, ["case"], session=self._links.session
         )
-        where = {comment["_id"]: int(comment["case"]) for comment in comments}
+        numbers = {comment["case"] for comment in comments}
+        standing = {number: await self._links.standing(number) for number in sorted(numbers)}
+        where = {comment["_id"]: standing[comment["case"]] for comment in comments}
         return [
             _Holders(evidence(key.id), _cases(key.mails, where), _cases(key.corrections, where))
             for key in keys

@@ -51,12 +51,28 @@ class UniqueValues:
             others = [await self._join(key, number) for key in new]
             await _unlink(links, number, others)
             for remaining in left:
-                for other in remaining[1:]:
-                    await _link(links, other, remaining[0])
+                await _link_to_first(links, remaining)
             for cases in others:
-                if cases:
-                    found += await _link(links, number, cases[0])
+                for first in (await _standing(links, cases))[:1]:
+                    found += await _link(links, number, first)
         return found
+
+    async def follow_merge(self, links: CaseLinks, number: int) -> None:
+        """Unlink a merged case, and link the others with its values to each other."""
+        case = await links.case(number)
+        for link in case.links if case is not None else ():
+            if case is not None and link.by == BY_FIELDS:
+                await links.remove(case, link)
+        await self.link_holders(links, number)
+
+    async def link_holders(self, links: CaseLinks, number: int) -> None:
+        """Link the cases with the values of the case, the case among them unless it is merged."""
+        case = await links.case(number)
+        if case is None:
+            return
+        for key in self._keys_of(case, correction=await self._is_correction(case)):
+            known = await self._find(key)
+            await _link_to_first(links, known.cases if known is not None else ())
 
     async def link_again(self, links: CaseLinks, number: int) -> None:
         """Link the case to those with the same values, after stronger evidence was removed."""
@@ -113,6 +129,18 @@ async def _unlink(links: CaseLinks, number: int, others: Iterable[Sequence[int]]
     for link in case.links:
         if link.kind == DUPLICATE and link.by == BY_FIELDS and link.case not in same:
             await links.remove(case, link)
+
+
+async def _standing(links: CaseLinks, numbers: Iterable[int]) -> list[int]:
+    """The cases that are not merged into another one."""
+    return [number for number in numbers if await links.standing(number) == number]
+
+
+async def _link_to_first(links: CaseLinks, numbers: Iterable[int]) -> None:
+    """Link the first of the cases that are not merged to the others."""
+    standing = await _standing(links, numbers)
+    for other in standing[1:]:
+        await _link(links, other, standing[0])
 
 
 async def _link(links: CaseLinks, number: int, target: int) -> int:

@@ -234,3 +234,70 @@ class TestMovedMails:
             await recorder.record(build.read(build.value(build.OPEN, text), key=mail_key(2, "a")))
             for number in (1, 2):
                 assert (await current(store, number)).fields["remark"].value == text
+
+
+class TestMergedInvoices:
+    """Cases 1 to 3 have the same invoice; the links of a merged case pass to its target."""
+
+    @pytest.fixture
+    async def duplicates(self, store: Store, recorder: FieldRecorder) -> Store:
+        for number in (1, 2, 3):
+            await open_case(store, number)
+        for number in (1, 2):
+            await recorder.record(brought(number, build.invoice()))
+        return store
+
+    async def all_links(self, store: Store) -> dict[int, list[tuple[int, str]]]:
+        found = {number: await current(store, number) for number in (1, 2, 3)}
+        for case in found.values():
+            flagged = CaseFlag.DUPLICATE_OF in case.flags
+            assert flagged == any(link.kind == "duplicate-of" for link in case.links)
+        return {
+            number: [(link.case, link.by) for link in case.links] for number, case in found.items()
+        }
+
+    async def test_a_duplicate_that_is_merged_into_the_other_is_none_until_the_unmerge(
+        self, duplicates: Store, repository: CaseRepository
+    ) -> None:
+        before = await self.all_links(duplicates)
+        assert before == {1: [(2, "xml")], 2: [(1, "xml")], 3: []}
+        await repository.act(1, actions.MergeInto(target=2), OPERATOR)
+        assert await self.all_links(duplicates) == {1: [], 2: [], 3: []}
+        await repository.act(1, actions.Unmerge(), OPERATOR)
+        assert await self.all_links(duplicates) == before
+
+    async def test_the_target_is_linked_in_place_of_the_merged_case(
+        self, duplicates: Store, repository: CaseRepository
+    ) -> None:
+        before = await self.all_links(duplicates)
+        await repository.act(1, actions.MergeInto(target=3), OPERATOR)
+        assert await self.all_links(duplicates) == {1: [], 2: [(3, "xml")], 3: [(2, "xml")]}
+        await repository.act(1, actions.Unmerge(), OPERATOR)
+        assert await self.all_links(duplicates) == before
+
+    async def test_a_further_duplicate_is_linked_to_the_target(
+        self, duplicates: Store, recorder: FieldRecorder, repository: CaseRepository
+    ) -> None:
+        await repository.act(1, actions.MergeInto(target=2), OPERATOR)
+        await recorder.record(brought(3, build.invoice()))
+        assert await self.all_links(duplicates) == {1: [], 2: [(3, "xml")], 3: [(2, "xml")]}
+        again = await recorder.record(brought(1, build.invoice()))
+        assert again.duplicates == 0
+
+    async def test_an_invoice_read_late_in_a_merged_case_is_the_targets(
+        self, duplicates: Store, recorder: FieldRecorder, repository: CaseRepository
+    ) -> None:
+        await repository.act(3, actions.MergeInto(target=2), OPERATOR)
+        await recorder.record(brought(3, build.invoice()))
+        assert await self.all_links(duplicates) == {1: [(2, "xml")], 2: [(1, "xml")], 3: []}
+
+    async def test_equal_values_link_the_cases_that_are_not_merged(
+        self, store: Store, recorder: FieldRecorder, repository: CaseRepository
+    ) -> None:
+        await TestUniqueValues().opened(store, recorder, 1, 2, 3)
+        await repository.act(1, actions.MergeInto(target=2), OPERATOR)
+        merged = {1: [], 2: [(3, "fields")], 3: [(2, "fields")]}
+        assert await self.all_links(store) == merged
+        await repository.act(1, actions.Unmerge(), OPERATOR)
+        linked = await self.all_links(store)
+        assert {other for other, _ in linked[1]} == {2, 3}
