@@ -86,7 +86,7 @@ class DeskRecords:
         """Erase files that wait for their note or answer."""
         uploads = self._store.collection(Upload.COLLECTION)
         async for upload in _documents(uploads):
-            content = (await self._blobs.get(upload["blob"])).decode("utf-8", "replace")
+            content = (await self._blobs.available(upload["blob"])).decode("utf-8", "replace")
             if not (pattern.search(upload["name"]) or pattern.search(content)):
                 continue
             run.report.desk_records += 1

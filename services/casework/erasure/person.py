@@ -148,7 +148,8 @@ class PersonErasure:
         for sha256 in {
             attachment.blob for comment in comments for attachment in comment.attachments
         }:
-            content = (await self._blobs.get(sha256)).decode("utf-8", "replace")
+            # A damaged file must not prevent the erasure; `mailcase audit` reports it.
+            content = (await self._blobs.available(sha256)).decode("utf-8", "replace")
             if pattern.search(content):
                 found.add(sha256)
         return found
@@ -175,7 +176,7 @@ class PersonErasure:
                     await self._mails.update({"_id": mail["_id"]}, {"$set": change})
 
     async def _is_theirs(self, sha256: str, traces: Traces, pattern: re.Pattern[str]) -> bool:
-        content = await self._blobs.get(sha256)
+        content = await self._blobs.available(sha256)
         authors = MailHeaders.parse(content).addresses("From", "Sender", "Reply-To")
         by_them = any(author.address.lower() == traces.address.lower() for author in authors)
         return by_them or pattern.search(content.decode("utf-8", "replace")) is not None

@@ -13,6 +13,7 @@ its writer can refer to it. `keep_until`, if present, keeps blobs that only mess
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -138,6 +139,14 @@ class Blobs:
         content = BytesIO()
         async for piece in self.pieces(sha256):
             content.write(piece)
+        return content.getvalue()
+
+    async def available(self, sha256: str) -> bytes:
+        """As `get`, except that it returns what is left of a missing or incomplete content."""
+        content = BytesIO()
+        with suppress(PermanentError):
+            async for piece in self.pieces(sha256):
+                content.write(piece)
         return content.getvalue()
 
     async def pieces(self, sha256: str) -> AsyncIterator[bytes]:

@@ -33,7 +33,7 @@ from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository
 from services.cli.audit.checks import Auditor
 from services.runtime.settings import Field, Process
-from services.runtime.store.blobs import FILES, Blobs
+from services.runtime.store.blobs import CHUNKS, FILES, Blobs
 from services.runtime.store.mongo import Store
 from tests.integration.casework.test_casework import (
     assert_histories_hold,
@@ -412,3 +412,11 @@ async def test_a_content_that_a_writer_may_hold_is_left_to_the_sweep(
             pass
         left.append(await worked.collection(FILES).count({"_id": held.sha256}))
     assert left == [1, is_used]
+
+
+async def test_files_that_are_missing_or_damaged_do_not_prevent_an_erasure(worked: Store) -> None:
+    await worked.collection(CHUNKS).delete({})
+    done = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    assert (done.cases, done.comments) == ([1], 3)
+    left = (await every_byte(worked)).lower()
+    assert [text for text in PHRASES if text.lower().encode() in left] == []
