@@ -179,10 +179,15 @@ class DeliveryProblem(StrEnum):
 
 
 class SendProblem(StrEnum):
-    """Why a mail waits that no mail server has refused; `OutgoingMail.failure` of a pending one."""
+    """Why a mail is not sent that no mail server has refused: the beginning of
+    `OutgoingMail.failure`, or of its text after the address.
+    """
 
     HELD = "held: too much automatic mail was sent"
     NO_SERVER = "the settings name no SMTP server for this process"
+    NOT_COMPOSED = "the mail cannot be composed"
+    TOO_LARGE = "the mail is larger than sender.max_mail_bytes allows"
+    INTERNAL = "internal error"
 
 
 class Evidence(StrEnum):

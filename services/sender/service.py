@@ -218,7 +218,7 @@ class Sender:
             Exception
         ) as error:  # a bug that this mail triggers: it is retried at growing intervals
             log.exception("attempt_failed", mail=mail.id, case=mail.case)
-            return _deferred(mail, f"internal error: {type(error).__name__}")
+            return _deferred(mail, f"{SendProblem.INTERNAL}: {type(error).__name__}")
 
     async def _send(self, mail: OutgoingMail) -> DeliveryResult:
         process = self._processes.get(mail.process)
@@ -229,11 +229,10 @@ class Sender:
             files = [await self._files.get(attachment.blob) for attachment in mail.attachments]
             message = compose(mail, files, self._signer)
         except (PermanentError, ValueError) as error:
-            return DeliveryResult(
-                rejected=dict.fromkeys(mail.remaining, f"the mail cannot be composed: {error}")
-            )
+            not_composed = f"{SendProblem.NOT_COMPOSED}: {error}"
+            return DeliveryResult(rejected=dict.fromkeys(mail.remaining, not_composed))
         if len(message) > self._limits.max_mail_bytes:
-            too_large = f"the mail has {len(message)} bytes, more than sender.max_mail_bytes allows"
+            too_large = f"{SendProblem.TOO_LARGE}: {len(message)} bytes"
             return DeliveryResult(rejected=dict.fromkeys(mail.remaining, too_large))
         started = time.monotonic()
         result = await self._transports[name].send(mail.author.address, mail.remaining, message)

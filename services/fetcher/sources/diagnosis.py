@@ -162,7 +162,7 @@ def _answer(error: Exception) -> str:
     """The text that we did not write ourselves."""
     if isinstance(error, RefusedError):
         return " ".join(error.answer.split())[:300]
-    return "" if isinstance(error, TooSlowError) else _short(error)
+    return "" if isinstance(error, (TooSlowError, SettingsError)) else _short(error)
 
 
 def _diagnosis(

@@ -255,7 +255,7 @@ async def test_a_mail_over_the_limit_of_size_is_refused(bench: Bench, tmp_path: 
     bench.put(text="long " * 20_000)
     mail = await bench.deliver()
     assert mail.state == "refused"
-    assert "more than sender.max_mail_bytes allows" in (mail.failure or "")
+    assert "larger than sender.max_mail_bytes allows" in (mail.failure or "")
 
 
 async def test_another_sender_that_counted_first_is_no_hindrance(bench: Bench) -> None:

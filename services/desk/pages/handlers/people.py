@@ -113,7 +113,11 @@ async def _tokens(visit: Visit, *, secret: str | None = None) -> Response:
             if token.revoked_at is None
         ),
         scopes=tuple(
-            Option(value=scope.value, title=scope.value, is_chosen=scope is Permission.READ)
+            Option(
+                value=scope.value,
+                title=visit.t.people.scope_names[scope],
+                is_chosen=scope is Permission.READ,
+            )
             for scope in Permission
             if visit.may(scope)
         ),
@@ -125,6 +129,7 @@ async def _tokens(visit: Visit, *, secret: str | None = None) -> Response:
 
 def _shown_object(visit: Visit, text: str) -> str:
     """What an entry is about: a case by its reference, and only the beginning of a hash."""
+    text = visit.t.people.audit_objects.get(text, text)
     short = _HASH.sub(lambda found: f"{found[0][:12]}…", text)
     return _CASE.sub(lambda found: visit.desk.reference.write(int(found[1])), short)
 

@@ -64,7 +64,9 @@ async def _webhooks(visit: Visit, *, secret: str | None = None) -> Response:
         )
     view = WebhooksView(
         rows=tuple(rows),
-        events=tuple(Option(value=name, title=name) for name in CHANGE_NAMES),
+        events=tuple(
+            Option(value=name, title=visit.t.people.event_names[name]) for name in CHANGE_NAMES
+        ),
         secret=secret,
     )
     page = visit.page(visit.t.people.webhooks, "people")

@@ -390,6 +390,11 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
     current_password: str
     wrong_password: str
     audit_actions: Mapping[str, str]
+    audit_objects: Mapping[str, str]
+    event_names: Mapping[str, str]
+    scope_names: Mapping[str, str]
+    all_events: str
+    events_hint: str
 
 
 class ErrorPages(msgspec.Struct, frozen=True, kw_only=True):

@@ -195,6 +195,9 @@ FAILURES = Failures(
     },
     sending={
         SendProblem.HELD: "too much automatic mail was sent. It is sent later.",
+        SendProblem.NOT_COMPOSED: "the mail cannot be composed",
+        SendProblem.TOO_LARGE: "the mail is larger than sender.max_mail_bytes allows",
+        SendProblem.INTERNAL: "an internal error, which is logged; it is tried again",
         SendProblem.NO_SERVER: "the settings name no SMTP server for this process.",
     },
 )

@@ -108,6 +108,7 @@ WORDS = Words(
     },
     evidence={
         Evidence.AUTOMATIC_SUBJECT: "The subject of an automatic answer, sent by a machine",
+        "allow_senders, authentication failed": "allow_senders, not proven to be from the sender",
         Evidence.MAIL_SERVER: "From a mail server's own address",
         Rule.CASE_REFERENCE: "Number in the subject:",
         Rule.PLUS_ADDRESS: "Number in the address:",

@@ -206,6 +206,9 @@ FAILURES = Failures(
     },
     sending={
         SendProblem.HELD: "wysłano zbyt dużo automatycznej poczty. Ta wyjdzie później.",
+        SendProblem.NOT_COMPOSED: "wiadomości nie da się zbudować",
+        SendProblem.TOO_LARGE: "wiadomość jest większa, niż pozwala sender.max_mail_bytes",
+        SendProblem.INTERNAL: "błąd wewnętrzny, zapisany w dzienniku; próba zostanie ponowiona",
         SendProblem.NO_SERVER: "ustawienia nie wskazują serwera SMTP dla tego procesu.",
     },
 )

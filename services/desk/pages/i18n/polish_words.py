@@ -108,6 +108,7 @@ WORDS = Words(
     },
     evidence={
         Evidence.AUTOMATIC_SUBJECT: "Temat odpowiedzi automatycznej, wysłanej przez program",
+        "allow_senders, authentication failed": "allow_senders, nie potwierdzono nadawcy",
         Evidence.MAIL_SERVER: "Z własnego adresu serwera poczty",
         Rule.CASE_REFERENCE: "Numer w temacie:",
         Rule.PLUS_ADDRESS: "Numer w adresie:",

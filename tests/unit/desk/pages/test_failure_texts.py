@@ -127,6 +127,8 @@ def test_the_text_of_a_mail_server_stays_as_it_is() -> None:
     failures = CATALOGS["pl"].failures
     own = failures.sending_failure(f"a@b.example: {SendProblem.NO_SERVER}")
     assert own == "a@b.example: ustawienia nie wskazują serwera SMTP dla tego procesu."
+    too_large = failures.sending_failure(f"a@b.example: {SendProblem.TOO_LARGE}: 30 bytes")
+    assert too_large.startswith("a@b.example: wiadomość jest większa")
     foreign = "a@b.example: 550 5.1.1 no such mailbox"
     assert failures.sending_failure(foreign) == foreign
 

@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from schemas import changes
+from schemas.cloud_events import CHANGE_NAMES
 from schemas.flags import AttachmentFlag, CaseFlag, CommentFlag, ReadingDefect
 from schemas.reasons import Evidence, IgnoreReason, ParkReason
-from schemas.stored.desk import AuditEvent
+from schemas.stored.desk import AuditEvent, LinkPurpose
+from services.desk.access import Permission
 from services.desk.pages.i18n import CATALOGS
 from services.desk.pages.i18n.failures import places
 from services.desk.pages.i18n.formats import Formats, duration
@@ -95,6 +97,10 @@ def test_every_constant_word_has_a_text_for_people(code: str) -> None:
     assert set(ParkReason) <= words.park_reasons.keys()
     assert set(IgnoreReason) <= words.ignore_reasons.keys()
     assert set(Evidence) <= words.evidence.keys()
+    people = CATALOGS[code].people
+    assert people.event_names.keys() == {*CHANGE_NAMES}
+    assert people.scope_names.keys() == {*Permission}
+    assert {*get_args(LinkPurpose)} <= people.audit_objects.keys()
     assert set(get_args(AuditEvent)) <= CATALOGS[code].people.audit_actions.keys()
     tags = {what.__struct_config__.tag for what in get_args(changes.What)}
     assert tags <= words.changes.keys()
