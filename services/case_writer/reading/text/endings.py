@@ -19,7 +19,6 @@ from services.case_writer.reading.text.signatures import (
 _SIGNATURE_LINES = 12
 _SIGNATURES = 3
 _RULE_SIGNS = "_-=#~"
-_ANNOUNCES = f"{COLONS}?"
 _BULLETS = ("- ", "* ", "\u2022 ", "\u00b7 ")
 
 
@@ -57,16 +56,14 @@ class LinesWithEnding(OriginalLines):
         return stop
 
     def _is_introduced(self, index: int, start: int) -> bool:
-        """Whether the line directly above asks for this one or announces it, or both are items of
-        one list: no program adds it then.
+        """Whether the text above announces this line, or asks for it directly above, or both are
+        items of one list: no program adds it then.
         """
-        above = self.bare[index - 1] if index > start else ""
-        if not above:
-            return False
-        if above[-1] in _ANNOUNCES or is_unfinished(above):
+        if self._introduces(start, index):
             return True
+        above = self.bare[index - 1] if index > start else ""
         bullet = self.bare[index][:2]
-        return bullet in _BULLETS and above[:2] == bullet
+        return above[-1:] == "?" or (bullet in _BULLETS and above[:2] == bullet)
 
     def _signature_start(self, kept: range) -> int | None:
         """The index of the delimiter or rule with which the last signature or footer of `kept`
@@ -113,5 +110,6 @@ class LinesWithEnding(OriginalLines):
 
     def _introduces(self, start: int, delimiter: int) -> bool:
         """Whether the last line above the delimiter announces what is below: `Please send:`."""
-        above = next(filter(None, reversed(self.bare[start:delimiter])), "")
+        lines = range(delimiter - 1, start - 1, -1)
+        above = next((self.bare[at] for at in lines if self.bare[at]), "")
         return bool(above) and (above[-1] in COLONS or is_unfinished(above))

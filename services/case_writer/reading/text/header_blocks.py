@@ -52,7 +52,7 @@ class _Block:
 
     def _add_value(self, kind: str, label: str, word: str) -> None:
         if kind in ("from", "to"):
-            self.has_address = self.has_address or "@" in word
+            self.has_address = self.has_address or word.find("@") > 0  # unlike `*@x.example`
         elif kind == "sent" and any(sign.isdigit() for sign in word):
             self._date += f" {word}"
             is_date = not word.isdecimal() or len(word) == _YEAR_DIGITS  # unlike `Sent: 3 boxes`
@@ -62,23 +62,22 @@ class _Block:
 
     def is_header(self, *, below_rule: bool) -> bool:
         """Whether this is the header of a mail. Travel plans, memos and forms have labels, dates
-        and rules too; only a header has an address or a time of sending, or, below a rule, a date
-        with its time.
+        and rules too; only a header has an address or a time of sending, or a long date in the
+        order of Outlook.
         """
         kinds = set(self.kinds)
         if "from" not in kinds:
             return False
         is_dated = self._has_date_and_time()
-        is_ruled = below_rule and is_dated
         if "subject" in kinds and kinds & {"sent", "to"}:
             in_order = self.kinds[:4] == ["from", "sent", "to", "subject"]
             is_long_date = is_dated and self._names_day
-            return self.has_address or self.has_sent_time or (in_order and is_long_date) or is_ruled
+            return self.has_address or self.has_sent_time or (in_order and is_long_date)
         was_sent = is_dated and self.has_sent_time and self.kinds[:2] == ["from", "sent"]
         if {"sent", "to"} <= kinds:
             has_both = self.has_address and (is_dated or self.has_sent_time)
-            return has_both or (self.has_sent_time and is_ruled)
-        return "sent" in kinds and self.has_address and (is_ruled or was_sent)
+            return has_both or (self.has_sent_time and is_dated and below_rule)
+        return "sent" in kinds and self.has_address and ((is_dated and below_rule) or was_sent)
 
     def _has_date_and_time(self) -> bool:
         years = [f"{sign}{century}" for sign in " ./-" for century in ("19", "20")]

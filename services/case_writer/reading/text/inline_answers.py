@@ -54,6 +54,8 @@ def announces_inline_answers(lines: list[str]) -> bool:
 
 def _announces(line: str) -> bool:
     low = line[:_MAX_LINE].lower()
+    if "[" in low and "]" in low and any(word in low for word in _BELOW):
+        return True  # Outlook marks comments with the name in brackets
     if not any(word in low for word in _ANSWERS) or any(word in low for word in _ELSEWHERE):
         return False
     if any(words in low for words in _INSIDE):

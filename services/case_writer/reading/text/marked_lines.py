@@ -138,7 +138,8 @@ class MarkedLines:
             glued = bare.endswith("<") or joined.startswith(">")
             joined = f"{bare}{joined}" if glued else f"{bare} {joined}"
             begins = begins_attribution(bare)
-            if found is not None and not begins and not self._is_wrapped(start, found):
+            may_stand_alone = found is not None and (not begins or is_date(bare))
+            if found is not None and may_stand_alone and not self._is_wrapped(start, found):
                 break
             is_whole = start == 0 or not is_open(self.bare[start - 1])
             is_whole = is_whole and (above_quote or start == end or has_verb(joined))

@@ -31,6 +31,7 @@ RULE = "_-=* "
 REPLY_SIGNS = "#-=*_+\u2014\u2013"
 _AROUND_REQUEST = REPLY_SIGNS + " .:"
 _TITLE_RULES = ("---", "===", "***", "___")
+_SENTENCE_WORDS = 3
 _REQUEST_WORDS = 6  # before `above this line`
 
 
@@ -71,6 +72,8 @@ class OriginalLines(MarkedLines):
         their text: no header, attribution or quote follows it, and another title does.
         """
         following = self.next_line(index + 1)
+        if following == index + 1 and self._is_own_heading(index):
+            return True
         is_only = index >= self._last_title and not self._has_sections
         if following is None or is_only or self.is_quoted[following]:
             return False
@@ -78,6 +81,16 @@ class OriginalLines(MarkedLines):
         is_section = not (label_of(low) or "@" in low or self.ends_attribution(following))
         self._has_sections |= is_section
         return is_section
+
+    def _is_own_heading(self, index: int) -> bool:
+        """Whether the text directly below the title continues it as a sentence, or the title is
+        ruled as no program does and no header follows.
+        """
+        below = low_of(self.bare[index + 1])
+        if label_of(below) or "@" in below or self.is_quoted[index + 1]:
+            return False
+        is_sentence = below[0].islower() and len(below.split()) >= _SENTENCE_WORDS
+        return (is_sentence and self.bare[index + 1][0] == below[0]) or self.bare[index][0] == "="
 
     @cached_property
     def _last_title(self) -> int:

@@ -59,7 +59,7 @@ SEPARATORS = frozenset(
     """forwarded by|forwarded message|mensaje original|mensaje reenviado|message d'origine|message original
 message transféré|courriel original|messaggio originale|messaggio inoltrato|oorspronkelijk bericht
 doorgestuurd bericht|opprinnelig melding|oprindelig meddelelse|oprindelig besked|videresendt besked
-videresendt meddelelse|videresendt melding|original appointment|original message|original-nachricht
+videresendt meddelelse|videresendt melding|original appointment|original message|original-nachricht|original nachricht
 originalmeddelande|ursprungligt meddelande|vidarebefordrat meddelande|originalnachricht|oryginalna wiadomość
 oryginalny e-mail|przekazana wiadomość|přeposlaná zpráva|původní zpráva|původní e-mail|reply message
 spotkanie pierwotne|treść oryginalnej wiadomości|treść przekazanej wiadomości|ursprüngliche nachricht
@@ -236,6 +236,15 @@ DISCLAIMERS = (
     "before printing", "intended", "przeznaczon", "drukuj", "riservat", "vertrouwelijk", "důvěrn",
     "конфиденциальн", "конфіденційн", "umwelt", "rodo", "gdpr", "adresat", "registered",
 )  # fmt: skip
+# Short disclaimers have one of these.
+PAPER_WORDS = (
+    "environment",
+    "umwelt",
+    "before printing",
+    "drukuj",
+    "registered office",
+    "registered in",
+)
 MESSAGES = (
     "mail", "message", "messagg", "mensaje", "mensagem", "wiadomoś", "nachricht", "bericht",
     "zpráv", "сообщен", "повідомлен", "korespondencj", "correspondence", "communication",

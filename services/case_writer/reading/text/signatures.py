@@ -15,6 +15,7 @@ from services.case_writer.reading.text.quote_markers import (
     LEAVE_WORDS,
     LIST_FOOTERS,
     MESSAGES,
+    PAPER_WORDS,
     PARTICLES,
     REQUESTS,
     STREET_ENDS,
@@ -56,6 +57,8 @@ _ORIGINS = frozenset(
 _WORD = re.compile(r"[^\W\d_]+")
 _NAME_CHARS = 3
 _FOREIGN_NAME_CHARS = 2  # a name in Chinese
+_NAME_WORDS = 6
+_DISCLAIMER_WORDS = 15
 _NUMBER_DIGITS = 3  # of a telephone number, at least
 _SIGNS = ".,;:()!"
 _SENTENCE_ENDS = "?!\u3002\uff01\uff1f\u061f\u0964\u2026"
@@ -69,8 +72,9 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     sentences are not.
 
     `author` is their name and address, "" if unknown. The lines must name the author, close the
-    letter, be a disclaimer, or have an address or a number to call. `is_typed` means that the
-    delimiter lacks its space, so that a person may have typed it: then the latter is not enough.
+    letter, be a disclaimer, or have an address or a number to call below a name. `is_typed` means
+    that the delimiter lacks its space, so that a person may have typed it: then the latter is not
+    enough.
     """
     lines = [line.strip() for line in lines if line.strip()]
     if is_list_footer(lines):
@@ -80,7 +84,7 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     has_disclaimer = _has_disclaimer(" ".join(lines).lower())
     is_marked = any(_is_contact(line.lower()) for line in lines)
     is_by = has_disclaimer or _is_by(author, [line.lower() for line in lines])
-    if not is_by and (is_typed or (author and not is_marked)):
+    if not is_by and (is_typed or (author and not (is_marked and _begins_with_name(lines)))):
         return False
     if has_disclaimer:
         lines = [line for line in lines if not _is_prose(line)]
@@ -88,12 +92,25 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
         return False
     if not is_marked and not all(map(_is_titled, lines)):
         return False
+    if not is_marked and len(lines) == 1 and _has_other_script(lines[0], author):
+        return False
     return not any(_is_own(line.lower(), is_marked=is_marked) for line in lines)
 
 
+def _begins_with_name(lines: list[str]) -> bool:
+    """Whether the first of several lines is a name: few words, no label, no number."""
+    first, _, _ = lines[0].partition("|")
+    is_plain = not any(sign.isdecimal() or sign in ":@" for sign in first)
+    return len(lines) > 1 and is_plain and len(first.split()) <= _NAME_WORDS and _is_titled(first)
+
+
 def _has_disclaimer(text: str) -> bool:
-    """Whether a text in lower case speaks of itself: `This e-mail is confidential.`"""
-    return any(word in text for word in DISCLAIMERS) and any(word in text for word in MESSAGES)
+    """Whether a text in lower case speaks of itself at length, or of paper: `This e-mail is
+    confidential …`, `Please consider the environment …`.
+    """
+    if not any(word in text for word in DISCLAIMERS) or not any(word in text for word in MESSAGES):
+        return False
+    return len(text.split()) >= _DISCLAIMER_WORDS or any(word in text for word in PAPER_WORDS)
 
 
 def _is_contact(line: str) -> bool:
@@ -115,15 +132,29 @@ def _begins_contact(word: str) -> bool:
 
 def _is_by(author: str, low: list[str]) -> bool:
     """Whether lines in lower case name the author or their domain, or close a letter."""
-    words = {word for line in low for word in _WORD.findall(line)}
+    shown = [word for line in low for word in line.split() if "@" not in word and "/" not in word]
+    words = {word for part in shown for word in _WORD.findall(part)}
+    names = _names(author)
+    return not words.isdisjoint(names) or not words.isdisjoint(CLOSINGS)
+
+
+def _names(author: str) -> set[str]:
+    """The words of the author's name and address, in lower case, that are names."""
     known = author.lower().rpartition(".")[0] if "@" in author else author.lower()  # without `.com`
     names = {
         name
         for name in _WORD.findall(known)
         if len(name) >= (_NAME_CHARS if name.isascii() else _FOREIGN_NAME_CHARS)
     }
-    names -= _NO_NAMES | PARTICLES
-    return not words.isdisjoint(names) or not words.isdisjoint(CLOSINGS)
+    return names - _NO_NAMES - PARTICLES
+
+
+def _has_other_script(line: str, author: str) -> bool:
+    """Whether a line has words without capital letters that are not the author's name: such scripts
+    do not show what is a name.
+    """
+    words = set(_WORD.findall(line.lower()))
+    return any(word[0] == word[0].upper() for word in words - _names(author))
 
 
 def is_list_footer(

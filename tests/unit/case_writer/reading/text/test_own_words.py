@@ -196,7 +196,7 @@ LIKE_DEVICE_LINES = [
     "発送から送信",
     "Sent from Dortmund (https://dhl.example/4711)",
     "To do:\n- install the printer\n- Download Outlook for Mac",
-    "My advice:\nGet Outlook for Windows",
+    "My advice:\n\nGet Outlook for Windows",
     "Woher ist das Foto?\nVon meinem Handy",
     "Which mails arrive?\n* Sent from Gmail\n* Sent from Outlook",
 ]
@@ -235,6 +235,8 @@ LIKE_HEADERS = [
     "Trip\n\nFrom: Gdańsk\nDate: 2026-12-01 10:11\nTo: Wrocław\nSubject: change in Poznań",
     "A visitor wrote.\n\nFrom: Eva <e@x.example>\nDate: 23.11.2026 10:11\nSubject: fence\n\nMessage:\nHi",
     "Formular\n\nVon: Eva <e@x.example>\nAn: b@x.example\nBetreff: Zaun\n\nNachricht: Bitte 20 m.",
+    "Rule\n\nFrom: *@shop.example\nSubject: contains offer\nTo: me\n\nmoves nothing.",
+    "MEMO\n__________\nFrom: Safety\nTo: all\nDate: 30 November 2026, 10:00\nSubject: drill\n\nLeave.",
     "Please write:\nFrom: me <a@x.example>\nTo: Jan\nSubject: pumps\nDate: 1.12.2026 10:00\n\nDear Jan",
 ]
 
@@ -282,6 +284,8 @@ LIKE_RULES = [
     "-- Forwarded message --\nis all that I see",
     "--- Summary ---\nIt leaks.\n\n--- Original message ---\nE12\n\n--- My proposal ---\nA new seal.",
     "Texts:\n\n*** Forwarded message ***\nprzekazana\n*** Reply message ***\nodpowiedź",
+    "Good\n--- Original message ---\nis the heading that your mails show twice.",
+    "Report\n=== Original message ===\nE12\nThe pump stopped.",
     "Plan\n1.12.2026 10:00, Anna <a@x.example>:\npumps\n1.12.2026 11:00, Jan <j@x.example>:\nseals",
     "They log:\nOn 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\nis that all?",
     "Their mails end with\n##- Please type your reply above this line -##",
@@ -384,11 +388,16 @@ LIKE_SIGNATURES = [
     "-- \n请在周五之前把发票发给我们。",
     "-- \n納期は守ってください。",
     "-- \nUnsubscribe anna@firma.example from the mailing list",
+    "--\nI intended to send the message on Friday.",
+    "-- \nThe attachment is confidential, please do not forward it before Friday.",
+    "--\nDiese Nachricht bitte vertraulich behandeln.",
 ]
 
 # Below `-- `, but neither the author's name nor an address.
 NOT_OF_THE_AUTHOR = [
     "Offer B", "Yes", "Monday Tuesday", "IBAN follows tomorrow", "Street side, not yard",
+    "https://kowal.example/plan.pdf", "Plan: https://kowal.example/plan.pdf", "New phone: 22 555 01 00",
+    "Offer B to jan@kowal.example", "+48 600 000 000 call me", "Jan 三個ください",
     "请尽快发货", "أرجو الرد قبل الخميس", "נא לענות עד מחר", "금요일까지 보내 주세요",
 ]  # fmt: skip
 
@@ -402,7 +411,7 @@ def test_what_may_be_a_signature_stays_unless_it_says_whose_it_is(own: str) -> N
 @pytest.mark.parametrize(
     "announcement",
     [
-        "My answers are below in red.", "Please see my comments inline.", "Answers below.",
+        "My answers are below in red.", "Please see my comments inline.", "Answers below.", "See [Jan] below.",
         "Odpowiedzi w treści, na czerwono.", "Meine Antworten stehen unten in Rot.",
         "Voir mes réponses ci-dessous en bleu.", "Mis respuestas abajo.", "Відповіді нижче.",
     ],
@@ -421,11 +430,14 @@ def test_an_answer_between_an_attribution_and_its_quote_stays() -> None:
     assert strip_quotes(mail) == mail
 
 
-@pytest.mark.parametrize("own", ["30.11.2026", "Wtorek, 1 grudnia 2026, 9:00", "Regards\nJan"])
+@pytest.mark.parametrize(
+    "own", ["30.11.2026", "Wtorek, 1 grudnia 2026, 9:00", "Regards\nJan", "On Friday 4.12.2026"]
+)
 def test_own_lines_directly_above_an_attribution_stay(own: str) -> None:
     for attribution in (
         "pon., 23 lis 2026 o 10:11 Anna <anna@office.example> napisał(a):",
         "<anna@office.example> schrieb am 23.11.2026 um 10:11:",
+        "Anna Nowak wrote on 23.11.2026 10:11:",
     ):
         mail = f"Hello,\n{own}\n{attribution}\n> When?\n>\n> Anna"
         assert strip_quotes(mail) == f"Hello,\n{own}"
