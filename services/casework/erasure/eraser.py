@@ -1,4 +1,4 @@
-"""Erases a person's data from the database: one transaction per case, then the blobs.
+"""Erases a person's data from the database: one transaction per case, then its blobs.
 
 Case numbers, mail keys, times and outcomes stay, as proof that nothing was lost. A repeated erasure
 completes an interrupted one. The archives on the broker keep the person's mails until their
@@ -42,15 +42,17 @@ class Eraser:
         traces = await self._person.traces(address)
         run = ErasureRun(traces, actor, await self._placeholder(dry_run=dry_run), dry_run)
         run.report.names = sorted(traces.names)
-        # Done first, while the cases still contain the names and lines that identify the person.
+        # The cases that contain the names and lines that identify the person come last: after an
+        # interruption, a repetition finds these again.
         await self._desk.erase(run)
+        await self._person.erase_unplaced(run)
+        await self._remove_blobs(run)
         for number in await self._person.case_numbers(traces):
             await self._case.erase(number, run, self._person.read)
-        await self._person.erase_unplaced(run)
+            await self._remove_blobs(run)
         if not dry_run:
             await self._person.forget_limits(address)
-        await self._remove_blobs(run)
-        return run.report
+        return _reported(run)
 
     async def retire(self, now: datetime, actor: Actor, *, dry_run: bool = False) -> ErasureReport:
         """Empty the cases whose retention in their process is over.
@@ -64,18 +66,29 @@ class Eraser:
             for number in await self._retirement.case_numbers(name, now):
                 await self._desk.forget_case(number, run)
                 await self._case.erase(number, run, self._retirement.read)
-        await self._remove_blobs(run)
-        return run.report
+                await self._remove_blobs(run)
+        return _reported(run)
 
     async def _remove_blobs(self, run: ErasureRun) -> None:
+        """Remove the contents that a step erased. After an interruption, no repetition knows them
+        anymore.
+        """
         run.gone.discard(run.placeholder.sha256)
-        run.report.blobs = len(run.gone)
-        if not run.dry_run:
-            ends = [await remove_blob(self._store, sha256) for sha256 in sorted(run.gone)]
-            run.report.blobs, run.report.blobs_later = ends.count("removed"), ends.count("later")
-            log.info("data_erased", cases=len(run.report.cases), comments=run.report.comments)
+        if run.dry_run:
+            run.report.blobs = len(run.gone)
+            return
+        ends = [await remove_blob(self._store, sha256) for sha256 in sorted(run.gone)]
+        run.gone.clear()
+        run.report.blobs += ends.count("removed")
+        run.report.blobs_later += ends.count("later")
 
     async def _placeholder(self, *, dry_run: bool) -> BlobRef:
         if dry_run:
             return BlobRef(sha256="", size=0)
         return await self._blobs.put(ERASED_CONTENT)
+
+
+def _reported(run: ErasureRun) -> ErasureReport:
+    if not run.dry_run:
+        log.info("data_erased", cases=len(run.report.cases), comments=run.report.comments)
+    return run.report

@@ -64,7 +64,9 @@ class PersonErasure:
         )
 
     async def case_numbers(self, traces: Traces) -> list[int]:
-        """Every case that the person took part in, or that mentions their address."""
+        """Every case that the person took part in, or that mentions their address; last those that
+        they wrote in or opened.
+        """
         exact, within = (
             _exactly(traces.address),
             {"$regex": re.escape(traces.address), "$options": "i"},
@@ -76,10 +78,17 @@ class PersonErasure:
         involving = {
             "$or": [{"participants": exact}, {"opened_by.address": exact}, {"title": within}]
         }
-        taking_part = await self._cases.find(involving, ["_id"])
+        taking_part = await self._cases.find(involving, ["_id", "opened_by"])
         sent = await self._outbox.find({"$or": [{"to": exact}, {"text": within}]}, ["case"])
         numbers = {document["case"] for document in (*authored, *mentioned, *sent)}
-        return sorted(numbers | {case["_id"] for case in taking_part})
+        own = {document["case"] for document in authored}
+        own |= {
+            case["_id"]
+            for case in taking_part
+            if case["opened_by"]["address"].lower() == traces.address.lower()
+        }
+        every = numbers | {case["_id"] for case in taking_part}
+        return sorted(every, key=lambda number: (number in own, number))
 
     async def read(self, number: int, run: ErasureRun, session: Session) -> CaseErasure:
         """What changes in a case when the traces of `run` are erased."""

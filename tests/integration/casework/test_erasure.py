@@ -29,9 +29,11 @@ from schemas.stored.desk import AuditEntry, Draft, IdempotentReply, SavedView, U
 from schemas.stored.webhooks import Attempt, Delivery
 from services.case_writer.housekeeping.blob_sweep import Sweeper
 from services.casework import actions
+from services.casework.erasure.case_eraser import CaseEraser
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository
 from services.cli.audit.checks import Auditor
+from services.runtime.errors import TransientError
 from services.runtime.settings import Field, Process
 from services.runtime.store.blobs import CHUNKS, FILES, Blobs
 from services.runtime.store.mongo import Store
@@ -420,3 +422,26 @@ async def test_files_that_are_missing_or_damaged_do_not_prevent_an_erasure(worke
     assert (done.cases, done.comments) == ([1], 3)
     left = (await every_byte(worked)).lower()
     assert [text for text in PHRASES if text.lower().encode() in left] == []
+
+
+async def test_an_erasure_that_was_interrupted_is_completed_by_another(
+    worked: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = {"$set": {"text": f"{NAME} wrote.", "full_text": f"{NAME} wrote from {JAN}."}}
+    await worked.collection(Comment.COLLECTION).update({"_id": mail_key(2, "a")}, text)
+    erase = CaseEraser.erase
+    begun: list[int] = []
+
+    async def erase_one(self: CaseEraser, number: int, *more: Any) -> None:
+        if begun:
+            raise TransientError("no primary")
+        begun.append(number)
+        await erase(self, number, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CaseEraser, "erase", erase_one)
+        with pytest.raises(TransientError):
+            await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    left = (await every_byte(worked)).lower()
+    assert [text for text in (JAN, NAME, *PHRASES) if text.lower().encode() in left] == []
