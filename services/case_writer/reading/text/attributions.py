@@ -225,7 +225,7 @@ def _ends_with_address(line: str) -> bool:
 
 
 def _is_plain_end(line: str) -> bool:
-    return line[-1:] in (":", "：") or has_verb(line)
+    return line[-1:] in (":", "：") or has_verb(line.rsplit(maxsplit=1)[-1])
 
 
 def _is_name_and_verb(line: str) -> bool:

@@ -11,6 +11,7 @@ from services.case_writer.reading.text.originals import (
     is_reply_marker,
 )
 from services.case_writer.reading.text.signatures import (
+    is_heading,
     is_list_footer,
     is_signature,
     is_unfinished,
@@ -106,6 +107,8 @@ class LinesWithEnding(OriginalLines):
         if self._introduces(kept.start, delimiter):
             return False
         is_typed = not self.lines[delimiter][-1:].isspace()
+        if is_typed and is_heading(self.bare[delimiter - 1] if delimiter > kept.start else ""):
+            return False
         return is_signature(below, author=self._author, is_typed=is_typed)
 
     def _introduces(self, start: int, delimiter: int) -> bool:

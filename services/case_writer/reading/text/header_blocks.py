@@ -17,6 +17,7 @@ _MAX_LINE = 600
 _BOLD = "* \t"
 _RULE = "_-=*"
 _YEAR_DIGITS = 4
+_LONG_DATE_SIGNS = "年년"
 _BLANKS_BELOW = 2  # lines, before the label of a form's text
 
 
@@ -71,8 +72,9 @@ class _Block:
         is_dated = self._has_date_and_time()
         if "subject" in kinds and kinds & {"sent", "to"}:
             in_order = self.kinds[:4] == ["from", "sent", "to", "subject"]
-            is_long_date = is_dated and self._names_day
-            return self.has_address or self.has_sent_time or (in_order and is_long_date)
+            is_long_date = self._names_day or any(sign in self._date for sign in _LONG_DATE_SIGNS)
+            is_timed = self.has_sent_time or (in_order and is_dated)
+            return self.has_address or (is_timed and (is_long_date or below_rule))
         was_sent = is_dated and self.has_sent_time and self.kinds[:2] == ["from", "sent"]
         if {"sent", "to"} <= kinds:
             has_both = self.has_address and (is_dated or self.has_sent_time)

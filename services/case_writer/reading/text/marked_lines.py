@@ -122,7 +122,9 @@ class MarkedLines:
         bare = self.bare[index]
         if len(bare) > MAX_LINE or not bare:
             return False
-        return bare[-1] in COLONS or (bare[-1] == ">" and "@" in bare) or has_verb(bare[-20:])
+        if bare[-1] in COLONS or (bare[-1] == ">" and "@" in bare):
+            return True
+        return bare[-1] != "." and has_verb(bare[-20:])  # a sentence ends with a period
 
     def attribution_start(self, end: int, *, above_quote: bool) -> int | None:
         """The index of the first line of the attribution that ends with line `end`; None if it is

@@ -58,6 +58,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _NAME_CHARS = 3
 _FOREIGN_NAME_CHARS = 2  # a name in Chinese
 _NAME_WORDS = 6
+_HEADING_WORDS = 3
 _DISCLAIMER_WORDS = 15
 _NUMBER_DIGITS = 3  # of a telephone number, at least
 _SIGNS = ".,;:()!"
@@ -208,6 +209,15 @@ def _is_listing(lines: list[str]) -> bool:
 def is_unfinished(line: str) -> bool:
     """Whether a sentence continues below the line: it ends with a word such as `to` or `the`."""
     return line.rsplit(maxsplit=1)[-1].lower() in UNFINISHED
+
+
+def is_heading(line: str) -> bool:
+    """Whether a line of several words neither ends a sentence nor closes a letter: `Our team for
+    Friday`. People underline it with `--`.
+    """
+    words = line.lower().split()
+    is_open = len(words) >= _HEADING_WORDS and line[-1].isalnum()
+    return is_open and CLOSINGS.isdisjoint(words)
 
 
 def _is_own(line: str, *, is_marked: bool) -> bool:

@@ -61,6 +61,7 @@ LIKE_ATTRIBUTIONS = [
     "Anna Nowak <anna@x.example> wrote to me:",
     "Anna Nowak <anna@x.example> wrote yesterday:",
     "Anna wrote on Monday that it works:",
+    "23.11.2026 10:11 Anna Nowak <anna@klient.example> napisała list.",
     "From Anna Nowak <anna@x.example>:",
     "For Anna Nowak <anna@x.example>, 3 May 2026, 14:00:",
     "Visitors on 3 May 2026, 14:00: Anna Nowak <anna@x.example>",
@@ -237,6 +238,7 @@ LIKE_HEADERS = [
     "Formular\n\nVon: Eva <e@x.example>\nAn: b@x.example\nBetreff: Zaun\n\nNachricht: Bitte 20 m.",
     "Rule\n\nFrom: *@shop.example\nSubject: contains offer\nTo: me\n\nmoves nothing.",
     "MEMO\n__________\nFrom: Safety\nTo: all\nDate: 30 November 2026, 10:00\nSubject: drill\n\nLeave.",
+    "Log\n\nVon: Lager\nGesendet: 23.11.2026 10:11\nAn: Filiale\nBetreff: Kiste\n\nWar offen.",
     "Please write:\nFrom: me <a@x.example>\nTo: Jan\nSubject: pumps\nDate: 1.12.2026 10:00\n\nDear Jan",
 ]
 
@@ -405,6 +407,11 @@ NOT_OF_THE_AUTHOR = [
 @pytest.mark.parametrize("own", NOT_OF_THE_AUTHOR)
 def test_what_may_be_a_signature_stays_unless_it_says_whose_it_is(own: str) -> None:
     mail = f"Good morning,\n-- \n{own}"
+    assert strip_quotes(mail, author="Jan Kowal <jan@kowal.example>") == mail
+
+
+def test_names_below_a_heading_stay() -> None:
+    mail = "Our team for Friday\n--\nJan\nEva\nTom"
     assert strip_quotes(mail, author="Jan Kowal <jan@kowal.example>") == mail
 
 
