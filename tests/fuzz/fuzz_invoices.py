@@ -7,14 +7,10 @@ library does not find at the same place. The first input that breaks one of thes
 written to a file, whose name is printed, and the run ends with status 1.
 """
 
-import argparse
 import random
 import re
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from services.extractor.reading.documents import read_documents
@@ -22,6 +18,7 @@ from services.extractor.reading.invoice import Invoice, ReadDocument
 from services.extractor.reading.lines import head_lines
 from services.extractor.reading.pdf import is_pdf
 from services.extractor.reading.subjects import compile_pattern
+from tests.fuzz.program import GoesOn, kept_if_it_fails, run
 from tests.invoices.documents import FORMATS, make
 
 MAX_SECONDS = 5.0
@@ -119,7 +116,7 @@ def seeds() -> list[bytes]:
     ]
 
 
-def fuzz(goes_on: Callable[[int], bool], seed: int) -> tuple[int, int]:
+def fuzz(goes_on: GoesOn, seed: int) -> tuple[int, int]:
     """Read mutated files while `goes_on(count)` holds. Returns how many were read, and how many
     gave an invoice.
     """
@@ -128,28 +125,15 @@ def fuzz(goes_on: Callable[[int], bool], seed: int) -> tuple[int, int]:
     while goes_on(count):
         data = mutate(random_, pool)
         count += 1
-        try:
+        with kept_if_it_fails(data, f"fuzz-invoices-{seed}-{count}.bin"):
             taken += any(document.invoice is not None for document in check(data))
-        except Exception as error:
-            path = Path(tempfile.gettempdir()) / f"fuzz-invoices-{seed}-{count}.bin"
-            path.write_bytes(data)
-            error.add_note(f"the file is kept in {path}")
-            raise
     return count, taken
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("seconds", type=float)
-    parser.add_argument("--seed", type=int, default=None, help="repeat the run of this seed")
-    arguments = parser.parse_args()
-    seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)
-    say = sys.stdout.write
-    say(f"fuzzing the reader of invoices for {arguments.seconds:g} s, seed {seed}\n")
-    ends = time.monotonic() + arguments.seconds
-    count, taken = fuzz(lambda _: time.monotonic() < ends, seed)
-    say(f"{count} files read, {taken} of them as invoices\n")
+def _run(goes_on: GoesOn, seed: int) -> str:
+    count, taken = fuzz(goes_on, seed)
+    return f"{count} files read, {taken} of them as invoices"
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, "invoices", _run)

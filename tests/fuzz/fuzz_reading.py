@@ -1,17 +1,15 @@
 """Feeds random bytes to the reader of mails: mutations of the corpus, guided by line coverage.
 
-    .venv/bin/python tests/fuzz/fuzz_reading.py SECONDS [--seed N]
+    PYTHONPATH=. .venv/bin/python tests/fuzz/fuzz_reading.py SECONDS [--seed N]
 
 An input that reaches a new line of the reader joins the pool from which the next inputs are made.
 The first input that breaks a promise is written to a file, whose name is printed, and the run ends
 with status 1.
 """
 
-import argparse
 import random
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from services.case_writer.reading import MailReading, read_mail
+from tests.fuzz.program import GoesOn, kept_if_it_fails, run
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -204,7 +203,7 @@ def seeds() -> list[bytes]:
     ]
 
 
-def fuzz(goes_on: Callable[[int], bool], seed: int, pool: list[bytes]) -> tuple[int, int, int]:
+def fuzz(goes_on: GoesOn, seed: int, pool: list[bytes]) -> tuple[int, int, int]:
     """Read mails made from `pool`, which grows, while `goes_on(count)` holds.
 
     Returns how many mails were read, how many joined the pool, and how many lines were reached. The
@@ -217,36 +216,21 @@ def fuzz(goes_on: Callable[[int], bool], seed: int, pool: list[bytes]) -> tuple[
     while goes_on(count):
         raw = mutate(random_, pool)
         count += 1
-        try:
+        with kept_if_it_fails(raw, f"fuzz-reading-{seed}-{count}.eml"):
             # Tracing slows down fivefold, so most inputs are only checked.
             if count % 4:
                 check(raw)
             elif reached.by(raw):
                 pool.append(raw)
-        except Exception as error:
-            path = Path(tempfile.gettempdir()) / f"fuzz-reading-{seed}-{count}.eml"
-            path.write_bytes(raw)
-            error.add_note(f"the mail is kept in {path}")
-            raise
     return count, len(pool) - first, len(reached.lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("seconds", type=float)
-    parser.add_argument("--seed", type=int, default=None, help="repeat the run of this seed")
-    arguments = parser.parse_args()
-    seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)
-    say = sys.stdout.write
-    say(f"fuzzing the reader for {arguments.seconds:g} s, seed {seed}\n")
-    sys.stdout.flush()
-    ends = time.monotonic() + arguments.seconds
-    count, joined, lines = fuzz(lambda _: time.monotonic() < ends, seed, seeds())
+def _run(goes_on: GoesOn, seed: int) -> str:
+    count, joined, lines = fuzz(goes_on, seed, seeds())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    say(
-        f"{count} mails read, {joined} of them new to the pool, {lines} lines reached, at most {peak} MB\n"
-    )
+    read = f"{count} mails read, {joined} of them new to the pool"
+    return f"{read}, {lines} lines reached, at most {peak} MB"
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, "mails", _run)
