@@ -49,7 +49,9 @@ _ELSEWHERE = (
 
 def announces_inline_answers(lines: list[str]) -> bool:
     """Whether one of the author's lines says that their answers are inside the text below."""
-    return any(map(_announces, lines))
+    text = "\n".join(lines).lower()
+    may_announce = "[" in text or any(word in text for word in _ANSWERS)  # few texts do
+    return may_announce and any(map(_announces, lines))
 
 
 def _announces(line: str) -> bool:
