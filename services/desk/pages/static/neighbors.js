@@ -24,6 +24,14 @@
       if (path) link.href = path;
       link.hidden = !path;
     }
+    // After an action, the next case is where the reader looks.
+    const done = document.querySelector(".message.good");
+    const next = crumbs.querySelector('[data-key="j"]');
+    if (!done || next.hidden) return;
+    const button = next.cloneNode(true);
+    delete button.dataset.key;
+    button.className = "button";
+    done.append(button);
   }
   remember();
   show();

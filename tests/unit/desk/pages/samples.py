@@ -588,14 +588,12 @@ PAGES: dict[str, tuple[str, object]] = {
                 WebhookRow(
                     id="1",
                     url="https://erp.firm.example/hook",
-                    events=("case.opened",),
+                    events=("opened",),
                     deliveries=(
-                        DeliveryRow(
-                            id="d1", event="case.opened", state="delivered", at=NOW, status=204
-                        ),
+                        DeliveryRow(id="d1", event="opened", state="delivered", at=NOW, status=204),
                         DeliveryRow(
                             id="d2",
-                            event="case.opened",
+                            event="opened",
                             state="failed",
                             at=NOW,
                             status=500,
@@ -605,7 +603,7 @@ PAGES: dict[str, tuple[str, object]] = {
                     ),
                 ),
             ),
-            events=(Option(value="case.opened", title="case.opened"),),
+            events=(Option(value="opened", title="opened"),),
         ),
     ),
     "audit": (
