@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from schemas.reasons import ParkReason
 from services.desk.api.operations.flow import FlowView as ApiFlow
 from services.desk.api.operations.mailboxes import LoginTestView, MailboxList, MailboxView
 from services.desk.api.operations.parked import ParkedList, ParkedResults
@@ -25,6 +26,16 @@ from services.desk.pages.visit import Visit
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL
 
 _DEAD = ".dead"
+# For these, the last evidence is the text of an error.
+_FAILURES = frozenset(
+    {
+        ParkReason.CANNOT_BE_CLASSIFIED,
+        ParkReason.CANNOT_BE_WRITTEN,
+        ParkReason.READING_FAILED,
+        ParkReason.READING_TAKES_TOO_LONG,
+        ParkReason.READING_TAKES_TOO_MUCH_MEMORY,
+    }
+)
 
 
 async def show_parked_list(visit: Visit) -> Response:
@@ -70,11 +81,14 @@ async def show_parked_mail(visit: Visit) -> Response:
         action = visit.t.parked.actions.get(mail.today.action, mail.today.action)
         cases = ", ".join(visit.desk.reference.write(number) for number in mail.today.cases)
         today = " · ".join(part for part in (action, reason, cases) if part)
+    evidence = list(mail.evidence)
+    failure = evidence.pop() if evidence and mail.reason in _FAILURES else ""
     view = ParkedMailView(
         key=mail.key,
         reason=mail.reason,
         rule=mail.rule,
-        evidence=tuple(map(visit.t.words.shown_evidence, mail.evidence)),
+        evidence=tuple(map(visit.t.words.shown_evidence, evidence)),
+        failure=failure,
         process_title=_process_title(visit, mail.process),
         mailbox=mail.mailbox,
         author=mail.author,

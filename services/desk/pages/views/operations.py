@@ -63,13 +63,14 @@ class HeaderLine(msgspec.Struct, frozen=True, kw_only=True):
 
 class ParkedMailView(msgspec.Struct, frozen=True, kw_only=True):
     """One parked mail with its content. `not_retryable` says why another attempt cannot help; it is
-    empty if one can.
+    empty if one can. `failure` is the text of the error that parked it, empty if none did.
     """
 
     key: str
     reason: str
     rule: str
     evidence: tuple[str, ...]
+    failure: str = ""
     process_title: str
     mailbox: str
     author: str

@@ -101,6 +101,15 @@ async def test_a_parked_mail_without_its_content_says_why_a_retry_cannot_help(
     assert "Jej treści nie zapisano." in answer.body.decode()
 
 
+async def test_the_error_that_parked_a_mail_is_a_quote(
+    browser: Browser, desk: Desk, parked: Mail
+) -> None:
+    failed = {"reason": "reading-failed", "decision.evidence": ["KeyError('<b>')"]}
+    await desk.store.collection(Mail.COLLECTION).update({}, {"$set": failed})
+    page = await shown(polish(browser("maria")), f"/parked/{PARKED}")
+    assert 'Szczegóły techniczne: <q lang="en">KeyError(&#39;&lt;b&gt;&#39;)</q>' in page
+
+
 @pytest.mark.parametrize(
     ("path", "fields", "text"),
     [
