@@ -50,6 +50,12 @@ async function work(page) {
   await page.locator(".assignee").getByText("Ada Zielińska").waitFor();
   await page.getByRole("button", { name: /Move to .*approval/ }).click();
   await page.locator(".stage-now").getByText("approval").waitFor();
+  if (!scripted) return;
+  // The message leads to the next case of the list that this one was opened from.
+  const cases = await page.evaluate(() => JSON.parse(sessionStorage.getItem("mailcase:list")).cases);
+  const next = cases[cases.indexOf(`/cases/${number}`) + 1];
+  const led = await page.locator(".message.good a.button").evaluateAll((links) => links.map((link) => link.pathname));
+  check(led.join() === (next ?? ""), `the message leads to ${led}, not to ${next}`);
 }
 
 async function answer(page) {
