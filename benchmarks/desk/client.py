@@ -29,6 +29,14 @@ class Got:
     wire_bytes: int
 
 
+class StatusError(RuntimeError):
+    """A response with a status of 400 and above."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 @dataclass
 class HttpClient:
     """Keeps connections open; `headers` go with every request."""
@@ -45,7 +53,7 @@ class HttpClient:
         body: bytes = b"",
         headers: Mapping[str, str] = _EMPTY,
     ) -> Got:
-        """Send one request. Raises OSError, or RuntimeError for a status of 400 and above."""
+        """Send one request. Raises OSError, or StatusError for a status of 400 and above."""
         reader, writer = connection = await self._free()
         writer.write(self._head(method, path, {**headers, "content-length": str(len(body))}) + body)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -57,7 +65,7 @@ class HttpClient:
         self._idle.append(connection)
         status = int(status_line.split()[1])
         if status >= 400:
-            raise RuntimeError(f"{method} {path}: {status} {content[:300]!r}")
+            raise StatusError(status, f"{method} {path}: {status} {content[:300]!r}")
         unpacked = gzip.decompress(content) if fields.get("content-encoding") == "gzip" else content
         return Got(status, fields, unpacked, len(content))
 
