@@ -16,6 +16,7 @@ from services.runtime.errors import PermanentError
 from services.runtime.process.lifecycle import Stop
 
 HEAD_WITHIN_S = 10.0
+UNREAD_FOR_S = 30.0
 MAX_HEAD_BYTES = 32 * 1024
 MAX_CONNECTIONS = 2000
 DRAIN_S = 15
@@ -23,14 +24,17 @@ KEEP_ALIVE_S = 30
 
 
 class GuardedProtocol(H11Protocol):
-    """Closes a connection on which a request's head is not complete ten seconds after it began.
+    """Closes a connection on which a request's head is not complete ten seconds after it began, and
+    one whose client reads nothing of a response for half a minute.
 
     Without this, a client that sends a byte a minute (slowloris) would keep its connection open
     forever: uvicorn's own limit starts with a response and ends with the next byte. The same limit
-    ends a body that follows its response.
+    ends a body that follows its response. A client that does not read would keep its connection,
+    too: closing waits until everything is sent.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -42,7 +46,43 @@ class GuardedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timer()
+        self._stop_watching()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch_writing()
+
+    def _watch_writing(self) -> None:
+        """Cut the connection if the client reads nothing for a while."""
+        self._stop_watching()
+        unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            self._write_timer = self.loop.call_later(UNREAD_FOR_S, self._check_writing, unsent)
+
+    def _check_writing(self, unsent_before: int) -> None:
+        if self.transport.get_write_buffer_size() < unsent_before:
+            self._watch_writing()
+        else:
+            self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def _expect_head(self) -> None:
         """Wait for the rest of a head, from its first bytes on; not while a request is answered."""
@@ -55,6 +95,7 @@ class GuardedProtocol(H11Protocol):
         self._head_timer = None
         if not self._is_answering:
             self.transport.close()
+            self._watch_writing()
 
     def _cancel_timer(self) -> None:
         if self._head_timer is not None:

@@ -24,6 +24,7 @@ async def port(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int
     answer.
     """
     monkeypatch.setattr(server, "HEAD_WITHIN_S", 1.0)
+    monkeypatch.setattr(server, "UNREAD_FOR_S", 1.0)
     people, stop = KnownPeople(), Stop()
     app = build_app(desk, people, page_routes(desk, people))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -87,6 +88,25 @@ async def test_a_body_that_trickles_after_its_response_is_given_up(port: int) ->
         with suppress(ConnectionError):
             await reader.read()
     writer.close()
+
+
+async def test_a_client_that_reads_no_response_is_cut_off(port: int) -> None:
+    request = f"GET /api/v1/openapi.json HTTP/1.1\r\nHost: d\r\n{PEOPLE}\r\n".encode()
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        await loop.sock_sendall(client, request * 100)
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(ConnectionError):
+                await send_until_cut_off(client)
+
+
+async def send_until_cut_off(client: socket.socket) -> None:
+    while True:
+        await asyncio.get_running_loop().sock_sendall(client, b"x")
+        await asyncio.sleep(0.05)
 
 
 async def test_thousands_of_header_fields_are_refused(port: int) -> None:
