@@ -98,7 +98,7 @@ class PageDispatcher:
         if visit.is_fragment and problem.status == 401:  # htmx would swap the form into the page
             return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
         if visit.request.method == "POST":
-            if problem.status == 401:
+            if visit.signed_in is None and problem.reason != "cross-site":
                 visit = replace(visit, form=await _form_of_a_stranger(visit.request))
             try:
                 return await refused_page(visit, error, visit.request.scope[ROUTE], self._homes)
@@ -139,8 +139,8 @@ async def _form(request: Request) -> FormData:
 
 
 async def _form_of_a_stranger(request: Request) -> FormData:
-    """The form of someone whose session has ended, to be shown to them; empty if it is so large
-    that reading it for anyone would be an attack.
+    """The form of someone whose session ended or cannot be read, to be shown to them; empty if it
+    is so large that reading it for anyone would be an attack.
     """
     length = request.headers.get("content-length", "")
     if not (length.isascii() and length.isdigit()) or int(length[:12]) > MAX_STRANGER_BYTES:

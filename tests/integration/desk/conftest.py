@@ -20,6 +20,7 @@ from services.desk.app import build_app
 from services.desk.build import build_desk, ensure_indexes
 from services.desk.desk import Desk
 from services.desk.http.problems import ProblemError
+from services.runtime.errors import TransientError
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store.mongo import Store
 from tests.asgi import Client
@@ -143,6 +144,8 @@ class KnownPeople:
         name = connection.headers.get("x-test-user")
         if name == "revoked":
             raise ProblemError(401, "revoked", "the session was ended; sign in again")
+        if name == "unread":
+            raise TransientError("the session cannot be read")
         return PEOPLE[name] if name else None
 
     async def again(self, principal: Principal) -> Principal | None:

@@ -153,8 +153,10 @@ async def test_a_form_outlives_the_session_and_the_database(
         for operation in ("find_one", "find", "insert", "update", "update_returning"):
             away.setattr(Collection, operation, _away)
         unavailable = await post(browser("ada"), path, **sent)
-    forms = [page_of(answer).form(path) for answer in (signed_out, unavailable)]
-    for answer, form, status in zip((signed_out, unavailable), forms, (401, 503), strict=True):
+    unread = await post(browser("unread"), path, **sent)
+    answers = (signed_out, unavailable, unread)
+    forms = [page_of(answer).form(path) for answer in answers]
+    for answer, form, status in zip(answers, forms, (401, 503, 503), strict=True):
         assert answer.status == status
         assert b"Send again" in answer.body
         assert b"a secret word" not in answer.body
