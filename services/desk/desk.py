@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection
 
 from schemas.case_ref import CaseReference
 from schemas.changes import Change
 from schemas.stored import Case
-from schemas.stored.desk import AuditEvent
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.parked import ParkedMailRepository
 from services.casework.persistence.answers import MongoAnswers
@@ -34,9 +32,6 @@ from services.desk.webhooks.sending import WebhookSender
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
-
-if TYPE_CHECKING:
-    from services.desk.http.endpoint import Call
 
 
 @dataclass(frozen=True)
@@ -88,12 +83,6 @@ class Desk:
             raise not_found("case")
         self.access.require(principal, permission, case.process)
         return case
-
-    async def audit(self, call: "Call[Any, Any]", what: AuditEvent, thing: str) -> None:
-        """Record that someone sees or downloads something. Call this before they get it."""
-        await self.accounts.audit.record(
-            what, actor=call.principal.id, address=call.address, thing=thing
-        )
 
     def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
         """Publish changes that were written. The caller does not wait for the broker."""

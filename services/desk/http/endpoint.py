@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.stored import Case
+from schemas.stored.desk import AuditEvent
 from services.desk.access import Permission, Principal
 from services.desk.http.problems import not_found
 
@@ -57,6 +58,12 @@ class Call(Generic[Q, B]):
         else:
             self.desk.access.require(self.principal, permission, case.process)
         return case
+
+    async def audit(self, what: AuditEvent, thing: str) -> None:
+        """Record what someone sees, downloads or changes. Call this before they see or get it."""
+        await self.desk.accounts.audit.record(
+            what, actor=self.principal.id, address=self.address, thing=thing
+        )
 
     @property
     def number(self) -> int:

@@ -47,7 +47,7 @@ async def export_cases(call: Call[ExportQuery, None]) -> StreamingResponse:
     line.
     """
     place = read_cursor(call.query.cursor, "export") if call.query.cursor else None
-    await call.desk.audit(call, "exported", "cases")
+    await call.audit("exported", "cases")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_lines(call, place), headers=headers, media_type=NDJSON)
 

@@ -34,7 +34,7 @@ async def download_attachment(call: Call[AttachmentQuery, None]) -> Response:
         raise not_found("attachment")
     file = next(file for file in comment.attachments if file.sha256 == sha256)
     content = await call.desk.blobs.get(file.blob)
-    await call.desk.audit(call, "attachment-downloaded", f"case {case.number} {sha256}")
+    await call.audit("attachment-downloaded", f"case {case.number} {sha256}")
     return file_response(
         content,
         file.name,
@@ -69,7 +69,7 @@ async def download_original(call: Call[NoQuery, None]) -> Response:
     if comment is None or comment.original is None:
         raise not_found("comment with its original mail")
     content = await call.desk.blobs.get(comment.original)
-    await call.desk.audit(call, "original-downloaded", f"case {case.number} {comment.id}")
+    await call.audit("original-downloaded", f"case {case.number} {comment.id}")
     return file_response(
         content, f"case-{case.number}.eml", "message/rfc822", sha256=comment.original
     )

@@ -114,7 +114,7 @@ async def show_parked(call: Call[NoQuery, None]) -> Reply:
     """One mail: why it is parked, its content, and the decision of the current rules."""
     desk, mail = call.desk, await visible_mail(call)
     content = await desk.parked.content(mail) if mail.raw is not None else None
-    await desk.audit(call, "parked-viewed", mail.id)
+    await call.audit("parked-viewed", mail.id)
     headers = MailHeaders.parse(content) if content is not None else None
     reading = await desk.tools.read(content) if content is not None else None
     return Reply(
@@ -137,7 +137,7 @@ async def download_parked(call: Call[NoQuery, None]) -> Response:
     """The exact bytes of the mail."""
     mail = await visible_mail(call)
     content = await call.desk.parked.content(mail)
-    await call.desk.audit(call, "parked-viewed", f"{mail.id} original")
+    await call.audit("parked-viewed", f"{mail.id} original")
     name = f"{mail.id[:12]}.eml"
     return file_response(content, name, "message/rfc822", sha256=mail.raw or mail.id)
 

@@ -115,7 +115,7 @@ async def add_webhook(call: Call[NoQuery, WebhookRequest]) -> Reply:
     )
     if not await call.desk.webhooks.add(webhook):
         raise ProblemError(409, "too-many-webhooks", "there are too many webhooks; remove some")
-    await call.desk.audit(call, "webhook-added", f"{webhook.id} {webhook.url}")
+    await call.audit("webhook-added", f"{webhook.id} {webhook.url}")
     view = NewWebhook(webhook=webhook_view(webhook), secret=webhook.secret)
     return Reply(view, headers={"Location": f"/api/v1/webhooks/{webhook.id}"})
 
@@ -139,7 +139,7 @@ async def patch_webhook(call: Call[NoQuery, WebhookPatch]) -> Reply:
     kept = ("url", "events", "processes", "state", "disabled_reason", "updated_at")
     document = to_document(changed)
     await call.desk.webhooks.change(webhook.id, {name: document[name] for name in kept})
-    await call.desk.audit(call, "webhook-changed", f"{webhook.id} {changed.url}")
+    await call.audit("webhook-changed", f"{webhook.id} {changed.url}")
     return Reply(webhook_view(changed))
 
 
@@ -147,7 +147,7 @@ async def remove_webhook(call: Call[NoQuery, None]) -> Reply:
     """Remove a webhook and its deliveries."""
     webhook = await _found(call)
     await call.desk.webhooks.remove(webhook.id)
-    await call.desk.audit(call, "webhook-removed", f"{webhook.id} {webhook.url}")
+    await call.audit("webhook-removed", f"{webhook.id} {webhook.url}")
     return Reply()
 
 
@@ -162,7 +162,7 @@ async def rotate_secret(call: Call[NoQuery, None]) -> Reply:
         "updated_at": now,
     }
     await call.desk.webhooks.change(webhook.id, fields)
-    await call.desk.audit(call, "webhook-secret-rotated", webhook.id)
+    await call.audit("webhook-secret-rotated", webhook.id)
     return Reply(RotatedSecret(secret=secret, previous_valid_until=until))
 
 
@@ -205,7 +205,7 @@ async def redeliver(call: Call[NoQuery, None]) -> Reply:
         raise ProblemError(
             409, "being-delivered", "the delivery is being sent; try again in a few seconds"
         )
-    await call.desk.audit(call, "webhook-redelivered", delivery.id)
+    await call.audit("webhook-redelivered", delivery.id)
     again = await call.desk.webhooks.delivery(webhook.id, delivery.id)
     return Reply(_shown(call, again or delivery))
 
