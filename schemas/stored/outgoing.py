@@ -29,10 +29,10 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     limits.
 
     The mail is due at `due_at`; while it is claimed, that is when the claim of `claimed_by` (one
-    sender's attempt) ends. `remaining` are the recipients that no mail server has accepted or
-    rejected yet; `refused` contains the responses for the rejected ones. `failure` is the latest
-    response, and in the end the reason why someone did not get the mail. `bounced_by` is the key of
-    a mail that reports it as undeliverable.
+    sender's attempt) ends. `attempts` does not count holds by the rate limit. `remaining` are the
+    recipients that no mail server has accepted or rejected yet; `refused` contains the responses
+    for the rejected ones. `failure` is the latest response, and in the end the reason why someone
+    did not get the mail. `bounced_by` is the key of a mail that reports it as undeliverable.
     """
 
     COLLECTION: ClassVar[str] = "outbox"

@@ -145,6 +145,7 @@ class MongoOutbox:
             "remaining": mail.remaining,
             "refused": mail.refused,
             "failure": mail.failure,
+            "attempts": mail.attempts,
         }
         return bool(await self._outbox.update(_claimed(mail.id, claim), {"$set": released}))
 

@@ -124,7 +124,9 @@ class Outbox(Protocol):
         """
 
     async def release(self, mail: OutgoingMail, claim: str) -> bool:
-        """End the claim, and store the mail's `due_at`, `remaining`, `refused` and `failure`."""
+        """End the claim, and store the mail's `due_at`, `remaining`, `refused`, `failure` and
+        `attempts`.
+        """
 
     async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
         """Write the ending, its comment and the Message-ID's thread in one transaction."""

@@ -135,7 +135,10 @@ class Sender:
         """Whether the mail may be sent now. If not, it is released or ended here."""
         match await self._apply_rate_limits(mail, claim):
             case Hold(until=until):
-                held = structs.replace(mail, due_at=until, failure=SendProblem.HELD)
+                # A hold does not count: the first retry after it must not come later.
+                held = structs.replace(
+                    mail, due_at=until, failure=SendProblem.HELD, attempts=mail.attempts - 1
+                )
                 await self._outbox.release(held, claim)
                 log.warning(
                     "automatic_mail_held", mail=mail.id, case=mail.case, process=mail.process

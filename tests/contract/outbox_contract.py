@@ -106,7 +106,7 @@ class OutboxContract:
         assert (released.state, released.claimed_by, released.due_at) == ("pending", None, LATER)
         assert (released.subject, released.text) == ("subject", "text")
         assert (released.remaining, released.refused) == ([], ["anna@customer.example: 550 no"])
-        assert released.failure == "451 later"
+        assert (released.failure, released.attempts) == ("451 later", 0)
 
     async def test_an_ended_mail_is_finished(
         self, outbox: Outbox, put: Put, stored: Stored
@@ -159,6 +159,7 @@ def outgoing_after_attempt(claimed: OutgoingMail) -> OutgoingMail:
         "remaining": [],
         "refused": ["anna@customer.example: 550 no"],
         "failure": "451 later",
+        "attempts": 0,
     }
     return OutgoingMail(
         **({name: getattr(claimed, name) for name in claimed.__struct_fields__} | changes)

@@ -82,9 +82,8 @@ class FakeOutbox:
             self._change(*counted, counted_at=now)
 
     async def release(self, mail: OutgoingMail, claim: str) -> bool:
-        changes = {
-            name: getattr(mail, name) for name in ("due_at", "remaining", "refused", "failure")
-        }
+        names = ("due_at", "remaining", "refused", "failure", "attempts")
+        changes = {name: getattr(mail, name) for name in names}
         return self._change(mail.id, claim, state="pending", claimed_by=None, **changes)
 
     async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:

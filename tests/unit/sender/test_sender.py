@@ -274,6 +274,19 @@ async def test_an_attempt_counts_towards_the_limits_once(bench: Bench) -> None:
     assert len(bench.outbox.known[EVERYONE].times) == 1
 
 
+async def test_a_hold_by_the_rate_limit_is_no_attempt(bench: Bench) -> None:
+    bench.put()
+    for _ in range(3):
+        bench.outbox.known = {EVERYONE: SendingHistory(held_until=bench.now + timedelta(minutes=5))}
+        held = await bench.deliver()
+        assert (held.state, held.failure, held.attempts) == ("pending", SendProblem.HELD, 0)
+        bench.now = held.due_at
+    bench.transport.answer = again
+    refused = await bench.deliver()
+    assert (refused.failure, refused.attempts) == (f"{ANNA}: 451 later", 1)
+    assert refused.due_at == bench.now + timedelta(seconds=30)
+
+
 async def test_a_claim_is_extended_while_the_server_takes_its_time(bench: Bench) -> None:
     bench.put()
 
