@@ -20,10 +20,10 @@ async def stream_events(call: Call[NoQuery, None]) -> Reply | Response:
     events were missed: fetch again what you show; `ended` with a reason, `signed-out` among others.
     Comments in between keep the connection open.
     """
-    desk, principal, again = call.desk, call.principal, call.again
+    desk, principal = call.desk, call.principal
 
     async def visible() -> Collection[str] | None:
-        now = await again() if again is not None else principal
+        now = await call.principal_now()
         return None if now is None else desk.access.processes(now)
 
     try:

@@ -65,6 +65,13 @@ class Call(Generic[Q, B]):
             what, actor=self.principal.id, address=self.address, thing=thing
         )
 
+    async def principal_now(self) -> Principal | None:
+        """The present state of the principal; None if the proof has ended.
+
+        Raises TransientError.
+        """
+        return await self.again() if self.again is not None else self.principal
+
     @property
     def number(self) -> int:
         """The case number in the path. Raises ProblemError 404 for one that cannot exist."""

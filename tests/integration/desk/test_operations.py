@@ -4,12 +4,24 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
 from schemas.stored import Attachment, Case, Comment, Mail, MailboxState, to_document
+from services.desk.access import Principal
+from services.desk.api.cases import exports
+from services.desk.app import build_app
 from services.desk.desk import Desk
 from services.runtime.broker.messages import Outgoing
 from tests.asgi import Client
 from tests.integration.casework.test_casework import mail_key
-from tests.integration.desk.conftest import PARKED, PARKED_MAIL, OpenCase
+from tests.integration.desk.conftest import (
+    PARKED,
+    PARKED_MAIL,
+    PEOPLE,
+    KnownPeople,
+    OpenCase,
+)
 
 Clients = Callable[[str], Client]
 
@@ -130,6 +142,48 @@ async def test_an_export_resumes_behind_its_last_line(
     await cases.update({"_id": 2}, {"$set": {"updated_at": later}})
     resumed = await exported(f"?cursor={lines[-1]['cursor']}")
     assert [line["number"] for line in resumed] == [2]
+
+
+class LeavingPeople(KnownPeople):
+    """Nobody is signed in anymore, or their access changed, from the second check on."""
+
+    def __init__(self, later: Principal | None) -> None:
+        super().__init__()
+        self._states: list[Principal | None] = [PEOPLE["anna"], later]
+
+    async def again(self, principal: Principal) -> Principal | None:
+        return self._states.pop(0) if len(self._states) > 1 else self._states[0]
+
+
+@pytest.mark.parametrize(
+    ("later", "is_complete"),
+    [(None, False), (PEOPLE["eve"], False), (PEOPLE["hans"], True)],
+    ids=["signed-out", "without-roles", "other-process"],
+)
+async def test_an_export_ends_with_the_access_of_its_reader(
+    opened: OpenCase,
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    later: Principal | None,
+    is_complete: bool,
+) -> None:
+    monkeypatch.setattr(exports, "PAGE", 2)
+    past = datetime.now(UTC) - timedelta(hours=1)
+    for number in range(1, 6):
+        await opened(number)
+    await desk.store.collection(Case.COLLECTION).update_all({}, {"$set": {"updated_at": past}})
+    app, sent = build_app(desk, LeavingPeople(later)), list[Message]()
+
+    async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            sent.append(message)
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    answer = await Client(recorded, {"x-test-user": "anna"}).ask("GET", "/api/v1/exports/cases")
+    assert [json.loads(line)["number"] for line in answer.body.splitlines()] == [1, 2]
+    assert sent[-1].get("more_body", False) is not is_complete  # a part does not look whole
 
 
 async def test_a_case_that_left_for_another_process_is_a_tombstone(

@@ -1,19 +1,24 @@
 """Exports: every visible case, then what changed since, as lines of JSON."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 from starlette.responses import StreamingResponse
+from starlette.types import Send
 
-from services.desk.access import Permission
+from services.desk.access import Permission, Principal
 from services.desk.api.cases.cases import case_views
 from services.desk.api.cases.views import CaseSummary
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 PAGE = 200
 # A write that began earlier may be committed later. Younger changes are therefore left to the next
@@ -49,7 +54,28 @@ async def export_cases(call: Call[ExportQuery, None]) -> StreamingResponse:
     place = read_cursor(call.query.cursor, "export") if call.query.cursor else None
     await call.audit("exported", "cases")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(call, place), headers=headers, media_type=NDJSON)
+    return _Export(_lines(call, place), headers=headers, media_type=NDJSON)
+
+
+class _AccessEndedError(Exception):
+    """The caller may not see cases anymore."""
+
+
+class _Export(StreamingResponse):
+    """The connection is cut if the caller's access ends, so that a part does not look complete."""
+
+    async def stream_response(self, send: Send) -> None:
+        with contextlib.suppress(_AccessEndedError):
+            await super().stream_response(send)
+
+
+async def _reader(call: Call[ExportQuery, None]) -> Principal:
+    """Who reads the export, with their present access. Raises _AccessEndedError."""
+    now = await call.principal_now()
+    if now is None or not call.desk.access.may(now, Permission.READ):
+        log.info("export_ended", actor=call.principal.id)
+        raise _AccessEndedError
+    return now
 
 
 async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIterator[bytes]:
@@ -57,23 +83,21 @@ async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIte
     `place`.
 
     A first export has no tombstones, because the caller has no earlier lines. A case that the
-    caller could never see has no tombstone either.
+    caller could never see has no tombstone either. Raises _AccessEndedError.
     """
     desk, views = call.desk, case_views(call)
     encoder = msgspec.json.Encoder()
     if place is not None and place.at is not None:
-        processes = desk.access.processes(call.principal)
-        for number in await desk.reader.moved_out(processes, place.at - IN_FLIGHT):
-            if await desk.reader.case(number, desk.access.filter(call.principal)) is None:
-                tombstone = ExportLine(cursor=write_cursor(place), number=number, gone=True)
-                yield encoder.encode(tombstone) + b"\n"
+        async for number in _moved_out(call, place.at - IN_FLIGHT):
+            tombstone = ExportLine(cursor=write_cursor(place), number=number, gone=True)
+            yield encoder.encode(tombstone) + b"\n"
     settled = {"updated_at": {"$lte": desk.clock() - IN_FLIGHT}}
-    chosen: list[dict[str, Any]] = [
-        desk.access.filter(call.principal),
-        {"status": {"$in": ["open", "closed"]}},  # so that an index is used
-        settled,
-    ]
     while True:
+        chosen: list[dict[str, Any]] = [
+            desk.access.filter(await _reader(call)),
+            {"status": {"$in": ["open", "closed"]}},  # so that an index is used
+            settled,
+        ]
         behind = [after(place, "updated_at", descending=False)] if place is not None else []
         page = await desk.reader.cases([*chosen, *behind], sort=("updated_at", "_id"), limit=PAGE)
         for case in page:
@@ -85,6 +109,17 @@ async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIte
         if len(page) < PAGE:
             return
         await asyncio.sleep(0)  # other requests go first
+
+
+async def _moved_out(call: Call[ExportQuery, None], since: datetime) -> AsyncIterator[int]:
+    """The cases that left the caller's processes since then. Raises _AccessEndedError."""
+    desk, reader = call.desk, call.principal
+    moved = await desk.reader.moved_out(desk.access.processes(reader), since)
+    for position, number in enumerate(moved):
+        if position % PAGE == 0:
+            reader = await _reader(call)
+        if await desk.reader.case(number, desk.access.filter(reader)) is None:
+            yield number
 
 
 ROUTES: tuple[Endpoint[Any, Any], ...] = (
