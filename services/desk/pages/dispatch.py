@@ -16,7 +16,7 @@ from services.desk.http.dispatch import ROUTE, Dispatcher
 from services.desk.http.problems import ProblemError, not_found
 from services.desk.pages.errors import error_page, page_problem
 from services.desk.pages.handlers.navigation import read_navigation
-from services.desk.pages.homes import Handler, Homes
+from services.desk.pages.homes import Handler, Homes, home_path
 from services.desk.pages.refused import refused_page
 from services.desk.pages.views.page import Navigation
 from services.desk.pages.visit import Site, Visit
@@ -47,6 +47,17 @@ class PageDispatcher:
             return await self._answer(request, handler, public=public)
 
         return Route(path, answer, methods=[method])
+
+    def home(self, path: str) -> Route:
+        """The route of a form for someone who opens its address: to the page that the form is on.
+        A browser shows that address while it shows a refused form.
+        """
+
+        async def answer(visit: Visit) -> Response:
+            home = home_path(path, visit.request.url.path, visit.text)
+            return RedirectResponse(home or "/todo", 303)
+
+        return self.route(path, answer)
 
     def everything_else(self) -> Route:
         """The page for paths that nothing answers; programs get the API's own error."""
@@ -106,7 +117,9 @@ class PageDispatcher:
                 await visit.form.close()
         if problem.status != 401:
             return await error_page(visit, error)
-        return RedirectResponse(f"/sign-in?next={quote(visit.request.url.path)}", 303)
+        url = visit.request.url
+        wanted = f"{url.path}?{url.query}" if url.query else url.path
+        return RedirectResponse(f"/sign-in?next={quote(wanted)}", 303)
 
 
 async def _nothing(_visit: Visit) -> Response:

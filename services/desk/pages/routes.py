@@ -100,7 +100,9 @@ def page_routes(desk: Desk, authenticator: Authenticator) -> Sequence[BaseRoute]
     assets = Assets()
     site = Site(desk=desk, renderer=Renderer(assets), live_url=LIVE_URL)
     dispatcher = PageDispatcher(site, Dispatcher(desk, authenticator), Homes(PAGES))
+    pages = {path for path, _ in PAGES}
     return [
+        *(dispatcher.home(path) for path, _ in FORMS if path not in pages),
         *(dispatcher.route(path, handler) for path, handler in PAGES),
         *(dispatcher.route(path, handler, "POST") for path, handler in FORMS),
         dispatcher.route("/preferences", account.preferences, "POST", public=True),

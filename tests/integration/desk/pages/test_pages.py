@@ -251,6 +251,30 @@ async def test_nobody_signed_in_is_sent_to_sign_in(browser: Browser) -> None:
     assert (answer.status, answer.headers["location"]) == (303, "/sign-in?next=/cases/1")
     page = await shown(browser(""), "/sign-in?next=/cases/1")
     assert 'value="/cases/1"' in page
+    answer = await browser("").ask("GET", "/all?process=help&stage=new")
+    assert answer.headers["location"] == "/sign-in?next=/all%3Fprocess%3Dhelp%26stage%3Dnew"
+    page = await shown(browser(""), answer.headers["location"])
+    assert 'value="/all?process=help&amp;stage=new"' in page
+
+
+@pytest.mark.parametrize(
+    ("form", "home"),
+    [
+        ("/cases/1/moves", "/cases/1"),
+        ("/cases/1/answers", "/cases/1/answer"),
+        ("/cases/1/drafts/note", "/todo"),
+        ("/cases/bulk?next=//evil.example", "/todo"),
+        ("/webhooks/w1", "/webhooks"),
+        ("/parked/bulk", "/parked"),
+    ],
+)
+async def test_the_address_of_a_form_leads_to_its_page(
+    browser: Browser, form: str, home: str
+) -> None:
+    """A browser shows that address while it shows a refused form."""
+    answer = await browser("anna").ask("GET", form)
+    assert (answer.status, answer.headers["location"]) == (303, home)
+    assert (await browser("").ask("GET", form)).headers["location"].startswith("/sign-in?next=")
 
 
 async def test_a_redirect_never_leaves_the_desk(browser: Browser) -> None:
