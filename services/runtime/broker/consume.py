@@ -24,9 +24,6 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 REQUEUE_EVERY_S = 30.0  # deferred messages
-MAX_UNKNOWN = (
-    100  # after so many unreadable messages, this is the older version, and leaves the rest
-)
 
 
 async def handle_batches(
@@ -103,24 +100,26 @@ async def _requeue_deferred(
     known: KnownNames | None,
     ended: Stop,
 ) -> None:
-    """Requeue the messages that a replica of an older version, or with older settings, deferred."""
-    while not ended.requested:
+    """Requeue the messages that a replica of an older version, or with older settings, deferred.
+
+    A round looks at each message once, however many of a newer version come before it.
+    """
+    while True:
         async with browse_queue(broker, newer_name(queue)) as browser:
-            unknown = 0
             async for found in browser:
-                unready = known is not None and known.waits_in_vain(found.delivery.headers)
-                if unready or _is_newer(decode, found.delivery.body):
-                    unknown += 1
-                    if unknown == MAX_UNKNOWN:
-                        break
-                    continue
+                if ended.requested:
+                    break
                 delivery = found.delivery
+                unready = known is not None and known.waits_in_vain(delivery.headers)
+                if unready or _is_newer(decode, delivery.body):
+                    continue
                 await broker.publish(Outgoing.copy_of(delivery, queue, own_headers(delivery)))
                 await found.take()
                 log.info(
                     "message_requeued", queue=queue, mail_key=delivery.message_id, tag=delivery.tag
                 )
-        await ended.wait(REQUEUE_EVERY_S)
+        if await ended.wait(REQUEUE_EVERY_S):
+            return
 
 
 def _is_newer(decode: Callable[[bytes], object], body: bytes) -> bool:

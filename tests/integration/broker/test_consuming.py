@@ -331,6 +331,26 @@ class TestHandlingBatches:
         await asyncio.wait_for(handling, PATIENCE_S)
         assert read[2:] == [(newer, 1, 1)]
 
+    async def test_a_readable_message_behind_many_newer_ones_is_requeued(
+        self, broker: Broker, name: str
+    ) -> None:
+        await broker.declare(topology(name))
+        queue, mail = newer_name(name), raw_mail()
+        newer = msgspec.msgpack.encode({"type": "RawMail.v2", "what": "else"})
+        deferred = [*[newer] * 120, encode(mail)]
+        await broker.publish_all([Outgoing("", queue, body, "t", "key") for body in deferred])
+        stop = Stop()
+        read: list[Delivery] = []
+
+        async def handle(deliveries: Sequence[Delivery]) -> None:
+            read.extend(deliveries)
+            stop.request()
+
+        handling = self.served(broker, name, handle, stop, KnownNames(["invoices"], []))
+        await asyncio.wait_for(handling, PATIENCE_S)
+        assert [decode_raw_mail(delivery.body) for delivery in read] == [mail]
+        assert await waiting(broker, queue) == 120
+
     async def test_a_message_of_a_new_process_waits_for_a_service_whose_settings_know_it(
         self, servers: PrivateServers, broker: Broker, name: str
     ) -> None:
