@@ -12,7 +12,7 @@ from services.casework.persistence.field_recorder import Recorded
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
-from services.runtime.process.lifecycle import Stop
+from services.runtime.process.lifecycle import Stop, all_of
 from services.runtime.retry import Backoff
 from services.runtime.store.contention import until_written
 
@@ -47,7 +47,9 @@ class FieldReports:
         Raises TransientError if the broker does not take the events, or if the service stops during
         an outage of the database.
         """
-        results = await asyncio.gather(*(self._handle(read) for read in reads))
+        tasks = [asyncio.ensure_future(self._handle(read)) for read in reads]
+        await all_of(tasks)
+        results = [task.result() for task in tasks]
         for result in results:
             if isinstance(result, Recorded):
                 await self._publisher.publish(result.written)
