@@ -15,6 +15,14 @@ _KEPT_ATTEMPTS = 20
 _OPEN = {"$in": ["pending", "claimed"]}
 
 
+def webhooks_with_due(now: datetime) -> list[dict[str, Any]]:
+    """The pipeline for the ids of webhooks that have due deliveries. It reads few keys of an index
+    for each webhook, however many deliveries wait.
+    """
+    in_index = {"webhook": {"$gt": ""}, "state": _OPEN, "due_at": {"$lte": now}}
+    return [{"$match": in_index}, {"$group": {"_id": "$webhook"}}]
+
+
 class Webhooks:
     """The collections `webhooks` and `deliveries`. Methods raise TransientError."""
 
@@ -53,6 +61,13 @@ class Webhooks:
 
     async def active(self) -> list[Webhook]:
         return await self.all({"state": "active"})
+
+    async def active_with_due(self, now: datetime) -> list[Webhook]:
+        """The active webhooks that have due deliveries, in the order of their creation."""
+        due = await self._deliveries.aggregate(webhooks_with_due(now))
+        if not due:
+            return []
+        return await self.all({"_id": {"$in": [each["_id"] for each in due]}, "state": "active"})
 
     async def change(self, webhook_id: str, fields: Mapping[str, Any]) -> bool:
         return bool(await self._webhooks.update({"_id": webhook_id}, {"$set": dict(fields)}))

@@ -76,7 +76,7 @@ class WebhookWorker:
     async def _start_due(self) -> None:
         now = await self._webhooks.now()
         busy = Counter(self._running.values())
-        for webhook in await self._webhooks.active():
+        for webhook in await self._webhooks.active_with_due(now):
             free = min(PLACES_PER_WEBHOOK - busy[webhook.id], PLACES - len(self._running))
             if free <= 0:
                 continue

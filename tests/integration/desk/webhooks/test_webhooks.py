@@ -26,6 +26,7 @@ from services.desk.search.index import SearchIndex
 from services.desk.webhooks.http_client import DeliveryError
 from services.desk.webhooks.owners import WebhookOwners
 from services.desk.webhooks.payload import MAX_ATTEMPTS, new_delivery
+from services.desk.webhooks.repository import webhooks_with_due
 from services.desk.webhooks.sending import WebhookSender
 from services.desk.webhooks.signing import signature
 from services.desk.webhooks.targets import networks
@@ -176,6 +177,48 @@ async def test_many_desks_deliver_each_event_once(desk: Desk, receiver: Receiver
     counted = Counter(got.headers["webhook-id"] for got in receiver.received)
     assert len(counted) == 200
     assert set(counted.values()) == {1}
+
+
+async def test_only_webhooks_with_due_deliveries_are_asked_for_them(
+    desk: Desk, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await subscribe(desk, receiver)
+    for number in range(2, 30):
+        await subscribe(desk, receiver, id=f"wh_{number}")
+    await queue_event(desk)
+    later = await desk.webhooks.now() + timedelta(hours=1)
+    await queue_event(desk, _id="wh_2.235.2", webhook="wh_2", due_at=later)
+    asked, due = list[str](), desk.webhooks.due
+
+    async def counted(webhook_id: str, now: datetime, limit: int) -> list[str]:
+        asked.append(webhook_id)
+        return await due(webhook_id, now, limit)
+
+    monkeypatch.setattr(desk.webhooks, "due", counted)
+    async with working(desk):
+        await stored(desk, "delivered")
+    assert set(asked) == {"wh_1"}
+
+
+async def test_the_webhooks_with_due_deliveries_are_found_without_reading_all_deliveries(
+    desk: Desk,
+) -> None:
+    now = await desk.webhooks.now()
+    one = to_document(new_delivery(webhook(), TITLED, now))
+    many = [
+        one | {"_id": f"wh_{hook}.{n}", "webhook": f"wh_{hook}"}
+        for hook in "123"
+        for n in range(50)
+    ]
+    await desk.store.collection(Delivery.COLLECTION).insert(many)
+    pipeline = webhooks_with_due(now)
+    found = await desk.store.collection(Delivery.COLLECTION).aggregate(pipeline)
+    assert sorted(each["_id"] for each in found) == ["wh_1", "wh_2", "wh_3"]
+    command = {"aggregate": Delivery.COLLECTION, "pipeline": pipeline, "cursor": {}}
+    explained = await desk.store._database.command(
+        {"explain": command, "verbosity": "queryPlanner"}
+    )
+    assert "DISTINCT_SCAN" in str(explained)
 
 
 async def test_what_the_owner_may_not_see_is_never_sent(desk: Desk, receiver: Receiver) -> None:
