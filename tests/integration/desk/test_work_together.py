@@ -237,13 +237,14 @@ async def test_managers_of_a_process_see_retry_and_discard_its_dead_letters(
     (mine,) = re.findall(r'name="letter" value="([^"]+)"', page)
     others = [letter for letter in ids if letter != mine]
     stolen = await post(maria, "/dead/bulk", letter=others, do="discard", why="not mine")
-    assert "bad" not in stolen.headers["location"]
+    assert stolen.status == 404
+    assert b"Dead in help" not in stolen.body
     assert await broker.length(dead_name(ROUTER_MAIL)) == 3
     waiting = await broker.length(ROUTER_MAIL)  # other tests may have left some
     await post(maria, "/dead/bulk", letter=[mine], do="retry")
     assert await broker.length(ROUTER_MAIL) == waiting + 1
     unexplained = await post(ada, "/dead/bulk", letter=others, do="discard")
-    assert unexplained.body == b""
+    assert unexplained.status == 422
     assert await broker.length(dead_name(ROUTER_MAIL)) == 2, "discarding needs a reason"
     await post(ada, "/dead/bulk", letter=others, do="discard", why="tests")
     assert await broker.length(dead_name(ROUTER_MAIL)) == 0
