@@ -81,6 +81,13 @@ class _Block:
             return has_both or (self.has_sent_time and is_dated and below_rule)
         return "sent" in kinds and self.has_address and ((is_dated and below_rule) or was_sent)
 
+    @property
+    def is_of_outlook(self) -> bool:
+        """Whether the block begins as only Outlook writes it, with a time of sending and the name
+        of its day or month.
+        """
+        return self.kinds[:2] == ["from", "sent"] and self.has_sent_time and self._names_day
+
     def _has_date_and_time(self) -> bool:
         years = [f"{sign}{century}" for sign in " ./-" for century in ("19", "20")]
         has_time = any(map(_is_time, self._date.split()))
@@ -142,6 +149,8 @@ def _is_form(lines: list[str], index: int, end: int, block: _Block) -> bool:
     """Whether the labels are those of a form, such as one for parcels or of a web site: `Weight: 12
     kg` or `Message:` follows.
     """
+    if block.is_of_outlook:
+        return False
     following = [line for line in lines[end : end + _BLANKS_BELOW + 1] if line]
     if following and label_text(following[0]) in BODY_LABELS:
         return True

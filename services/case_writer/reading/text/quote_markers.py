@@ -143,7 +143,13 @@ CALENDAR_WORDS = _words(
     пт сб вс нд tammik helmik maalisk huhtik toukok kesäk heinäk elok syysk lokak marrask
     jouluk maanantai tiistai keskiviikko torstai perjantai lauantai sunnuntai seč selč
     eet eest bst msk
-    gmt utc mez mesz cet cest est edt pst pdt cst mst z"""
+    gmt utc mez mesz cet cest est edt pst pdt cst mst z
+    jänner januára februára marca apríla mája júna júla augusta septembra októbra novembra decembra
+    sausio vasario kovo balandžio gegužės birželio liepos rugpjūčio rugsėjo spalio lapkričio gruodžio
+    януари февруари март април май юни юли август септември октомври ноември декември
+    ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου
+    ינואר פברואר מרץ מרס אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר
+    يناير فبراير مارس أبريل إبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر"""
 )
 
 # Finnish; elsewhere in a line they are words of other languages.

@@ -207,8 +207,10 @@ def _is_listing(lines: list[str]) -> bool:
 
 
 def is_unfinished(line: str) -> bool:
-    """Whether a sentence continues below the line: it ends with a word such as `to` or `the`."""
-    return line.rsplit(maxsplit=1)[-1].lower() in UNFINISHED
+    """Whether a sentence continues below the line: it ends with a word such as `to` or `the`. With
+    a capital letter, these are names: `Minh Le`, and `A` for Anna.
+    """
+    return line.rsplit(maxsplit=1)[-1] in UNFINISHED
 
 
 def is_heading(line: str) -> bool:
@@ -246,7 +248,7 @@ def _is_titled(line: str) -> bool:
     """Whether a line has the capital letters of names, or is a closing such as `Mit freundlichen
     Grüßen`.
     """
-    if not CLOSINGS.isdisjoint(line.lower().split()[-2:]):
+    if not CLOSINGS.isdisjoint(word.strip(_SIGNS) for word in line.lower().split()[-2:]):
         return True
     return all(
         not word[0].islower() or word in PARTICLES or word in _COMPANY_FORMS or word in _ORIGINS

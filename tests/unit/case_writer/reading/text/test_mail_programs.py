@@ -477,6 +477,7 @@ SIGNATURES = [
     "--\nCordialement,\nJean Dupont\nDirecteur commercial\nTél. 01 23 45 67 89",
     "--\nJan Kowal\nSales Manager\nwww.acme.example",
     "-- \nJan",
+    "-- \nBest regards,\nJan Kowal",
     "-- \nJan Kowal\nAcme Sp. z o.o.\nul. Długa 5\n00-001 Warszawa\ntel. +48 22 123 45 67",
     "-- \nJan Kowal\nGPG: 1234 5678 9ABC",
     (
@@ -667,6 +668,30 @@ def test_a_header_on_the_line_of_its_title_goes() -> None:
     assert strip_quotes(f"{OWN}\n\n-------- Original message --------{header}\n{BODY}") == OWN
     ruled = f"{'-' * 18} Original {'-' * 18}\n{header.replace(' Date', chr(10) + 'Date')}"
     assert strip_quotes(f"{OWN}\n\n{ruled}\n\n{BODY}") == OWN
+
+
+LONG_DATES = {
+    "pl": "poniedziałek, 23 listopada 2026 10:11",
+    "de": "Montag, 23. November 2026 10:11",
+    "de2": "23. Jänner 2026 10:11",
+    "sk": "pondelok 23. novembra 2026 10:11",
+    "he": "יום שני 23 נובמבר 2026 10:11",
+    "lt": "2026 m. lapkričio 23 d., pirmadienis 10:11",
+}
+
+
+@pytest.mark.parametrize("language", list(LONG_DATES))
+def test_a_header_with_a_long_date_needs_no_address(language: str) -> None:
+    sender, sent, to, subject = LABELS[language.replace("de2", "de")]
+    header = f"{sender}: Anna\n{sent}: {LONG_DATES[language]}\n{to}: Jan\n{subject}: Ware"
+    assert strip_quotes(f"{OWN}\n\n{header}\n\n{BODY}") == OWN
+
+
+@pytest.mark.parametrize("label", ["Message", "Pytanie", "Frage"])
+def test_a_header_of_outlook_goes_above_the_labels_of_a_form(label: str) -> None:
+    header = "From: Anna <a@x.example>\nSent: Monday, November 23, 2026 10:11 AM\nTo: Jan"
+    form = f"Subject: Ware\n\n{label}: when do you deliver?"
+    assert strip_quotes(f"{OWN}\n\n{header}\n{form}") == OWN
 
 
 def test_labels_between_a_rule_and_an_attribution_go() -> None:

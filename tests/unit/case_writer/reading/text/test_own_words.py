@@ -421,6 +421,8 @@ def test_names_below_a_heading_stay() -> None:
         "My answers are below in red.", "Please see my comments inline.", "Answers below.", "See [Jan] below.",
         "Odpowiedzi w treści, na czerwono.", "Meine Antworten stehen unten in Rot.",
         "Voir mes réponses ci-dessous en bleu.", "Mis respuestas abajo.", "Відповіді нижче.",
+        "Odpowiadam w treści.", "I replied to them in red. The list is attached.",
+        "W odpowiedzi na pytania: na czerwono poniżej.",
     ],
 )  # fmt: skip
 def test_announced_answers_inside_an_unmarked_original_stay(announcement: str) -> None:
@@ -429,6 +431,27 @@ def test_announced_answers_inside_an_unmarked_original_stay(announcement: str) -
     assert strip_quotes(mail) == mail
     other = mail.replace(announcement, "The answer is in the attached file, in red.")
     assert strip_quotes(other) == "Hello,\n\nThe answer is in the attached file, in red."
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "In response to your request, and in line with our policy, we deliver on Friday.",
+        "Our reply to the question in your email is yes.", "Thank you for your comments. It costs below 100 EUR.",
+        "Is the replacement available in red?", "Als Antwort auf die Frage in Ihrer Mail: ja.",
+        "W odpowiedzi na pytanie w treści maila: tak.", "Odpowiadam na pytania: tak, nawet poniżej 5 sztuk.",
+        "Zwracam uwagę, że na czerwono go nie ma.", "Comment commander la chaise en rouge ?",
+        "Gracias por sus respuestas y su trabajo.", "Regarding [Acme #4711], we stay below the limit.",
+    ],
+)  # fmt: skip
+def test_a_reply_that_mentions_answers_announces_none(own: str) -> None:
+    header = "From: Anna <a@x.example>\nSent: 23.11.2026 10:15\nTo: Jan\nSubject: Order"
+    assert strip_quotes(f"{own}\n\n{header}\n\n1. When?") == own
+
+
+@pytest.mark.parametrize("name", ["A", "Minh Le", "Jan van Do"])
+def test_a_name_like_a_small_word_does_not_announce_the_line_of_a_device(name: str) -> None:
+    assert strip_quotes(f"Thanks,\n{name}\n\nSent from my iPhone") == f"Thanks,\n{name}"
 
 
 def test_an_answer_between_an_attribution_and_its_quote_stays() -> None:
