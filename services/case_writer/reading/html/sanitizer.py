@@ -61,9 +61,30 @@ _SHOWN_INITIALS = "".join({name[0] for name in _SHOWN_TAGS})
 _SHOWN = re.compile(rf"<(/?)(?=[{_SHOWN_INITIALS}{_SHOWN_INITIALS.upper()}])([a-zA-Z]++)(?=[\s/>])")
 
 
-def _shown(tag: re.Match[str]) -> str:
-    shown = _SHOWN_TAGS.get(tag[2].lower())
-    return f"<{tag[1]}{shown}" if shown else tag[0]
+_DRAWINGS = frozenset({"svg", "math"})
+_MAY_BE_SELF_CLOSED = frozenset({"script", "style", "title"})  # in drawings
+_MAX_TAG_CHARS = 1000
+
+
+class _Shown:
+    """Replaces the name of one tag after the other."""
+
+    def __init__(self, html: str) -> None:
+        self._html = html
+        self._is_in_drawing = False
+
+    def __call__(self, tag: re.Match[str]) -> str:
+        name = tag[2].lower()
+        if name in _DRAWINGS:
+            self._is_in_drawing = not tag[1]
+        shown = _SHOWN_TAGS.get(name)
+        if self._is_in_drawing and name in _MAY_BE_SELF_CLOSED and self._is_self_closed(tag):
+            shown = "span"  # outside of drawings, `<title/>` would take in the rest of the mail
+        return f"<{tag[1]}{shown}" if shown else tag[0]
+
+    def _is_self_closed(self, tag: re.Match[str]) -> bool:
+        end = self._html.find(">", tag.end(), tag.end() + _MAX_TAG_CHARS)
+        return end > 0 and self._html[end - 1] == "/"
 
 
 _QUOTE_CLASS = "gmail_quote"
@@ -114,7 +135,7 @@ def sanitize(html: str) -> tuple[str, int, bool]:
 
     Also returns how many remote pictures it would load, and whether it had to be normalized.
     """
-    html = _SHOWN.sub(_shown, html)
+    html = _SHOWN.sub(_Shown(html), html)
     normalized = needs_normalizing(html)
     safe = _CLEANER.clean(normalize(html) if normalized else html)
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
