@@ -18,6 +18,9 @@ from services.runtime.process.lifecycle import Stop
 HEAD_WITHIN_S = 10.0
 UNREAD_FOR_S = 30.0
 MAX_HEAD_BYTES = 32 * 1024
+# Of what is not sent, the kernel holds so much. It would hold megabytes, and take no more until a
+# third is gone, so that a slow client would seem to read nothing.
+HELD_UNSENT_BYTES = 128 * 1024
 MAX_CONNECTIONS = 2000
 DRAIN_S = 15
 KEEP_ALIVE_S = 30
@@ -38,6 +41,9 @@ class GuardedProtocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, HELD_UNSENT_BYTES)
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
@@ -55,7 +61,10 @@ class GuardedProtocol(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_watching()
+        if self.transport.is_closing():  # the rest must still be read
+            self._watch_writing()
+        else:
+            self._stop_watching()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
+from starlette.responses import PlainTextResponse
 
 from services.desk.app import build_app
 from services.desk.desk import Desk
@@ -107,6 +108,31 @@ async def send_until_cut_off(client: socket.socket) -> None:
     while True:
         await asyncio.get_running_loop().sock_sendall(client, b"x")
         await asyncio.sleep(0.05)
+
+
+async def test_a_slow_client_gets_the_whole_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if what the kernel could hold for it takes longer to read than the limit."""
+    monkeypatch.setattr(server, "UNREAD_FOR_S", 2.0)
+    app, stop, loop = PlainTextResponse(b"x" * 16_000_000), Stop(), asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        serving = asyncio.ensure_future(server.serve(app, listener, stop))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+        client.setblocking(False)
+        received = 0
+        try:
+            await loop.sock_connect(client, listener.getsockname())
+            await loop.sock_sendall(
+                client, b"GET / HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n"
+            )
+            async with asyncio.timeout(PATIENCE_S):
+                while chunk := await loop.sock_recv(client, 20_000):
+                    received += len(chunk)
+                    if received < 800_000:
+                        await asyncio.sleep(0.1)
+        finally:
+            stop.request()
+            await serving
+    assert received > 16_000_000
 
 
 async def test_thousands_of_header_fields_are_refused(port: int) -> None:
