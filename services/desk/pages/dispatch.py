@@ -13,7 +13,7 @@ from starlette.routing import Route
 from services.desk.access import Principal
 from services.desk.http.csrf import SAFE_METHODS, is_same_origin
 from services.desk.http.dispatch import ROUTE, Dispatcher
-from services.desk.http.problems import ProblemError, not_found
+from services.desk.http.problems import ProblemError, invalid, not_found
 from services.desk.pages.errors import error_page, page_problem
 from services.desk.pages.handlers.navigation import read_navigation
 from services.desk.pages.homes import Handler, Homes, home_path
@@ -109,7 +109,8 @@ class PageDispatcher:
         if visit.is_fragment and problem.status == 401:  # htmx would swap the form into the page
             return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
         if visit.request.method == "POST":
-            if visit.signed_in is None and problem.reason != "cross-site":
+            # Neither the form of another site nor one that was read without success.
+            if visit.signed_in is None and problem.status not in {400, 403}:
                 visit = replace(visit, form=await _form_of_a_stranger(visit.request))
             try:
                 return await refused_page(visit, error, visit.request.scope[ROUTE], self._homes)
@@ -142,13 +143,18 @@ def reading_beside(visit: Visit) -> "asyncio.Task[Navigation]":
 
 
 async def _form(request: Request) -> FormData:
-    """The fields of a posted form; empty for any other body, which the handler reads."""
+    """The fields of a posted form; empty for any other body, which the handler reads. Raises
+    ProblemError 400.
+    """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method != "POST" or media not in _FORMS:
         return FormData()
-    return await request.form(
-        max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
-    )
+    try:
+        return await request.form(
+            max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
+        )
+    except HTTPException as error:
+        raise invalid(error.detail) from error
 
 
 async def _form_of_a_stranger(request: Request) -> FormData:
@@ -161,5 +167,5 @@ async def _form_of_a_stranger(request: Request) -> FormData:
     try:
         async with asyncio.timeout(STRANGER_S):
             return await _form(request)
-    except (TimeoutError, HTTPException, ClientDisconnect):
+    except (TimeoutError, ProblemError, ClientDisconnect):
         return FormData()

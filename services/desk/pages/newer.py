@@ -1,6 +1,6 @@
 """Finds what was written to a case since someone began to write there."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from msgspec import structs
@@ -55,6 +55,27 @@ async def newer_entries(visit: Visit, number: int, seen: int, current: int) -> N
     )
     entries = tuple(entry(number, comment_view(comment)) for comment in comments)
     return Newer(entries + await _waiting(visit, number, answered), min(known, current))
+
+
+async def has_note(visit: Visit, number: int, seen: int, text: str, files: Collection[str]) -> bool:
+    """Whether the reader added a note with that text and `files`, given by SHA-256, in the changes
+    after revision `seen`.
+    """
+    query = {"after": seen, "limit": MAX_CHANGES}
+    history: History = (await visit.api("show_history", query=query)).body
+    own = visit.principal.acting.actor.id
+    noted = [
+        change.details["comment"]
+        for change in history.items
+        if change.what == "noted" and change.actor.id == own
+    ]
+    comments = await visit.desk.reader.comments(
+        number, [{"_id": {"$in": noted}}], limit=MAX_COMMENTS
+    )
+    return any(
+        comment.text == text and {file.sha256 for file in comment.attachments}.issuperset(files)
+        for comment in comments
+    )
 
 
 async def _waiting(visit: Visit, number: int, authors: Mapping[str, str]) -> tuple[Entry, ...]:

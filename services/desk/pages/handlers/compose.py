@@ -29,7 +29,7 @@ from services.desk.pages.handlers.drafts import (
     save_form,
     submit_form,
 )
-from services.desk.pages.newer import MAX_CHANGES, newer_entries
+from services.desk.pages.newer import MAX_CHANGES, has_note, newer_entries
 from services.desk.pages.refusals import entered, wrong_field
 from services.desk.pages.views.case import FileView, NoteView
 from services.desk.pages.views.page import Refusal
@@ -187,7 +187,16 @@ async def note(visit: Visit) -> Response:
 
 
 async def _add_note(visit: Visit, draft: DraftView) -> None:
-    """Add the note to the case as it is: a note depends on nothing that was said before it."""
+    """Add the note to the case as it is: a note depends on nothing that was said before it.
+
+    A form that is sent again, because its response was lost, adds its note once.
+    """
+    number = int(visit.request.path_params["number"])
+    files = await visit.desk.uploads.attachments(visit.principal.id, number, draft.uploads)
+    hashes = {file.sha256 for file in files}
+    if await has_note(visit, number, draft.revision, draft.text, hashes):
+        await remove_draft(visit, "note")
+        return
     body = {"text": draft.text, "uploads": draft.uploads, "editor": draft.editor or None}
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:

@@ -36,9 +36,11 @@ async def draft_of(visit: Visit, kind: str) -> DraftView | None:
 
 
 def refused_draft(visit: Visit, kind: str) -> DraftView | None:
-    """What a refused form contained, as if it was saved; None if the page answers no such form."""
+    """What a refused form contained, as if it was saved; None if the page answers no such form, or
+    one that could not be read.
+    """
     refusal = visit.refusal
-    if refusal is None or not refusal.action.endswith(f"/{kind}s"):
+    if refusal is None or not refusal.values or not refusal.action.endswith(f"/{kind}s"):
         return None
     values = refusal.values
 
@@ -63,7 +65,7 @@ def refused_draft(visit: Visit, kind: str) -> DraftView | None:
 
 async def form_names(visit: Visit, kind: str, draft: DraftView | None) -> dict[str, str]:
     """`editor` and `replaces` of a new form that shows `draft`, or of the refused one."""
-    if visit.refusal is not None:
+    if visit.refusal is not None and visit.refusal.values:
         posted = visit.refusal.values
         return {
             "editor": next(iter(posted.get("editor", ())), "") or new_editor(),

@@ -199,6 +199,45 @@ async def test_a_large_form_without_a_session_is_not_read(browser: Browser) -> N
     assert (answer.status, answer.headers["location"]) == (303, "/sign-in?next=/cases/1/note")
 
 
+async def test_a_note_that_is_sent_again_after_an_unclear_failure_is_added_once(
+    browser: Browser, opened: OpenCase, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(1)
+    ada = browser("ada")
+    form = Page(200, await shown(ada, "/cases/1/note")).form("/cases/1/notes")
+    sent = {**dict(form.fields), "text": "Called\nNo answer", "do": "save"}
+    with monkeypatch.context() as away:
+        away.setattr(desk.drafts, "remove", _away)  # the note is written by then
+        unclear = await post(ada, "/cases/1/notes", **sent)
+    assert unclear.status == 503
+    kept = dict(page_of(unclear).form("/cases/1/notes").fields)
+    assert (await post(ada, "/cases/1/notes", **kept)).status == 303
+    assert (await post(ada, "/cases/1/notes", **kept | {"text": "Called"})).status == 303
+    notes = [note.text for note in await desk.reader.comments(1, [{"kind": "note"}], limit=9)]
+    assert notes == ["Called\nNo answer", "Called"]
+    assert await desk.drafts.of_case(1, "ada@office.example") == []
+
+
+async def test_a_form_that_cannot_be_read_leaves_the_draft_on_its_page(
+    browser: Browser, opened: OpenCase
+) -> None:
+    await opened(1)
+    ada = browser("ada")
+    form = dict(Page(200, await shown(ada, "/cases/1/note")).form("/cases/1/notes").fields)
+    saved = await post(ada, "/cases/1/drafts/note", **form | {"text": "Call back"})
+    assert saved.status == 204
+    answer = await post(ada, "/cases/1/notes", revision="1", upload=["x"] * 1001)
+    shown_form = page_of(answer).form("/cases/1/notes")
+    assert answer.status == 400
+    assert shown_form.value("text") == "Call back"
+    assert shown_form.value("replaces") == form["editor"]
+
+
+async def test_a_form_of_a_stranger_that_cannot_be_read_is_their_error(browser: Browser) -> None:
+    answer = await post(browser("revoked"), "/preferences", theme=["dark"] * 1001)
+    assert answer.status == 400
+
+
 async def test_fields_that_a_colleague_changed_meanwhile_are_not_changed_back(
     browser: Browser, opened: OpenCase, desk: Desk
 ) -> None:
