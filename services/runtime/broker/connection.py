@@ -214,13 +214,16 @@ class Broker:
     async def _watch(self, channel: AbstractChannel) -> None:
         """Treat the end of a channel, or of its consumer, as the end of the connection.
 
-        The broker cancels a consumer whose queue is deleted (rabbitmq.com/docs/consumer-cancel).
+        The broker cancels a consumer whose queue is deleted (rabbitmq.com/docs/consumer-cancel),
+        and from RabbitMQ 4.3 on one that held a message of a quorum queue for longer than the
+        delivery acknowledgement timeout (rabbitmq.com/docs/consumers); earlier versions close the
+        channel.
         """
         channel.close_callbacks.add(self._on_close)
         (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(self._on_cancel)
 
     def _on_cancel(self, _frame: object) -> None:
-        self._break("a queue was deleted under its consumer")
+        self._break("the broker ended a consumer: its queue is gone, or it held a message too long")
 
     def _on_close(self, _sender: object, error: BaseException | None) -> None:
         self._break(str(error or "closed"))
