@@ -71,8 +71,10 @@ class InvoiceLinks:
     async def _follow_merge(self, unique: UniqueValues, number: int, target: int) -> None:
         """Give the links of a merged case to case `target`, which has its mails now."""
         case = await self._links.case(number)
-        for link in case.links if case is not None else ():
-            if case is None or link.by == BY_FIELDS:
+        if case is None:
+            return
+        for link in case.links:
+            if link.by == BY_FIELDS:
                 continue
             await self._links.remove(case, link)
             other = await self._links.standing(link.case)

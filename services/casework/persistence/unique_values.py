@@ -60,29 +60,32 @@ class UniqueValues:
     async def follow_merge(self, links: CaseLinks, number: int) -> None:
         """Unlink a merged case, and link the others with its values to each other."""
         case = await links.case(number)
-        for link in case.links if case is not None else ():
-            if case is not None and link.by == BY_FIELDS:
+        if case is None:
+            return
+        for link in case.links:
+            if link.by == BY_FIELDS:
                 await links.remove(case, link)
         await self.link_holders(links, number)
 
     async def link_holders(self, links: CaseLinks, number: int) -> None:
         """Link the cases with the values of the case, the case among them unless it is merged."""
-        case = await links.case(number)
-        if case is None:
-            return
-        for key in self._keys_of(case, correction=await self._is_correction(case)):
-            known = await self._find(key)
-            await _link_to_first(links, known.cases if known is not None else ())
+        for cases in await self._holders(links, number):
+            await _link_to_first(links, cases)
 
     async def link_again(self, links: CaseLinks, number: int) -> None:
         """Link the case to those with the same values, after stronger evidence was removed."""
+        for cases in await self._holders(links, number):
+            for other in cases:
+                await _link(links, number, other)
+
+    async def _holders(self, links: CaseLinks, number: int) -> list[list[int]]:
+        """For each value of the case, the cases that have it; none if the case does not exist."""
         case = await links.case(number)
         if case is None:
-            return
-        for key in self._keys_of(case, correction=await self._is_correction(case)):
-            known = await self._find(key)
-            for other in known.cases if known is not None else ():
-                await _link(links, number, other)
+            return []
+        keys = self._keys_of(case, correction=await self._is_correction(case))
+        found = [await self._find(key) for key in keys]
+        return [known.cases for known in found if known is not None]
 
     def _keys_of(self, case: Case, *, correction: bool) -> list[str]:
         process = self._processes.get(case.process)
