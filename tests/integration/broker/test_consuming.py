@@ -349,7 +349,7 @@ class TestHandlingBatches:
         handling = self.served(broker, name, handle, stop, KnownNames(["invoices"], []))
         await asyncio.wait_for(handling, PATIENCE_S)
         assert [decode_raw_mail(delivery.body) for delivery in read] == [mail]
-        async with asyncio.timeout(PATIENCE_S):  # the broker returns what was looked at
+        async with asyncio.timeout(PATIENCE_S):  # the broker puts the browsed messages back
             while (left := await waiting(broker, queue)) < 120:  # noqa: ASYNC110 - changed by the broker
                 await asyncio.sleep(0.05)
         assert left == 120
