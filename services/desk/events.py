@@ -58,18 +58,20 @@ class DeskEvents:
         """How many messages wait in a queue. Raises TransientError if there is no response within
         two seconds.
         """
+        return (await self._lengths([queue]))[0]
+
+    async def dead_count(self) -> int:
+        """How many dead letters wait in all queues. Raises TransientError as `length` does."""
+        return sum(await self._lengths([dead_name(origin) for origin in self._origins]))
+
+    async def _lengths(self, queues: Sequence[str]) -> list[int]:
         if self._broker is None:
             raise TransientError("the broker is not connected")
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await self._broker.length(queue)
+                return await self._broker.lengths(queues)
         except TimeoutError as error:
             raise TransientError("the broker does not answer") from error
-
-    async def dead_count(self) -> int:
-        """How many dead letters wait in all queues. Raises TransientError as `length` does."""
-        queues = [dead_name(origin) for origin in self._origins]
-        return sum(await asyncio.gather(*(self.length(queue) for queue in queues)))
 
     async def announce(self, subjects: Sequence[str]) -> None:
         """Make the other desks check the streams of `subjects`. Never raises: they also check by

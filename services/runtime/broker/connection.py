@@ -158,9 +158,19 @@ class Broker:
 
     async def length(self, queue: str) -> int:
         """The number of messages that wait in the queue, as of a moment ago."""
-        with translate_driver_errors(f"look at {queue}"):
-            declared = await self._channel.declare_queue(queue, passive=True)
-            return declared.declaration_result.message_count or 0
+        return (await self.lengths([queue]))[0]
+
+    async def lengths(self, queues: Sequence[str]) -> list[int]:
+        """The number of messages that wait in each queue, as of a moment ago.
+
+        The request has a separate channel: a missing queue closes it, and so does a caller that
+        stops waiting.
+        """
+        with translate_driver_errors(f"look at {', '.join(queues)}"):
+            channel = await self._connection.channel(publisher_confirms=False)
+            declared = [await channel.declare_queue(queue, passive=True) for queue in queues]
+            await channel.close()
+        return [queue.declaration_result.message_count or 0 for queue in declared]
 
     async def private_queue(
         self, queue: str, exchange: str, routing_key: str

@@ -16,7 +16,7 @@ export async function start() {
 export async function watched(browser, options = {}) {
   const surprises = [];
   const context = await browser.newContext({ baseURL: BASE, locale: "en-GB", timezoneId: "Europe/Warsaw", ...options });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   context.on("request", (request) => {
     if (!request.url().startsWith(BASE) && !request.url().startsWith("data:")) surprises.push(`request to ${request.url()}`);
   });

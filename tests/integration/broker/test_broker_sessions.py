@@ -173,6 +173,23 @@ class TestKeepingConnected:
         finally:
             servers.broker.thaw()
 
+    async def test_counting_messages_never_ends_the_session(
+        self, broker: Broker, name: str
+    ) -> None:
+        """A page gives up after two seconds, and an optional queue may be missing."""
+        await broker.declare(topology(name))
+        for turns in range(1, 40):  # of the event loop: a caller gives up at any moment
+            counting = asyncio.ensure_future(broker.length(name))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            counting.cancel()
+            await asyncio.wait([counting])
+        with pytest.raises(TransientError):
+            await broker.length(f"no {name}")
+        await broker.publish(message(name, b"still connected"))
+        assert await broker.length(name) == 1
+        assert not broker._broken.is_set()
+
     async def test_a_broker_that_is_away_is_asked_again_until_the_stop(self) -> None:
         stop = Stop()
         reported = asyncio.Event()

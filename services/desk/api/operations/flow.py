@@ -65,14 +65,13 @@ async def show_flow(call: Call[NoQuery, None]) -> Reply:
 
 
 async def _queues(call: Call[Any, Any]) -> list[QueueView]:
-    views = []
-    for name in QUEUES:
+    async def view(name: str) -> QueueView:
         try:
-            messages: int | None = await call.desk.events.length(name)
+            return QueueView(name=name, messages=await call.desk.events.length(name))
         except TransientError:
-            messages = None
-        views.append(QueueView(name=name, messages=messages))
-    return views
+            return QueueView(name=name, messages=None)
+
+    return await asyncio.gather(*map(view, QUEUES))
 
 
 async def _hours(call: Call[Any, Any], visible: dict[str, Any], now: datetime) -> list[HourView]:
