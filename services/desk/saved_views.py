@@ -1,6 +1,5 @@
 """Stores lists with their filters for people."""
 
-import secrets
 from datetime import datetime
 
 from schemas.stored import from_document, to_document
@@ -25,12 +24,16 @@ class SavedViews:
         found = await self._views.find({"owner": owner}, sort="at", limit=MAX_VIEWS)
         return [from_document(document, SavedView) for document in found]
 
-    async def add(self, owner: str, name: str, path: str, at: datetime) -> SavedView:
-        """Store a view. Raises CommandRefusedError over the limit."""
+    async def add(self, owner: str, name: str, path: str, at: datetime, view_id: str) -> SavedView:
+        """Store a view; nothing changes if it is stored. Raises CommandRefusedError over the
+        limit.
+        """
+        view = SavedView(id=view_id, owner=owner, name=name, path=path, at=at)
+        if await self._views.find_one({"_id": view_id}):
+            return view
         if await self._views.count({"owner": owner}, most=MAX_VIEWS) >= MAX_VIEWS:
             raise CommandRefusedError(f"too-many-views: {MAX_VIEWS} are kept; remove one first")
-        view = SavedView(id=secrets.token_urlsafe(9), owner=owner, name=name, path=path, at=at)
-        await self._views.insert([to_document(view)])
+        await self._views.insert_missing([to_document(view)])
         return view
 
     async def remove(self, owner: str, view_id: str) -> bool:

@@ -194,6 +194,15 @@ class CaseReader:
         found = await self._outbox.find(query, sort="created_at")
         return [from_document(document, OutgoingMail) for document in found]
 
+    async def answer(self, number: int, outgoing_id: str) -> OutgoingMail | None:
+        """An answer of the case that waits or was sent; None if there is none, if it was recalled,
+        or if nobody accepted it.
+        """
+        wanted = ["pending", "claimed", "sent"]
+        query = {"_id": outgoing_id, "case": number, "state": {"$in": wanted}}
+        document = await self._outbox.find_one(query)
+        return from_document(document, OutgoingMail) if document else None
+
     async def failed_mails(self, number: int) -> list[OutgoingMail]:
         """The outgoing mails of a case that were not delivered to someone."""
         failed = [{"bounced_by": {"$ne": None}}, {"state": {"$in": ["refused", "given-up"]}}]

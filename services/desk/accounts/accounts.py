@@ -268,10 +268,17 @@ class Accounts:
         lifetime: timedelta | None,
         by: str,
         from_address: str = "",
+        token_id: str | None = None,
     ) -> tuple[str, Token]:
-        """A new token, and its stored record. Raises AccountError."""
+        """A token, and its stored record. Raises as `Tokens.create`."""
         text, token = await self.tokens.create(
-            name, scopes, owner=owner, processes=processes, roles=roles, lifetime=lifetime
+            name,
+            scopes,
+            owner=owner,
+            processes=processes,
+            roles=roles,
+            lifetime=lifetime,
+            token_id=token_id,
         )
         await self._note("token-made", by, from_address, token.id)
         return text, token

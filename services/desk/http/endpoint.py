@@ -1,5 +1,7 @@
 """A row of the route table, and one request as its handler sees it."""
 
+import hashlib
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -33,7 +35,8 @@ class Call(Generic[Q, B]):
     `query` and `body` have the types that the endpoint declares; `body` is None for an endpoint
     without one. `path` contains the values of the path's parameters. `expected` is the revision in
     `If-Match`, None if the endpoint takes none. `request` is the raw request, for uploads and
-    streams; None if a page makes the call in process. For long-lasting responses, `again` returns
+    streams; None if a page makes the call in process, which then has the `form_key` of
+    the page's form. For long-lasting responses, `again` returns
     the present state of the principal, None if the proof has ended; it does not count as activity
     of a session.
     """
@@ -48,6 +51,16 @@ class Call(Generic[Q, B]):
     address: str = ""
     again: Callable[[], Awaitable[Principal | None]] | None = None
     seen: dict[int, Case] = field(default_factory=dict)
+    form_key: str = ""
+
+    def new_id(self) -> str:
+        """32 hex digits for what the call creates. They are random, except that a form that is sent
+        again with the same content gets the same ones.
+        """
+        if not self.form_key:
+            return secrets.token_hex(16)
+        sent = f"{self.principal.id}\0{self.form_key}\0".encode() + msgspec.json.encode(self.body)
+        return hashlib.sha256(sent).hexdigest()[:32]
 
     async def visible_case(self, permission: Permission = Permission.READ) -> Case:
         """The case in the path. Raises as `Desk.visible_case`."""

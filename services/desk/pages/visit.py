@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ from services.desk.pages.views.page import (
 
 FLASH_COOKIE = "flash"
 UNDO_COOKIE = "undo"
+MAX_FORM_KEY = 64
 _ENDPOINTS = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 _THEMES: Mapping[str, Theme] = {"auto": "auto", "light": "light", "dark": "dark"}
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
@@ -173,6 +175,7 @@ class Visit:
             request=request,
             address=self.desk.client_address(self.request),
             seen=self.seen if self.request.method == "GET" else {},
+            form_key=(self.text("key") or self.text("editor"))[:MAX_FORM_KEY],
         )
         return await endpoint.handler(call)
 
@@ -205,6 +208,7 @@ class Visit:
         return Page(
             language=self.language,
             nonce=new_nonce(),
+            form_key=secrets.token_urlsafe(16),
             now=self.desk.clock(),
             title=title,
             here=local_path(here) or "/todo",

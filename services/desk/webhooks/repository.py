@@ -40,12 +40,17 @@ class Webhooks:
         """The time by the database's clock."""
         return await self._store.now()
 
-    async def add(self, webhook: Webhook) -> bool:
-        """Add a webhook; False, without adding it, if there are already MAX_WEBHOOKS."""
+    async def add(self, webhook: Webhook) -> Webhook | None:
+        """Add a webhook; returns the one with its id that was there before, if there is one. None,
+        without adding it, if there are already MAX_WEBHOOKS.
+        """
+        if before := await self.get(webhook.id, {}):
+            return before
         if await self._webhooks.count({}) >= MAX_WEBHOOKS:
-            return False
-        await self._webhooks.insert([to_document(webhook)])
-        return True
+            return None
+        if await self._webhooks.insert_missing([to_document(webhook)]):
+            return webhook
+        return await self.get(webhook.id, {})
 
     async def get(self, webhook_id: str, owned: Mapping[str, Any]) -> Webhook | None:
         """The webhook, if it matches the filter `owned`."""

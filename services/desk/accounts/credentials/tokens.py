@@ -37,11 +37,16 @@ class Tokens:
         processes: Sequence[str] | None = None,
         roles: Sequence[str] | None = None,
         lifetime: timedelta | None = None,
+        token_id: str | None = None,
     ) -> tuple[str, Token]:
-        """The token itself, which is not stored, and its document. Raises AccountError."""
+        """The token itself, which is not stored, and its document; None for a random id. Raises
+        AccountError.
+
+        If the owner has a token with that id that was never used, the new text replaces its text.
+        """
         text, now = new_token(), self._clock()
         token = Token(
-            id=f"tok_{secrets.token_hex(8)}",
+            id=token_id or f"tok_{secrets.token_hex(8)}",
             name=checked_line(name, "name"),
             owner=owner,
             hash=hashed(text),
@@ -51,8 +56,15 @@ class Tokens:
             created_at=now,
             expires_at=None if lifetime is None else now + lifetime,
         )
-        await self._tokens.insert([to_document(token)])
-        return text, token
+        if await self._tokens.insert_missing([to_document(token)]):
+            return text, token
+        unused = {"_id": token.id, "owner": owner, "last_used_at": None, "revoked_at": None}
+        renewed = await self._tokens.update_returning(unused, {"$set": {"hash": token.hash}})
+        if renewed is None:
+            raise AccountError(
+                "token-exists", "the token exists, and was used or revoked", "create another one"
+            )
+        return text, from_document(renewed, Token)
 
     async def find(self, text: str) -> tuple[Token, User | None] | None:
         """The token and its owner, None if it has none, or none anymore. None if there is no such

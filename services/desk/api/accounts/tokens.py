@@ -80,7 +80,8 @@ async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
     if Permission.ADMIN in new.scopes and not call.principal.admin:
         raise forbidden("only an administrator can create a token with the scope admin")
     check_limits(new.processes, new.roles, call.desk.settings.processes)
-    accounts = call.desk.accounts
+    accounts, token_id = call.desk.accounts, f"tok_{call.new_id()}"
+    is_repeated = await accounts.tokens.get(token_id) is not None
     secret, token = await accounts.make_token(
         new.name,
         [scope.value for scope in new.scopes],
@@ -90,8 +91,10 @@ async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
         lifetime=None if new.expires_in_days is None else timedelta(days=new.expires_in_days),
         by=call.principal.id,
         from_address=call.address,
+        token_id=token_id,
     )
-    return Reply(MadeToken(secret=secret, token=_view(token)))
+    made = MadeToken(secret=secret, token=_view(token))
+    return Reply(made, status=200 if is_repeated else None)
 
 
 async def revoke_token(call: Call[NoQuery, None]) -> Reply:

@@ -1,6 +1,5 @@
 """Answers by mail, and drafts of answers and notes."""
 
-import uuid
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ from msgspec import Meta
 
 from schemas.mails import Moment
 from schemas.sending import AnswerCase
+from schemas.stored import OutgoingMail
 from schemas.stored.desk import Draft
 from services.casework.outgoing import MAX_HOLD_S, MAX_TEXT_CHARS
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
@@ -107,6 +107,9 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     """Send an answer from the case. Refused if the case has changed since the caller saw it."""
     desk, body, principal = call.desk, call.body, call.principal
     case = await call.visible_case(Permission.ANSWER)
+    answer_id = call.new_id()
+    if call.form_key and (sent := await desk.reader.answer(case.number, f"answer {answer_id}")):
+        return await _answered(call, sent, case.revision)
     if case.merged_into is not None:
         hint = f"answer from case {case.merged_into}"
         facts = {"case": str(case.number), "into": str(case.merged_into)}
@@ -117,7 +120,7 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     if answerable is None:
         raise not_found("case")
     command = AnswerCase(
-        id=uuid.uuid4().hex,
+        id=answer_id,
         case=case.number,
         text=body.text,
         at=desk.clock(),
@@ -134,9 +137,12 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     write = partial(desk.answers.write, mail, principal.acting.actor, expected=call.expected)
     changes = await retry_conflicts(write)
     desk.publish(changes, [mail.id])
-    editors = [body.editor] if body.editor else None
-    await desk.drafts.remove(case.number, "answer", principal.id, editors)
-    revision = changes[-1].revision
+    return await _answered(call, mail, changes[-1].revision)
+
+
+async def _answered(call: Call[NoQuery, AnswerRequest], mail: OutgoingMail, revision: int) -> Reply:
+    editors = [call.body.editor] if call.body.editor else None
+    await call.desk.drafts.remove(mail.case, "answer", call.principal.id, editors)
     return Reply(AnswerResult(answer=outgoing_view(mail), revision=revision), revision=revision)
 
 

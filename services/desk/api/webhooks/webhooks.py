@@ -1,6 +1,5 @@
 """Webhooks: who is notified of changes, and the result of each delivery."""
 
-import secrets
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -97,13 +96,15 @@ async def add_webhook(call: Call[NoQuery, WebhookRequest]) -> Reply:
     _check_names(call, asked.events, asked.processes)
     _check_url(call, asked.url)
     mine = {"owner": actor.id, "owner_kind": actor.kind}
-    if len(await call.desk.webhooks.all(mine)) >= MAX_OWN_WEBHOOKS:
+    new_id = f"wh_{call.new_id()}"
+    others = [each for each in await call.desk.webhooks.all(mine) if each.id != new_id]
+    if len(others) >= MAX_OWN_WEBHOOKS:
         raise ProblemError(
             409, "too-many-webhooks", f"you have {MAX_OWN_WEBHOOKS} webhooks; remove one first"
         )
     now = await call.desk.webhooks.now()
     webhook = Webhook(
-        id=f"wh_{secrets.token_hex(8)}",
+        id=new_id,
         url=asked.url,
         events=_once(asked.events),
         processes=_once(asked.processes),
@@ -113,11 +114,12 @@ async def add_webhook(call: Call[NoQuery, WebhookRequest]) -> Reply:
         created_at=now,
         updated_at=now,
     )
-    if not await call.desk.webhooks.add(webhook):
+    added = await call.desk.webhooks.add(webhook)
+    if added is None:
         raise ProblemError(409, "too-many-webhooks", "there are too many webhooks; remove some")
-    await call.audit("webhook-added", f"{webhook.id} {webhook.url}")
-    view = NewWebhook(webhook=webhook_view(webhook), secret=webhook.secret)
-    return Reply(view, headers={"Location": f"/api/v1/webhooks/{webhook.id}"})
+    await call.audit("webhook-added", f"{added.id} {added.url}")
+    view = NewWebhook(webhook=webhook_view(added), secret=added.secret)
+    return Reply(view, headers={"Location": f"/api/v1/webhooks/{added.id}"})
 
 
 async def patch_webhook(call: Call[NoQuery, WebhookPatch]) -> Reply:

@@ -127,16 +127,17 @@ async def _sent(visit: Visit, draft: DraftView) -> bool:
         "uploads": draft.uploads,
         "editor": draft.editor or None,
     }
+    expected: int | None = draft.revision
     for attempt in range(MAX_ATTEMPTS):
-        expected = await _still_current(visit, draft.revision)
-        if expected is None:
-            return False
         try:
             await visit.api("answer_case", body=body, expected=expected)
-        except StaleRevisionError:  # the case was changed at this moment, maybe only assigned
+        except StaleRevisionError:  # the case was changed, maybe only assigned
             await asyncio.sleep(attempt * PAUSE_S)
         else:
             return True
+        expected = await _still_current(visit, draft.revision)
+        if expected is None:
+            return False
     return False
 
 

@@ -87,8 +87,8 @@ async def show_tokens(visit: Visit) -> Response:
 async def make_token(visit: Visit) -> Response:
     """Creates a token, and shows its secret, this time only."""
     body: dict[str, Any] = {"name": visit.text("name"), "scopes": visit.texts("scope")}
-    made = (await visit.api("make_token", body=body)).body
-    return await _tokens(visit, secret=made.secret)
+    reply = await visit.api("make_token", body=body)
+    return await _tokens(visit, secret=reply.body.secret, is_renewed=reply.status == 200)
 
 
 async def revoke_token(visit: Visit) -> Response:
@@ -97,7 +97,7 @@ async def revoke_token(visit: Visit) -> Response:
     return visit.redirect("/tokens")
 
 
-async def _tokens(visit: Visit, *, secret: str | None = None) -> Response:
+async def _tokens(visit: Visit, *, secret: str | None = None, is_renewed: bool = False) -> Response:
     tokens: TokenList = (await visit.api("list_tokens")).body
     view = TokensView(
         rows=tuple(
@@ -122,6 +122,7 @@ async def _tokens(visit: Visit, *, secret: str | None = None) -> Response:
             if visit.may(scope)
         ),
         secret=secret,
+        is_renewed=is_renewed,
     )
     page = visit.page(visit.t.people.tokens, "people")
     return await visit.html("people/tokens.html", page, view=view)

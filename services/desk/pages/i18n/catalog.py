@@ -370,6 +370,7 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
     create_token: str
     token_created: str
     token_hint: str
+    token_renewed: str
     browser: str
     this_session: str
     revoke_session: str

@@ -398,6 +398,8 @@ ENGLISH = c.Catalog(
         create_token="Create a token",  # noqa: S106 - a label
         token_created="The new token",  # noqa: S106 - a label
         token_hint="Copy it now. It is shown once.",  # noqa: S106 - a label
+        token_renewed="This form was sent before. "  # noqa: S106 - a sentence
+        "An earlier value of the token no longer works.",
         browser="Browser",
         this_session="This session",
         revoke_session="Sign out there",

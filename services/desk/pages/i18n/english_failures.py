@@ -87,6 +87,7 @@ FAILURES = Failures(
         "no-identity": ("The account has no identity of the provider.",),
         "no-such-user": ("There is no such user.",),
         "passwords-differ": ("The two passwords are different.",),
+        "token-exists": ("The token of this form exists already. Reload the page.",),
         "too-many-attempts": (
             "Too many attempts failed. Wait {minutes} min, then try again.",
             "Too many attempts failed. Try again later.",

@@ -415,6 +415,9 @@ POLISH = c.Catalog(
         create_token="Utwórz token",  # noqa: S106 - a label
         token_created="Nowy token",  # noqa: S106 - a label
         token_hint="Skopiuj go teraz. Wyświetla się tylko raz.",  # noqa: S106 - a label
+        token_renewed="Ten formularz wysłano już wcześniej. "  # noqa: S106 - a sentence
+        "Poprzednia wartość tokenu przestała "
+        "działać.",
         browser="Przeglądarka",
         this_session="Ta sesja",
         revoke_session="Wyloguj tam",

@@ -99,6 +99,7 @@ FAILURES = Failures(
         "no-identity": ("Konto nie ma tożsamości u dostawcy.",),
         "no-such-user": ("Nie ma takiej osoby.",),
         "passwords-differ": ("Podane hasła różnią się.",),
+        "token-exists": ("Token z tego formularza już istnieje. Odśwież stronę.",),
         "too-many-attempts": (
             "Zbyt wiele nieudanych prób. Odczekaj {minutes} min i spróbuj ponownie.",
             "Zbyt wiele nieudanych prób. Spróbuj później.",

@@ -63,16 +63,18 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """The values that every template gets.
 
-    `nonce` is the nonce in this response's Content-Security-Policy. `here` is path and query of the
-    page, for coming back to it. `section` is the current entry of the navigation. `zone` is an IANA
-    name. `viewer` is None before signing in. `refusal` is that of a form of the page, None if there
-    is none.
+    `nonce` is the nonce in this response's Content-Security-Policy. `form_key` is that of its forms
+    that create something: what one of them creates is created once, however often it is sent.
+    `here` is path and query of the page, for coming back to it. `section` is the current entry of
+    the navigation. `zone` is an IANA name. `viewer` is None before signing in. `refusal` is that of
+    a form of the page, None if there is none.
     """
 
     language: str
     nonce: str
     now: datetime
     title: str
+    form_key: str = ""
     here: str = "/"
     section: str = ""
     theme: Theme = "auto"

@@ -65,11 +65,14 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokensView(msgspec.Struct, frozen=True, kw_only=True):
-    """All tokens that the viewer may see; `secret` is that of a new one, shown only this time."""
+    """All tokens that the viewer may see; `secret` is that of a new one, shown only this time.
+    `is_renewed` is set if the form was sent before, so that the token had another secret.
+    """
 
     rows: tuple[TokenRow, ...]
     scopes: tuple[Option, ...] = ()
     secret: str | None = None
+    is_renewed: bool = False
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):

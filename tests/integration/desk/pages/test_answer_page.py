@@ -19,6 +19,7 @@ from services.desk.desk import Desk
 from services.desk.pages.routes import page_routes
 from services.runtime.errors import TransientError
 from tests.asgi import Client
+from tests.browser.visitor import Page
 from tests.integration.casework.test_casework import comment, mail_key
 from tests.integration.desk.conftest import KnownPeople, OpenCase
 from tests.integration.desk.pages.test_pages import post, shown
@@ -278,3 +279,30 @@ async def test_an_answer_of_a_missing_case_cannot_be_recalled(
     desk: Desk, anna: Client, number: str
 ) -> None:
     assert (await post(anna, f"/cases/{number}/answers/some-answer/recall")).status == 404
+
+
+async def test_an_answer_that_is_sent_again_after_an_unclear_failure_is_sent_once(
+    desk: Desk, anna: Client, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(1)
+    form = Page(200, await shown(anna, "/cases/1/answer")).form("/cases/1/answers")
+    sent = {**dict(form.fields), "text": "Paid\ntoday", **SEND}
+
+    async def away(*_: object) -> None:
+        raise TransientError("no server")
+
+    with monkeypatch.context() as dying:
+        dying.setattr(desk.drafts, "remove", away)  # the answer is written by then
+        unclear = await post(anna, "/cases/1/answers", **sent)
+    assert unclear.status == 503
+    kept = dict(Page(503, unclear.body.decode()).form("/cases/1/answers").fields)
+    await mails_come(desk, ["Thank you"])
+    assert (await post(anna, "/cases/1/answers", **kept)).status == 303
+    assert [mail.text for mail in await desk.reader.outgoing(1)] == ["Paid\ntoday"]
+    assert await draft_of(desk) is None
+    again = await post(anna, "/cases/1/answers", **kept | {"text": "Paid yesterday"})
+    assert (again.status, len(await desk.reader.outgoing(1))) == (409, 1)
+    recalled = await desk.reader.outgoing(1)
+    await post(anna, f"/cases/1/answers/{recalled[0].id.removeprefix('answer ')}/recall")
+    assert (await post(anna, "/cases/1/answers", **kept)).status == 409
+    assert await desk.reader.outgoing(1) == []

@@ -3,11 +3,15 @@
 import dataclasses
 import html
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from schemas.stored.desk import SavedView, Token
+from schemas.stored.webhooks import Webhook
 from services.desk.app import build_app
 from services.desk.desk import Desk
 from services.desk.pages.routes import page_routes
@@ -216,6 +220,73 @@ async def test_a_note_that_is_sent_again_after_an_unclear_failure_is_added_once(
     notes = [note.text for note in await desk.reader.comments(1, [{"kind": "note"}], limit=9)]
     assert notes == ["Called\nNo answer", "Called"]
     assert await desk.drafts.of_case(1, "ada@office.example") == []
+
+
+@pytest.mark.parametrize(
+    ("page", "typed"),
+    [
+        ("/tokens", {"name": "Scanner", "scope": "cases:read"}),
+        ("/webhooks", {"url": "https://erp.office.example/in", "event": "opened"}),
+        ("/all", {"name": "Energy"}),
+    ],
+)
+async def test_a_form_that_creates_something_creates_it_once(
+    browser: Browser,
+    opened: OpenCase,
+    desk: Desk,
+    page: str,
+    typed: dict[str, str],
+) -> None:
+    """A server dies between the write and the response; its reader sends the form again."""
+    await opened(1)
+    ada = browser("ada")
+    action = "/views" if page == "/all" else page
+    form = Page(200, await shown(ada, page)).form(action)
+    with pytest.MonkeyPatch.context() as away:
+        away.setattr(desk.accounts.audit, "record", _away)
+        away.setattr(desk.saved_views._views, "insert_missing", _insert_and_die(desk))
+        unclear = await post(ada, action, **dict(form.fields) | typed)
+    assert unclear.status == 503
+    kept = dict(page_of(unclear).form(action).fields)
+    again = await post(ada, action, **kept)
+    first, second = await _created(desk, action), await post(ada, action, **kept)
+    assert again.status == second.status == (303 if action == "/views" else 200)
+    assert await _created(desk, action) == first == 1
+    if action == "/webhooks":
+        assert _secret(again) == _secret(second)
+    if action == "/tokens":
+        assert b"An earlier value of the token no longer works." in again.body
+        assert await desk.accounts.tokens.find(_secret(again)) is None
+        assert await desk.accounts.tokens.find(_secret(second)) is not None
+        used = await post(ada, action, **kept)
+        assert (used.status, b"The token of this form exists already" in used.body) == (422, True)
+    await post(ada, action, **kept | {"name": "Another", "url": "https://erp.office.example/2"})
+    assert await _created(desk, action) == 2
+    await post(browser("anna"), action, **kept)
+    assert await _created(desk, action) == 3
+
+
+async def _created(desk: Desk, action: str) -> int:
+    names = {
+        "/tokens": Token.COLLECTION,
+        "/webhooks": Webhook.COLLECTION,
+        "/views": SavedView.COLLECTION,
+    }
+    return await desk.store.collection(names[action]).count({})
+
+
+def _insert_and_die(desk: Desk) -> Callable[[list[dict[str, Any]]], Awaitable[bool]]:
+    async def inserts(documents: list[dict[str, Any]]) -> bool:
+        await desk.store.collection(SavedView.COLLECTION).insert(documents)
+        raise TransientError("no server")
+
+    return inserts
+
+
+def _secret(answer: Answer) -> str:
+    found = re.search(r'class="secret".*?<code>([^<]+)</code>', answer.body.decode())
+    assert found is not None
+    return found[1]
 
 
 async def test_a_form_that_cannot_be_read_leaves_the_draft_on_its_page(
