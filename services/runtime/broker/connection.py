@@ -50,6 +50,7 @@ class Broker:
     def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
         self._connection = connection
         self._channel = channel
+        self._counting: set[asyncio.Task[list[int]]] = set()
         self._broken = asyncio.Event()
         self._reason = "closed"
         connection.close_callbacks.add(self._on_close)
@@ -163,9 +164,21 @@ class Broker:
     async def lengths(self, queues: Sequence[str]) -> list[int]:
         """The number of messages that wait in each queue, as of a moment ago.
 
-        The request has a separate channel: a missing queue closes it, and so does a caller that
-        stops waiting.
+        The request has a separate channel, since a missing queue closes it. If the caller stops
+        waiting, the request continues: the driver closes the channel of a cancelled request, and
+        at some moments the broker then closes the connection.
         """
+        counting = asyncio.ensure_future(self._count(queues))
+        self._counting.add(counting)  # the loop itself has only weak references to tasks
+        counting.add_done_callback(self._counted)
+        return await asyncio.shield(counting)
+
+    def _counted(self, counting: asyncio.Task[list[int]]) -> None:
+        self._counting.discard(counting)
+        if not counting.cancelled():
+            counting.exception()  # retrieved here, because the caller may have stopped waiting
+
+    async def _count(self, queues: Sequence[str]) -> list[int]:
         with translate_driver_errors(f"look at {', '.join(queues)}"):
             channel = await self._connection.channel(publisher_confirms=False)
             declared = [await channel.declare_queue(queue, passive=True) for queue in queues]
