@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import FormData, UploadFile
 
-from services.desk.http.problems import Problem
+from services.desk.http.problems import Problem, ProblemError
 from services.desk.pages.i18n import Catalog
-from services.desk.pages.views.page import Refusal
+from services.desk.pages.views.page import Message, Refusal
 from services.desk.pages.views.people import KeptField, KeptForm
 from services.runtime.settings import Settings
 
@@ -53,6 +53,18 @@ _REASONS_OF_FIELDS: Mapping[str, str] = {
     "title": "invalid-title",
     "url": "invalid-url",
 }
+
+
+class PartlyRefusedError(ProblemError):
+    """Of the things that a form is about, some were refused. `left` are their values of the field
+    `field`, and `message` is for the reader.
+    """
+
+    def __init__(self, field: str, left: Sequence[str], message: Message) -> None:
+        super().__init__(409, "partly-refused", message.text)
+        self.field = field
+        self.left = left
+        self.message = message
 
 
 def entered(form: FormData) -> dict[str, list[str]]:
@@ -135,6 +147,12 @@ def _labels(action: str, t: Catalog) -> Mapping[str, str]:
         "url": t.people.url,
         "why": t.parked.discard_why,
     }
+
+
+def partial_refusal(action: str, form: FormData, error: PartlyRefusedError) -> Refusal:
+    """The form with only what was refused still chosen."""
+    values = entered(form) | {error.field: list(error.left)}
+    return Refusal(action=action, values=values, why=error.message.text)
 
 
 def refusal(

@@ -13,7 +13,12 @@ from starlette.responses import RedirectResponse, Response
 
 from services.desk.pages.errors import error_page, log_failure, page_problem
 from services.desk.pages.homes import Homes, home_path
-from services.desk.pages.refusals import kept_form, refusal
+from services.desk.pages.refusals import (
+    PartlyRefusedError,
+    kept_form,
+    partial_refusal,
+    refusal,
+)
 from services.desk.pages.views.page import Message, Refusal
 from services.desk.pages.visit import Visit
 
@@ -27,15 +32,23 @@ async def refused_page(visit: Visit, error: Exception, route: str, homes: Homes)
     if problem.reason == "cross-site":  # whoever wrote the form does not choose what a page shows
         return await error_page(visit, error)
     action, settings = visit.request.url.path, visit.desk.settings
-    kept = kept_form(action, visit.form, visit.t, settings)
     home = home_path(route, action, visit.text)
+    if home is not None and isinstance(error, PartlyRefusedError):
+        shown = partial_refusal(action, visit.form, error)
+        response = await _home(visit, home, homes, shown, error.message)
+        if response is None:
+            return visit.redirect(home, shown.why, tone="bad", undo=error.message.undo)
+        response.status_code = problem.status
+        return response
+    kept = kept_form(action, visit.form, visit.t, settings)
     if problem.status == 401:
         if kept is not None or home is None:
             return await error_page(visit, error, kept)
         return RedirectResponse(f"/sign-in?next={quote(home or '/todo')}", 303)
     if home is not None and problem.status < 500:
         shown = refusal(action, visit.form, problem, visit.t, settings)
-        response = await _home(visit, home, homes, shown, is_kept=kept is not None)
+        message = Message(text=shown.why, tone="bad") if kept is None else None
+        response = await _home(visit, home, homes, shown, message)
         if response is not None:
             response.status_code = problem.status
             return response
@@ -43,9 +56,15 @@ async def refused_page(visit: Visit, error: Exception, route: str, homes: Homes)
 
 
 async def _home(
-    visit: Visit, home: str, homes: Homes, shown: Refusal, *, is_kept: bool
+    visit: Visit,
+    home: str,
+    homes: Homes,
+    shown: Refusal,
+    message: Message | None,
 ) -> Response | None:
-    """The page with the form; None if it cannot be shown, or no longer has the form."""
+    """The page with the form; None if it cannot be shown, or no longer has the form. Without a
+    message, the form itself must say why it was refused.
+    """
     path, _, query = home.partition("?")
     found = homes.find(path)
     if found is None:
@@ -59,7 +78,6 @@ async def _home(
         "query_string": query.encode(),
         "path_params": parameters,
     }
-    message = None if is_kept else Message(text=shown.why, tone="bad")
     there = replace(
         visit, request=Request(scope), form=FormData(), seen={}, refusal=shown, message=message
     )
@@ -69,6 +87,6 @@ async def _home(
         if page_problem(error).status == 500:
             log_failure("", error)
         return None
-    if response.status_code != 200 or (is_kept and _SHOWN not in bytes(response.body)):
+    if response.status_code != 200 or (message is None and _SHOWN not in bytes(response.body)):
         return None
     return response

@@ -14,6 +14,7 @@ from services.desk.api.processes import ProcessList, ProcessView
 from services.desk.http.problems import ProblemError
 from services.desk.pages.case_views import case_row, case_rows, with_query
 from services.desk.pages.handlers.people_names import assignable, names_of_people
+from services.desk.pages.refusals import PartlyRefusedError
 from services.desk.pages.undo import UndoStep, inverse, read_steps, write_steps
 from services.desk.pages.views.lists import (
     ListFilters,
@@ -21,7 +22,7 @@ from services.desk.pages.views.lists import (
     Option,
     StageCount,
 )
-from services.desk.pages.views.page import Tone
+from services.desk.pages.views.page import Message
 from services.desk.pages.visit import Visit, local_path
 
 MAX_OVERDUE = 20
@@ -128,14 +129,20 @@ async def act_on_many(visit: Visit) -> Response:
         for (number, before), result in zip(seen, results.items, strict=True)
         if result.status == 200 and result.revision is not None
     ]
-    refused = [result for result in results.items if result.status != 200]
     texts = [visit.t.list.done.form(len(done)).format(n=len(done))] if done else []
-    if refused:
-        texts.append(visit.t.list.failed.form(len(refused)).format(n=len(refused)))
-        first = refused[0]
-        texts.append(visit.t.failures.refusal(first.reason, first.facts, first.detail))
-    tone: Tone = "bad" if refused else "good"
-    return visit.redirect(back, " ".join(texts), tone=tone, undo=write_steps(done))
+    refused = [result for result in results.items if result.status != 200]
+    if not refused:
+        return visit.redirect(back, " ".join(texts), undo=write_steps(done))
+    first = refused[0]
+    texts.append(visit.t.list.failed.form(len(refused)).format(n=len(refused)))
+    texts.append(visit.t.failures.refusal(first.reason, first.facts, first.detail))
+    message = Message(text=" ".join(texts), tone="bad", undo=write_steps(done))
+    left = [
+        f"{number}.{result.revision or revision}"
+        for (number, revision), result in zip(seen, results.items, strict=True)
+        if result.status != 200
+    ]
+    raise PartlyRefusedError("case", left, message)
 
 
 async def undo(visit: Visit) -> Response:

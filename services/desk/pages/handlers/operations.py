@@ -10,6 +10,7 @@ from services.desk.api.operations.parked_views import ParkedView
 from services.desk.http.problems import ProblemError
 from services.desk.pages.case_views import with_query
 from services.desk.pages.handlers.cases import typed_number
+from services.desk.pages.refusals import PartlyRefusedError
 from services.desk.pages.views.lists import Option
 from services.desk.pages.views.operations import (
     FlowNode,
@@ -22,6 +23,7 @@ from services.desk.pages.views.operations import (
     ParkedMailView,
     ParkedRow,
 )
+from services.desk.pages.views.page import Message
 from services.desk.pages.visit import Visit
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL
 
@@ -149,7 +151,8 @@ async def act_on_parked(visit: Visit) -> Response:
         raise ProblemError(409, refused[0].reason, refused[0].detail)
     text = visit.t.parked.not_done.form(len(refused)).format(n=len(refused))
     why = visit.t.failures.refusal(refused[0].reason, {}, refused[0].detail)
-    return visit.redirect("/parked", f"{text} {why}", tone="bad")
+    left = [result.key for result in refused]
+    raise PartlyRefusedError("mail", left, Message(text=f"{text} {why}", tone="bad"))
 
 
 async def show_mailboxes(visit: Visit) -> Response:
