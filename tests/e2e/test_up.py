@@ -18,6 +18,7 @@ import pytest
 from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
 from deploy.local.processes import living
+from deploy.local.programs import PROGRAMS_VARIABLE
 from services.cli.up.cores import usable_cores
 from tests.integration.local.test_local_processes import cmdline, started_by
 from tests.integration.local.test_local_processes import listening_addresses as listening
@@ -98,7 +99,11 @@ def up(config: Path, **environ: str) -> Iterator[Up]:
 
 
 def environment(**environ: str) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("MAILCASE_")}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if name == PROGRAMS_VARIABLE or not name.startswith("MAILCASE_")
+    }
     return {**own, **environ}
 
 

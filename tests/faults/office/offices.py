@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deploy.local.programs import PROGRAMS_VARIABLE
 from deploy.local.servers.mail import MailServer
 from services.runtime.errors import TransientError
 from services.runtime.store.mongo import Store
@@ -80,7 +81,8 @@ class Office:
     def options(self) -> dict[str, Any]:
         """Options for `subprocess` that run a program as the user of the office."""
         entry = pwd.getpwnam(self.user)
-        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}}
+        inherited = {"PATH", "LANG", PROGRAMS_VARIABLE}
+        kept = {name: value for name, value in os.environ.items() if name in inherited}
         packages = sysconfig.get_path("purelib")
         own = {"HOME": str(self.folder), "USER": self.user, "PYTHONPATH": f"{ROOT}:{packages}"}
         options: dict[str, Any] = {"cwd": ROOT, "env": {**kept, **own}}
