@@ -49,7 +49,7 @@ BY_RULE = "stage-automation"
 
 @dataclass(frozen=True)
 class _Request:
-    """One call of `act`. Its repetitions use the same values."""
+    """One call of `act`. Its repetitions use the same values, but read the case again."""
 
     number: int
     action: actions.Action
@@ -57,6 +57,7 @@ class _Request:
     expected: int | None
     files: Sequence[Attachment]
     comment_id: str
+    seen: Case | None
 
 
 Compose = Callable[[AutomaticMail, Case, datetime], OutgoingMail | None]
@@ -121,15 +122,22 @@ class CaseRepository:
         *,
         expected: int | None = None,
         files: Sequence[Attachment] = (),
+        seen: Case | None = None,
     ) -> Done:
         """Apply `action` to case `number`; with `expected`, only if the case is at that revision.
 
-        `files` are the attachments of a note, already in the blob store. Raises ActionRefusedError
-        (also with the reason `no-such-case`) and StaleRevisionError.
+        `files` are the attachments of a note, already in the blob store. `seen` is the case if the
+        caller has just read it: it is read again only if it has changed since. Raises
+        ActionRefusedError (also with the reason `no-such-case`) and StaleRevisionError.
         """
-        request = _Request(number, action, acting, expected, files, f"note-{uuid.uuid4().hex}")
-        body = partial(self._act, request)
-        done = await retry_conflicts(partial(self._store.transaction, body))
+        if seen is not None and expected not in (None, seen.revision):
+            seen = None  # the caller may know a later revision than the one read
+        note_id = f"note-{uuid.uuid4().hex}"
+        request = _Request(number, action, acting, expected, files, note_id, seen)
+        done = await self._decided_as_seen(request) if seen is not None else None
+        if done is None:
+            body = partial(self._act, replace(request, seen=None))
+            done = await retry_conflicts(partial(self._store.transaction, body))
         log.info(
             "case_changed",
             case=number,
@@ -142,8 +150,17 @@ class CaseRepository:
         """As `AnswerRecall.recall`."""
         return await self._answers.recall(outgoing_id, acting)
 
+    async def _decided_as_seen(self, request: _Request) -> Done | None:
+        """Decide on the case as the caller saw it; None if it has changed since, since only its
+        revision is compared.
+        """
+        try:
+            return await self._store.transaction(partial(self._act, request))
+        except ConflictError:
+            return None
+
     async def _act(self, request: _Request, session: Session) -> Done:
-        case = await read_case(self._store, request.number, session)
+        case = request.seen or await read_case(self._store, request.number, session)
         if request.expected is not None and request.expected != case.revision:
             raise StaleRevisionError(request.number, request.expected, case.revision)
         situation = await self._situation(case, request, session)

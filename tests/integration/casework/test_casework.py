@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local import PrivateServers
 from schemas.cases import Decision
-from schemas.changes import Change, Opened, Overdue
+from schemas.changes import Change, Opened, Overdue, Titled
 from schemas.stored import (
     Case,
     Comment,
@@ -136,6 +136,30 @@ async def assert_histories_hold(store: Store) -> None:
         history = await repository.history(stored.number)
         assert [change.revision for change in history] == list(range(1, stored.revision + 1))
         assert differences(stored, fold(history)) == []
+
+
+async def test_a_case_that_the_caller_saw_is_read_again_only_if_it_has_changed_since(
+    store: Store, repository: CaseRepository
+) -> None:
+    seen = await open_case(store, 235)
+    first = await repository.act(235, actions.SetTitle(title="First"), OPERATOR, seen=seen)
+    assert (first.case.revision, first.case.title) == (2, "First")
+
+    second = await repository.act(235, actions.SetTitle(title="Second"), OPERATOR, seen=seen)
+    assert second.case.revision == 3
+    assert second.changes[0].what == Titled(was="First", to="Second")
+
+    for expected, saw in ((1, seen), (2, first.case), (1, first.case)):
+        with pytest.raises(StaleRevisionError) as stale:
+            await repository.act(
+                235, actions.SetTitle(title="Third"), OPERATOR, expected=expected, seen=saw
+            )
+        assert stale.value.current == 3
+    third = await repository.act(
+        235, actions.SetTitle(title="Third"), OPERATOR, expected=3, seen=seen
+    )
+    assert third.case.revision == 4
+    assert differences(third.case, fold(await repository.history(235))) == []
 
 
 async def test_an_action_writes_the_case_its_history_and_its_note(

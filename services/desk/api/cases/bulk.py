@@ -60,7 +60,9 @@ async def _act(call: Call[NoQuery, BulkRequest], item: BulkItem) -> BulkResult:
         case = await desk.visible_case(principal, item.number, Permission.WORK)
         if isinstance(action, actions.Move) and action.process is not None:
             desk.access.require(principal, Permission.WORK, action.process)
-        done = await desk.cases.act(case.number, action, principal.acting, expected=item.revision)
+        done = await desk.cases.act(
+            case.number, action, principal.acting, expected=item.revision, seen=case
+        )
     except (MailcaseError, ProblemError) as error:
         problem = problem_of(error).problem
         return BulkResult(

@@ -5,24 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, structs
+from msgspec import Meta
 
 from schemas.mails import Moment
 from schemas.stored import Case
 from services.casework import actions
-from services.casework.decide import decide
-from services.casework.decisions.situation import Situation
 from services.casework.listing import SORT_FIELDS, CaseFilter
-from services.casework.refusals import ActionRefusedError
 from services.desk.access import Permission
-from services.desk.api.cases.views import (
-    CaseSummary,
-    CaseView,
-    CaseViews,
-    ChangeView,
-    StageOption,
-    change_view,
-)
+from services.desk.api.cases.replies import act_and_reply, case_reply, case_views
+from services.desk.api.cases.views import CaseSummary, CaseView, ChangeView, change_view
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import FieldError, ProblemError
@@ -183,55 +174,11 @@ async def show_case(call: Call[NoQuery, None]) -> Reply:
     return await case_reply(call, await call.visible_case())
 
 
-async def case_reply(call: Call[Any, Any], case: Case, status: int | None = None) -> Reply:
-    """A response with a case and the entity tag of its revision."""
-    visible = call.desk.access.filter(call.principal)
-    absorbed, related = await call.desk.reader.neighbors(case, visible)
-    view = case_views(call).case(case, absorbed, stage_options(call, case), related)
-    return Reply(view, revision=case.revision, status=status)
-
-
-def case_views(call: Call[Any, Any]) -> CaseViews:
-    return CaseViews(call.desk.settings.processes, call.desk.reference)
-
-
-def stage_options(call: Call[Any, Any], case: Case) -> list[StageOption]:
-    """The stages that the present one leads to, with the reason if the caller cannot move the case
-    there.
-    """
-    processes = call.desk.settings.processes
-    process = processes.get(case.process)
-    current = process.stage(case.stage) if process else None
-    if process is None or current is None:
-        return []
-    situation = Situation(
-        case=case, processes=processes, acting=call.principal.acting, now=call.desk.clock()
-    )
-    options = []
-    for stage in process.stages:
-        if stage.name not in current.next:
-            continue
-        option = StageOption(name=stage.name, title=stage.title)
-        try:
-            call.desk.access.require(call.principal, Permission.WORK, case.process)
-            decide(actions.Move(stage=stage.name), situation)
-        except ActionRefusedError as error:
-            option = structs.replace(
-                option, refusal=str(error), reason=error.reason, facts=error.facts
-            )
-        options.append(option)
-    return options
-
-
 async def patch_case(call: Call[NoQuery, CasePatch]) -> Reply:
     """Set title, due date and fields, all or none."""
-    case = await call.visible_case(Permission.WORK)
     action = actions.Edit(title=call.body.title, due_at=call.body.due_at, fields=call.body.fields)
-    done = await call.desk.cases.act(
-        case.number, action, call.principal.acting, expected=call.expected
-    )
-    call.desk.publish(done.written, done.outgoing)
-    return await case_reply(call, done.case)
+    _, reply = await act_and_reply(call, action)
+    return reply
 
 
 async def show_history(call: Call[HistoryQuery, None]) -> Reply:

@@ -108,6 +108,7 @@ async def add_note(call: Call[NoQuery, NoteRequest]) -> Reply:
         call.principal.acting,
         expected=call.expected,
         files=files,
+        seen=case,
     )
     call.desk.publish(done.written)
     editors = [call.body.editor] if call.body.editor else None

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from services.desk.access import Permission, Principal
-from services.desk.api.cases.cases import case_views
+from services.desk.api.cases.replies import case_views
 from services.desk.api.cases.views import CaseSummary
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint

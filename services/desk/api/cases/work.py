@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from services.casework import actions
 from services.desk.access import Permission
-from services.desk.api.cases.cases import case_reply
+from services.desk.api.cases.replies import act_and_reply
 from services.desk.api.cases.views import CaseView
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found
@@ -62,12 +62,7 @@ class SplitResult(msgspec.Struct, frozen=True, kw_only=True):
 
 async def act(call: Call[Any, Any], action: actions.Action) -> Reply:
     """Apply `action` to the case in the path, at the revision that the caller saw."""
-    case = await call.visible_case(Permission.WORK)
-    done = await call.desk.cases.act(
-        case.number, action, call.principal.acting, expected=call.expected
-    )
-    call.desk.publish(done.written, done.outgoing)
-    reply = await case_reply(call, done.case)
+    done, reply = await act_and_reply(call, action)
     if done.new_case is not None:
         return Reply(SplitResult(case=reply.body, new_case=done.new_case), revision=reply.revision)
     return reply
