@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import nh3
 
+from services.case_writer.reading.html.literal_text import LITERAL_TAGS, with_literal_text
 from services.case_writer.reading.html.normalizer import needs_normalizing, normalize
 from services.runtime.mail.words import unbase64
 
@@ -72,12 +73,14 @@ class _Shown:
     def __init__(self, html: str) -> None:
         self._html = html
         self._is_in_drawing = False
+        self.has_literal_text = False
 
     def __call__(self, tag: re.Match[str]) -> str:
         name = tag[2].lower()
         if name in _DRAWINGS:
             self._is_in_drawing = not tag[1]
         shown = _SHOWN_TAGS.get(name)
+        self.has_literal_text |= name in LITERAL_TAGS
         if self._is_in_drawing and name in _MAY_BE_SELF_CLOSED and self._is_self_closed(tag):
             shown = "span"  # outside of drawings, `<title/>` would take in the rest of the mail
         return f"<{tag[1]}{shown}" if shown else tag[0]
@@ -85,6 +88,15 @@ class _Shown:
     def _is_self_closed(self, tag: re.Match[str]) -> bool:
         end = self._html.find(">", tag.end(), tag.end() + _MAX_TAG_CHARS)
         return end > 0 and self._html[end - 1] == "/"
+
+
+def _with_shown_words(html: str) -> str:
+    shown = _Shown(html)
+    replaced = _SHOWN.sub(shown, html)
+    if shown.has_literal_text:
+        html = with_literal_text(html)
+        replaced = _SHOWN.sub(_Shown(html), html)
+    return replaced
 
 
 _QUOTE_CLASS = "gmail_quote"
@@ -135,7 +147,7 @@ def sanitize(html: str) -> tuple[str, int, bool]:
 
     Also returns how many remote pictures it would load, and whether it had to be normalized.
     """
-    html = _SHOWN.sub(_Shown(html), html)
+    html = _with_shown_words(html)
     normalized = needs_normalizing(html)
     safe = _CLEANER.clean(normalize(html) if normalized else html)
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):

@@ -65,16 +65,19 @@ PROBES = [
     "<textarea></textarea><script>alert(1)</script>",
     "<title><img src=x onerror=alert(1)></title>",
     "<select><style></select><img src=x onerror=alert(1)></style>",
+    "<textarea><style></textarea><img src=x onerror=alert(1)></style>",
+    "<noscript><!-- </noscript><img src=x onerror=alert(1)> -->",
 ]
 PIECES = (
     "<b>", "</b>", "<p>", "</p>", "<div>", "</div>", "<table>", "<tr>", "<td>", "</table>", "<a href=x>", "</a>",
     "<li>", "<ul>", "</ul>", "text", "<", ">", "&", "<!--", "-->", "<style>", "</style>", "<x y='", "'>", "<br/>",
-    "\n", "<svg>",
+    "\n", "<svg>", "<xmp>", "</xmp>",
 )  # fmt: skip
 BOMBS = (
     "<div>", "<ul><li>", "<b>", "<a><b>", "<p><font size=1>", "<table>", "<table><tr><td>", "<svg><math>", "</p>",
     "<", "&", "&amp;", "<!--", "<!", "<a b='", "</", "<blockquote>", "<table><b>", "<select>", "<dl><dd>", "<i></b>",
     "<table>x", "<p style='a:b;'>", "<img src=//x>", "a&b", "<blockquote type=cite>", "<script>", "<title>", "\x00",
+    "<textarea>", "<xmp></xmp>", "<noscript><style></noscript>",
 )  # fmt: skip
 
 
