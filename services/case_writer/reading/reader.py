@@ -8,14 +8,14 @@ from services.case_writer.reading.attachments.media_types import type_by_name
 from services.case_writer.reading.attachments.signed import BEGIN_ENCRYPTED, without_armor
 from services.case_writer.reading.attachments.winmail import WinmailFile
 from services.case_writer.reading.digest import content_digest
-from services.case_writer.reading.envelope import read_envelope
+from services.case_writer.reading.envelope import Envelope, read_envelope
 from services.case_writer.reading.html import sanitizer as markup
 from services.case_writer.reading.html.to_text import has_quotes, to_text
 from services.case_writer.reading.mime.structure import FilePart, Segment, html_of
 from services.case_writer.reading.mime.uuencoded import UuencodedFile
 from services.case_writer.reading.model import Attachment, Defects, MailReading, ReadingLimits
 from services.case_writer.reading.text.quotes import strip_quotes
-from services.runtime.mail.headers import Address, MailHeaders
+from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import one_line
 
 _DEFAULT_LIMITS = ReadingLimits()
@@ -51,7 +51,7 @@ class _Reader:
         if not full_text:
             full_text, html, text = self._other_text(found, html)
         if text is None:
-            text = self._own_text(full_text, headers, envelope.author)
+            text = self._own_text(full_text, headers, envelope)
         has_files = found.files or found.winmails or found.uuencoded
         shown = markup.content_ids(html) if html and has_files else set()
         return MailReading(
@@ -122,7 +122,7 @@ class _Reader:
         ]
         return full_text, self._bounded("\n".join(pieces))
 
-    def _own_text(self, full_text: str, headers: MailHeaders, author: Address) -> str:
+    def _own_text(self, full_text: str, headers: MailHeaders, envelope: Envelope) -> str:
         if (headers.raw("content-type") or b"")[
             :16
         ].lower() == b"multipart/report":  # what it quotes is its message
@@ -130,7 +130,8 @@ class _Reader:
         return strip_quotes(
             without_armor(full_text),
             quotes_are_marked=self._quotes_are_marked,
-            author=f"{author.name} {author.address}",
+            author=f"{envelope.author.name} {envelope.author.address}",
+            subject=envelope.subject,
         )
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:

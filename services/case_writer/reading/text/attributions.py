@@ -186,6 +186,14 @@ def begins_attribution(line: str) -> bool:
     return line[:MAX_CHARS].lower().startswith(STARTERS)
 
 
+def begins_with_date(line: str) -> bool:
+    """Whether the line begins with a date, or like an attribution that has its date first. `The
+    driver wrote on 23.11.2026:` begins with a name.
+    """
+    first = line.split(maxsplit=1)[0].strip(_EDGES).lower()
+    return begins_attribution(line) or first[:1].isdecimal() or is_calendar_word(first)
+
+
 def is_date(line: str) -> bool:
     """Whether the line contains only a date or time, as the first line of a wrapped attribution
     does.

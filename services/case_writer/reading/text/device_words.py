@@ -78,7 +78,8 @@ DEVICE_OTHERS = _words(
     мобильной почты l'application orange network vodafone rogers at&t
     la messagerie sécurisée sichere seguro. correio cliente klient klienta w på 5g 4g meinem/meiner
     search organize conquer program programa handset network. celular aplicativo applicazione appka aplikaci mobila
-    laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu best work"""
+    laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu best work zařízení mého пристрою
+    мого"""
 )
 
 

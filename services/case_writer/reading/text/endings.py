@@ -3,6 +3,7 @@ device.
 """
 
 from services.case_writer.reading.text.device_lines import is_device_line, is_link_to_device
+from services.case_writer.reading.text.header_blocks import Reply
 from services.case_writer.reading.text.lines import low_of
 from services.case_writer.reading.text.marked_lines import COLONS
 from services.case_writer.reading.text.originals import (
@@ -26,8 +27,8 @@ _BULLETS = ("- ", "* ", "\u2022 ", "\u00b7 ")
 class LinesWithEnding(OriginalLines):
     """Lines that know where the author's text ends. `author` is their name and address."""
 
-    def __init__(self, text: str, author: str) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, author: str, reply: Reply) -> None:
+        super().__init__(text, reply)
         self._author = author
 
     def without_signature(self, kept: range) -> range:

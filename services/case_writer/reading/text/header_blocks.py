@@ -2,6 +2,8 @@
 forwarded mail.
 """
 
+from typing import NamedTuple
+
 from services.case_writer.reading.text.date_words import is_calendar_word
 from services.case_writer.reading.text.quote_markers import (
     BODY_LABELS,
@@ -9,6 +11,7 @@ from services.case_writer.reading.text.quote_markers import (
     FORM_LABELS,
     LABELS,
     MAX_LABEL_CHARS,
+    REPLY_MARKS,
 )
 
 _HEADER_LINES = 14  # examined after the first line of a block
@@ -19,17 +22,41 @@ _RULE = "_-=*"
 _YEAR_DIGITS = 4
 _LONG_DATE_SIGNS = "年년"
 _BLANKS_BELOW = 2  # lines, before the label of a form's text
+_NAME_WORDS = 2
+_SIGNS = ",;()\"'<>"
+
+
+class Reply(NamedTuple):
+    """What is known of the mail whose lines are examined, in lower case: the words of its author's
+    display name, and its subject without the mark of a reply; "" if it has none.
+    """
+
+    author: frozenset[str] = frozenset()
+    subject: str = ""
+
+
+def reply_of(name: str, subject: str) -> Reply:
+    """The reply with this subject by an author of this display name."""
+    author = frozenset(word.strip(_SIGNS) for word in name.lower().split())
+    mark, colon, rest = subject.lower().partition(":")
+    is_reply = bool(colon) and mark.rstrip("[]0123456789 ") in REPLY_MARKS
+    return Reply(author, " ".join(rest.split()) if is_reply else "")
+
+
+NO_REPLY = Reply()
 
 
 class _Block:
     """The labels found so far, and the evidence that a program wrote them."""
 
-    def __init__(self) -> None:
+    def __init__(self, reply: Reply = NO_REPLY) -> None:
         self.kinds: list[str] = []
         self.has_address = False
         self.has_sent_time = False
         self._date = ""
         self._names_day = False
+        self._reply = reply
+        self._values: dict[str, list[str]] = {"to": [], "subject": []}
 
     def add_line(self, line: str) -> None:
         """Add the labels, with their values, of a line that begins with a label."""
@@ -52,6 +79,8 @@ class _Block:
         return ""
 
     def _add_value(self, kind: str, label: str, word: str) -> None:
+        if kind in self._values:
+            self._values[kind].append(word)
         if kind in ("from", "to"):
             self.has_address = self.has_address or word.find("@") > 0  # unlike `*@x.example`
         elif kind == "sent" and any(sign.isdigit() for sign in word):
@@ -61,25 +90,39 @@ class _Block:
         elif kind == "sent":
             self._names_day = self._names_day or is_calendar_word(word.strip(",.()"))
 
-    def is_header(self, *, below_rule: bool) -> bool:
+    def is_header(self, *, below_rule: bool, below_text: bool = False) -> bool:
         """Whether this is the header of a mail. Travel plans, memos and forms have labels, dates
         and rules too; only a header has an address or a time of sending, or a long date in the
-        order of Outlook.
+        order of Outlook, or is that of the mail which is answered.
+
+        `below_text` means that the line above it is text: people show a header without a date so.
         """
         kinds = set(self.kinds)
-        if "from" not in kinds:
+        if "from" not in kinds or (below_text and "sent" not in kinds):
             return False
         is_dated = self._has_date_and_time()
         if "subject" in kinds and kinds & {"sent", "to"}:
             in_order = self.kinds[:4] == ["from", "sent", "to", "subject"]
             is_long_date = self._names_day or any(sign in self._date for sign in _LONG_DATE_SIGNS)
             is_timed = self.has_sent_time or (in_order and is_dated)
-            return self.has_address or (is_timed and (is_long_date or below_rule))
+            is_certain = self.has_address or (is_timed and (is_long_date or below_rule))
+            return is_certain or (is_dated and self.has_sent_time and self._is_answered())
         was_sent = is_dated and self.has_sent_time and self.kinds[:2] == ["from", "sent"]
         if {"sent", "to"} <= kinds:
             has_both = self.has_address and (is_dated or self.has_sent_time)
             return has_both or (self.has_sent_time and is_dated and below_rule)
         return "sent" in kinds and self.has_address and ((is_dated and below_rule) or was_sent)
+
+    def _is_answered(self) -> bool:
+        """Whether Outlook wrote the labels, and the mail went to the author of the answer, or has
+        the subject of the answer.
+        """
+        if [kind for kind in self.kinds if kind != "more"] != ["from", "sent", "to", "subject"]:
+            return False
+        to = {word.strip(_SIGNS) for word in self._values["to"]}
+        subject = " ".join(self._values["subject"])
+        is_to_author = len(self._reply.author) >= _NAME_WORDS and self._reply.author <= to
+        return is_to_author or bool(self._reply.subject and subject.endswith(self._reply.subject))
 
     @property
     def is_of_outlook(self) -> bool:
@@ -107,14 +150,31 @@ def label_text(line: str) -> str:
     return label.strip(_BOLD) if colon else ""
 
 
-def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int:
+def begins_as_reply(lines: list[str], index: int) -> bool:
+    """Whether the header block at `index` has the sender and, next, the time of sending, as that of
+    an answered mail has. People who show a header copy it in the order of its fields.
+    """
+    block = _Block()
+    for line in lines[index : index + 2]:
+        block.add_line(_with_plain_label(line[:_MAX_LINE]))
+    return block.kinds[:2] == ["from", "sent"]
+
+
+def header_end(
+    lines: list[str],
+    index: int,
+    *,
+    below_rule: bool = False,
+    below_text: bool = False,
+    reply: Reply = NO_REPLY,
+) -> int:
     """The index of the line after the header block that begins at `index`; 0 if none begins
     there.
     """
     first = label_of(lines[index].lower())
     if first not in ("from", "subject", "sent"):
         return 0
-    block = _Block()
+    block = _Block(reply)
     stray, end, is_wrapped, is_dense, begins_below = 0, index, False, False, False
     for at in range(index, min(index + _HEADER_LINES, len(lines))):
         line = lines[at][:_MAX_LINE]
@@ -141,7 +201,9 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
         if stray > _STRAY_LINES or not is_wrapped:
             break
         block.has_address = block.has_address or "@" in line
-    is_header = block.is_header(below_rule=below_rule) and not _is_form(lines, index, end, block)
+    is_header = block.is_header(below_rule=below_rule, below_text=below_text) and not _is_form(
+        lines, index, end, block
+    )
     return end if is_header and not begins_below else 0
 
 

@@ -9,7 +9,13 @@ from services.case_writer.reading.text.attributions import (
     is_attribution,
     is_dated_address,
 )
-from services.case_writer.reading.text.header_blocks import has_other_label, header_end, label_of
+from services.case_writer.reading.text.header_blocks import (
+    NO_REPLY,
+    Reply,
+    has_other_label,
+    header_end,
+    label_of,
+)
 from services.case_writer.reading.text.lines import MAX_LINE, low_of
 from services.case_writer.reading.text.marked_lines import (
     ARROWS,
@@ -38,8 +44,9 @@ _REQUEST_WORDS = 6  # before `above this line`
 class OriginalLines(MarkedLines):
     """Lines that know where an original begins."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, reply: Reply = NO_REPLY) -> None:
         super().__init__(text)
+        self._reply = reply
         self._has_sections = False  # an examined title between rules is the author's own
 
     def begins_original(self, index: int, low: str) -> bool:
@@ -65,7 +72,15 @@ class OriginalLines(MarkedLines):
             return False  # below `Received: …`, these are lines of a header that the author shows
         if not self.may_look():
             return False
-        return bool(header_end(self.bare, index, below_rule=self._is_below_rule(index)))
+        return bool(
+            header_end(
+                self.bare,
+                index,
+                below_rule=self._is_below_rule(index),
+                below_text=bool(above.strip(RULE)) and not label_of(low_of(above)),
+                reply=self._reply,
+            )
+        )
 
     def _is_section(self, index: int) -> bool:
         """Whether the title between rules is one of several that the author gave the sections of

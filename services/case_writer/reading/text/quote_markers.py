@@ -40,6 +40,11 @@ FORM_LABELS = _words(
     """absender nadawca отправитель відправник expéditeur mittente remitente remetente avsändare afsender avsender
     afzender odesílatel odosielateľ 发件人 寄件者 差出人"""
 )
+# With these, and a colon, the subjects of replies and of forwarded mails begin.
+REPLY_MARKS = _words(
+    """re aw odp sv vs antw r rif res rép ré відп відповідь ответ на ynt vá 回复 答复 回覆 fw fwd wg pd tr rv enc i
+    vb vl přep předáno doorst"""
+)
 # In forms of web sites, the text of the person who filled them in is below one of these.
 BODY_LABELS = frozenset(
     """message|message body|your message|comment|comments|your comment|enquiry|inquiry|question|text
@@ -227,12 +232,14 @@ FIRST_PERSON = _words(
 )
 
 # A line with one of these is part of a signature.
-CONTACT_MARKS = ("www.", "http", "@", "gmbh", "sp. z", " ltd", " inc.", "hrb ", "gpg", "pgp")
+REACH_MARKS = ("www.", "http", "@", "gpg", "pgp")
+CONTACT_MARKS = (*REACH_MARKS, "gmbh", "sp. z", " ltd", " inc.", "hrb ")
 # If such a line also has the digits of a number, a word that begins with one of these is enough;
-CONTACT_WORDS = (
-    "tel", "tél", "phone", "fon", "mob", "fax", "faks", "kom", "nip", "regon", "krs", "vat", "ust",
-    "ičo", "siret", "тел", "gsm", "cell", "iban", "電話", "电话", "전화", "هاتف", "טל", "τηλ",
+CALL_WORDS = (
+    "tel", "tél", "phone", "fon", "mob", "fax", "faks", "kom", "тел", "gsm", "cell", "電話", "电话", "전화",
+    "هاتف", "טל", "τηλ",
 )  # fmt: skip
+CONTACT_WORDS = (*CALL_WORDS, "nip", "regon", "krs", "vat", "ust", "ičo", "siret", "iban")
 # if it has any digit, the word for a street, or one that ends like it.
 STREET_WORDS = _words("ul al av str street road avenue rue calle via вул ул lane straat")
 STREET_ENDS = ("straße", "strasse", "str", "straat", "gasse", "weg", "platz", "gatan", "vej")

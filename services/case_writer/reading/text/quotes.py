@@ -8,11 +8,23 @@ them.
 
 from bisect import bisect_right
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 
-from services.case_writer.reading.text.attributions import has_verb, is_dated
+from services.case_writer.reading.text.attributions import (
+    begins_with_date,
+    has_verb,
+    is_dated,
+    is_dated_address,
+)
 from services.case_writer.reading.text.endings import LinesWithEnding
-from services.case_writer.reading.text.header_blocks import header_end, label_of
+from services.case_writer.reading.text.header_blocks import (
+    NO_REPLY,
+    Reply,
+    begins_as_reply,
+    header_end,
+    label_of,
+    reply_of,
+)
 from services.case_writer.reading.text.inline_answers import announces_inline_answers
 from services.case_writer.reading.text.lines import low_of
 from services.case_writer.reading.text.marked_lines import COLONS
@@ -20,16 +32,22 @@ from services.case_writer.reading.text.originals import RULE, is_reply_marker
 
 _SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
 _ENDS = ">\uff1a"  # of an attribution line without a colon
+_ADDRESS_ENDS = (">:", "):", "]:")
+_QUOTATION_MARKS = "\"'\u201e\u201c\u201d\u00ab\u00bb\u2018\u2019\u300c"
 
 
-def strip_quotes(full_text: str, *, quotes_are_marked: bool = False, author: str = "") -> str:
+def strip_quotes(
+    full_text: str, *, quotes_are_marked: bool = False, author: str = "", subject: str = ""
+) -> str:
     """The author's own new text in `full_text`; all of it if nothing marks the rest, or if nothing
     would be left.
 
     `quotes_are_marked` means that each `>` comes from quotes marked in HTML, so that only quotes
-    follow it. `author` is their name and address, by which their signature is recognized.
+    follow it. By `author`, their name and address, and the `subject` of the mail, their signature
+    and the header of the mail that they answer are recognized.
     """
-    lines = _Lines(full_text, quotes_are_marked=quotes_are_marked, author=author)
+    reply = reply_of(author.rpartition(" ")[0], subject)
+    lines = _Lines(full_text, quotes_are_marked=quotes_are_marked, author=author, reply=reply)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
     if len(kept) == len(lines.lines):
         return full_text
@@ -40,8 +58,15 @@ def strip_quotes(full_text: str, *, quotes_are_marked: bool = False, author: str
 
 
 class _Lines(LinesWithEnding):
-    def __init__(self, text: str, *, quotes_are_marked: bool = False, author: str = "") -> None:
-        super().__init__(text, author)
+    def __init__(
+        self,
+        text: str,
+        *,
+        quotes_are_marked: bool = False,
+        author: str = "",
+        reply: Reply = NO_REPLY,
+    ) -> None:
+        super().__init__(text, author, reply)
         self._quotes_are_marked = quotes_are_marked
 
     def without_original(self) -> range:
@@ -54,7 +79,7 @@ class _Lines(LinesWithEnding):
                 continue
             bare = self.bare[index]
             if self.begins_original(index, low_of(bare)):
-                if self._is_announced(index):
+                if self._is_announced(index) or self._is_shown(index):
                     passed = header_end(self.bare, index, below_rule=True)
                     continue
                 above = self.above_rules(index)
@@ -83,9 +108,34 @@ class _Lines(LinesWithEnding):
         attribution = " ".join(self.bare[start : index + 1])
         if is_marked or not is_dated(attribution) or self._is_answered_below(index):
             return None
+        return start if self._is_of_program(start, index, attribution) else None
+
+    def _is_of_program(self, start: int, index: int, attribution: str) -> bool:
+        """Whether a program wrote the attribution from `start` to `index`. In minutes and
+        schedules, people write who wrote what and when, too: in quotation marks, directly above it,
+        or in several lines.
+        """
+        following = self.next_line(index + 1)
+        if following is not None and self.bare[following][0] in _QUOTATION_MARKS:
+            return False
+        is_with_verb = has_verb(attribution)
+        if is_with_verb and "@" in attribution:
+            return True
         above = self.bare[start - 1].strip(RULE) if start else ""
-        is_of_program = has_verb(attribution) or not above or bool(label_of(low_of(above)))
-        return start if is_of_program else None  # a line of a schedule
+        is_apart = following is not None and following > index + 1
+        if not is_apart or (above and not label_of(low_of(above))):
+            return False
+        return begins_with_date(attribution) if is_with_verb else not self._is_schedule
+
+    @cached_property
+    def _is_schedule(self) -> bool:
+        """Whether several lines that are not quoted have a date and an address without a verb."""
+        entries = (
+            bare
+            for bare, is_quoted in zip(self.bare, self.is_quoted, strict=True)
+            if bare[-2:] in _ADDRESS_ENDS and not is_quoted and self.may_look()
+        )
+        return len(list(islice(filter(is_dated_address, entries), 2))) > 1
 
     def _is_announced(self, index: int) -> bool:
         """Whether the line directly above announces what is below: the author shows it. Programs
@@ -93,6 +143,16 @@ class _Lines(LinesWithEnding):
         """
         above = self.bare[index - 1] if index else ""
         return above[-1:] in (*COLONS,) and not label_of(low_of(above))
+
+    def _is_shown(self, index: int) -> bool:
+        """Whether the author announces a header, further above, that is not that of an answer."""
+        above = next((bare for bare in reversed(self.bare[max(0, index - 3) : index]) if bare), "")
+        return (
+            above[-1:] in (*COLONS,)
+            and not label_of(low_of(above))
+            and label_of(low_of(self.bare[index])) == "from"
+            and not begins_as_reply(self.bare, index)
+        )
 
     def _is_answered_below(self, attribution: int) -> bool:
         """Whether an answer is between this attribution and its quote: the next marked quote has no

@@ -5,6 +5,7 @@ mailing list.
 import re
 
 from services.case_writer.reading.text.quote_markers import (
+    CALL_WORDS,
     CLOSINGS,
     CONTACT_MARKS,
     CONTACT_WORDS,
@@ -17,6 +18,7 @@ from services.case_writer.reading.text.quote_markers import (
     MESSAGES,
     PAPER_WORDS,
     PARTICLES,
+    REACH_MARKS,
     REQUESTS,
     STREET_ENDS,
     STREET_WORDS,
@@ -55,6 +57,7 @@ _ORIGINS = frozenset(
     {"sp.", "z", "o.o.", "spol.", "r.o.", "s.", "mbh", "i", "at", "in", "for", "am"}
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_DASH = re.compile(r"\s[-\u2013\u2014]\s")
 _NAME_CHARS = 3
 _FOREIGN_NAME_CHARS = 2  # a name in Chinese
 _NAME_WORDS = 6
@@ -75,7 +78,7 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     `author` is their name and address, "" if unknown. The lines must name the author, close the
     letter, be a disclaimer, or have an address or a number to call below a name. `is_typed` means
     that the delimiter lacks its space, so that a person may have typed it: then the latter is not
-    enough.
+    enough, and the first of lines without an address must name the author or close the letter.
     """
     lines = [line.strip() for line in lines if line.strip()]
     if is_list_footer(lines):
@@ -85,7 +88,10 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     has_disclaimer = _has_disclaimer(" ".join(lines).lower())
     is_marked = any(_is_contact(line.lower()) for line in lines)
     is_by = has_disclaimer or _is_by(author, [line.lower() for line in lines])
-    if not is_by and (is_typed or (author and not (is_marked and _begins_with_name(lines)))):
+    if is_by and is_typed and not (has_disclaimer or is_marked):
+        is_by = _is_by(author, [_name_part(lines[0]).lower()])
+    may_be_by = any(map(_is_reachable, lines)) and _begins_with_name(lines)
+    if not is_by and (is_typed or (author and not may_be_by)):
         return False
     if has_disclaimer:
         lines = [line for line in lines if not _is_prose(line)]
@@ -103,6 +109,11 @@ def _begins_with_name(lines: list[str]) -> bool:
     first, _, _ = lines[0].partition("|")
     is_plain = not any(sign.isdecimal() or sign in ":@" for sign in first)
     return len(lines) > 1 and is_plain and len(first.split()) <= _NAME_WORDS and _is_titled(first)
+
+
+def _name_part(line: str) -> str:
+    """The line up to a dash: `Jan Kowal - Sales`. `Monday - Jan Kowal` is a line of a schedule."""
+    return _DASH.split(line, maxsplit=1)[0]
 
 
 def _has_disclaimer(text: str) -> bool:
@@ -125,6 +136,18 @@ def _is_contact(line: str) -> bool:
     if digits >= _NUMBER_DIGITS and any(map(_begins_contact, words)):
         return True
     return digits > 0 and any(word in STREET_WORDS or word.endswith(STREET_ENDS) for word in words)
+
+
+def _is_reachable(line: str) -> bool:
+    """Whether a line has an address on the internet or a number to call. A street or the name of a
+    company may be where the author wants something sent.
+    """
+    low = line.lower()
+    if any(mark in low for mark in REACH_MARKS):
+        return True
+    words = [word.strip(_SIGNS) for word in low.split()]
+    has_number = sum(map(str.isdigit, low)) >= _NUMBER_DIGITS
+    return has_number and any(word.startswith(("+", *CALL_WORDS)) for word in words)
 
 
 def _begins_contact(word: str) -> bool:

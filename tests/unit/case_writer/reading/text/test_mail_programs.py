@@ -363,14 +363,14 @@ DEVICE_LINES = {
     "cs": [
         "Odesláno z iPhonu",
         "Odesláno z mého iPhonu",
-        "Odesláno z iPadu",
+        "Odesláno ze zařízení Galaxy",
         "Získejte Outlook pro Android",
         "Odesláno z Outlooku pro Android",
         "Odesláno z mobilu Samsung",
     ],
     "uk": [
         "Надіслано з iPhone",
-        "Надіслано з мого iPhone",
+        "Надіслано з мого пристрою Galaxy",
         "Відправлено з iPhone",
         "Отримайте Outlook для Android",
     ],
@@ -484,12 +484,12 @@ SIGNATURES = [
         "-- \nJan Kowal\nThis e-mail is confidential. If you are not the intended recipient, delete it."
     ),
     "-- \nJan Kowal | CTO | +1 555 0100\n12 Long Lane, London",
-    "-- \nKierownik\nJan Kowal\nNIP 123-456-78-90",
+    "-- \nKierownik\nJan Kowal\nNIP 123-456-78-90\nbiuro@acme.example",
     (
         "-- \nMit freundlichen Grüßen\nJan Kowal\nMusterstraße 12\n12345 Berlin\nTel.: 030 123456\nHRB 1234"
     ),
     "-- \nPozdrawiam\nJan Kowal",
-    "-- \nJan K.\nAcme sp. z o.o.",
+    "-- \nJan K.\nAcme sp. z o.o.\nwww.acme.example",
     "-- \nS pozdravem\nJan Kowal",
     "-- \nZ poważaniem\nJan van der Berg",
 ]
@@ -685,6 +685,17 @@ def test_a_header_with_a_long_date_needs_no_address(language: str) -> None:
     sender, sent, to, subject = LABELS[language.replace("de2", "de")]
     header = f"{sender}: Anna\n{sent}: {LONG_DATES[language]}\n{to}: Jan\n{subject}: Ware"
     assert strip_quotes(f"{OWN}\n\n{header}\n\n{BODY}") == OWN
+
+
+def test_a_header_with_a_date_in_numbers_needs_no_address_if_it_is_that_of_the_answered_mail() -> (
+    None
+):
+    author, subject = "Kowal, Jan <jan@x.example>", "AW: Ware 7"
+    for to, title in (("Jan Kowal", "Bolts"), ("the office", "WG: Ware 7")):
+        header = f"From: Anna\nSent: 23.11.2026 10:11\nTo: {to}; Eva\nCc: Tom\nSubject: {title}"
+        mail = f"{OWN}\n\n{header}\n\n{BODY}"
+        assert strip_quotes(mail, author=author, subject=subject) == OWN
+        assert strip_quotes(mail, author="Eva Lis <e@x.example>", subject="Ware 7") == mail
 
 
 @pytest.mark.parametrize("label", ["Message", "Pytanie", "Frage"])

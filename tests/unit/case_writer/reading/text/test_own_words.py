@@ -239,6 +239,8 @@ LIKE_HEADERS = [
     "Rule\n\nFrom: *@shop.example\nSubject: contains offer\nTo: me\n\nmoves nothing.",
     "MEMO\n__________\nFrom: Safety\nTo: all\nDate: 30 November 2026, 10:00\nSubject: drill\n\nLeave.",
     "Log\n\nVon: Lager\nGesendet: 23.11.2026 10:11\nAn: Filiale\nBetreff: Kiste\n\nWar offen.",
+    "Bounced:\n\nFrom: a@x.example\nTo: b@x.example\nSubject: pump\nDate: 1.12.2026 10:00\n\nWhy?",
+    "INFO retry\nFrom: root@x.example\nTo: admin@x.example\nSubject: alert\n\nWhy?",
     "Please write:\nFrom: me <a@x.example>\nTo: Jan\nSubject: pumps\nDate: 1.12.2026 10:00\n\nDear Jan",
 ]
 
@@ -289,6 +291,12 @@ LIKE_RULES = [
     "Good\n--- Original message ---\nis the heading that your mails show twice.",
     "Report\n=== Original message ===\nE12\nThe pump stopped.",
     "Plan\n1.12.2026 10:00, Anna <a@x.example>:\npumps\n1.12.2026 11:00, Jan <j@x.example>:\nseals",
+    "1.12.2026 10:00, Anna <a@x.example>:\n\npumps\n\n1.12.2026 11:00, Jan <j@x.example>:\n\nseals",
+    "1.12.2026 10:00 Anna Nowak <a@x.example>:\npumps",
+    "der Fahrer schrieb am 12.11.2026 um 10:30 Uhr:\nTor zu.",
+    "Fahrer Meier schrieb am 12.11.2026 um 10:30:\n\nTor zu.",
+    "Op 12-11-2026 om 10:30 schreef Chauffeur Jansen:\nPoort dicht.",
+    'On 12 Nov 2026, at 10:30, Anna Nowak <anna@x.example> wrote:\n"The gate is open."',
     "They log:\nOn 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\nis that all?",
     "Their mails end with\n##- Please type your reply above this line -##",
     "__________\nto unsubscribe from the mailing list of Kowal we need\nhttps://x.example",
@@ -397,7 +405,9 @@ LIKE_SIGNATURES = [
 
 # Below `-- `, but neither the author's name nor an address.
 NOT_OF_THE_AUTHOR = [
-    "Offer B", "Yes", "Monday Tuesday", "IBAN follows tomorrow", "Street side, not yard",
+    "Lis GmbH\nHafenstr. 4\n20457 Hamburg", "Sklep Lis\nul. Długa 5\n80-831 Gdańsk",
+    "Eva Lis\n5 Rue de la Paix\n75002 Paris", "Lis Sp. z o.o.\nNIP 123-456-78-90", "Yes",
+    "Monday Tuesday", "IBAN follows tomorrow", "Street side, not yard",
     "https://kowal.example/plan.pdf", "Plan: https://kowal.example/plan.pdf", "New phone: 22 555 01 00",
     "Offer B to jan@kowal.example", "+48 600 000 000 call me", "Jan 三個ください",
     "请尽快发货", "أرجو الرد قبل الخميس", "נא לענות עד מחר", "금요일까지 보내 주세요",
@@ -410,8 +420,15 @@ def test_what_may_be_a_signature_stays_unless_it_says_whose_it_is(own: str) -> N
     assert strip_quotes(mail, author="Jan Kowal <jan@kowal.example>") == mail
 
 
-def test_names_below_a_heading_stay() -> None:
-    mail = "Our team for Friday\n--\nJan\nEva\nTom"
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "Our team for Friday\n--\nJan\nEva\nTom",
+        "Shifts\n\n--\nMonday\nJan Kowal\nTuesday\nEva Lis",
+        "Shifts\n\n--\nMonday - Jan Kowal\nTuesday - Eva Lis",
+    ],
+)
+def test_names_below_a_typed_delimiter_stay(mail: str) -> None:
     assert strip_quotes(mail, author="Jan Kowal <jan@kowal.example>") == mail
 
 
