@@ -97,7 +97,10 @@ class _Layout:
             if (
                 names[index] == "blockquote"
                 and not has_quotes(attributes)
-                and _is_below_attribution(pieces, marks, index)
+                and (
+                    _is_below_attribution(pieces, marks, index)
+                    or _begins_with_attribution(pieces, marks, index)
+                )
             ):
                 attributes = _QUOTE_MARKS[0]
             marks[index] = self._mark(names[index], attributes, before)
@@ -153,10 +156,26 @@ def _is_below_attribution(pieces: list[str], marks: list[str | None], index: int
     joined = ""
     for line in lines[:_ATTRIBUTION_LINES]:
         joined = _with_signs(f"{line.strip()} {joined}")
-        has_date_or_address = "@" in joined or any(map(str.isdigit, joined))
-        if has_date_or_address and is_attribution(joined, above_quote=True):
+        if _introduces_quote(joined):
             return True
     return False
+
+
+def _begins_with_attribution(pieces: list[str], marks: list[str | None], index: int) -> bool:
+    """Whether the first line inside the `blockquote` of tag `index` introduces a quote: mail.ru and
+    Libero put it there.
+    """
+    line = ""
+    for at in range(index + 1, min(index + _ATTRIBUTION_TAGS, len(marks)) + 1):
+        line += pieces[3 * at][:_MAX_LINE]
+        if line.strip() and (at == len(marks) or marks[at] != ""):
+            break
+    return _introduces_quote(_with_signs(line))
+
+
+def _introduces_quote(line: str) -> bool:
+    has_date_or_address = "@" in line or any(map(str.isdigit, line))
+    return has_date_or_address and is_attribution(line, above_quote=True)
 
 
 def _with_signs(text: str) -> str:

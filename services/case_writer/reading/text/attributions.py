@@ -46,6 +46,8 @@ class _Parts:
     def __init__(self, line: str) -> None:
         if "(" in line:
             line = _NOTE.sub(_without_note, line)
+        if "& Co" in line:
+            line = line.replace("& Co", "")  # elsewhere, `Co` begins a Polish sentence
         if "m." in line:
             line = _HALF_DAY.sub(r"\1m", line)
         line = _GLUED_NAME.sub(r"\1 ", line)

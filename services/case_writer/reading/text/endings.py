@@ -2,7 +2,7 @@
 device.
 """
 
-from services.case_writer.reading.text.device_lines import is_device_line, is_link_to_device
+from services.case_writer.reading.text.devices.lines import is_device_line, is_link_to_device
 from services.case_writer.reading.text.header_blocks import Reply
 from services.case_writer.reading.text.lines import low_of
 from services.case_writer.reading.text.marked_lines import COLONS

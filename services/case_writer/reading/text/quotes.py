@@ -112,20 +112,20 @@ class _Lines(LinesWithEnding):
 
     def _is_of_program(self, start: int, index: int, attribution: str) -> bool:
         """Whether a program wrote the attribution from `start` to `index`. In minutes and
-        schedules, people write who wrote what and when, too: in quotation marks, directly above it,
+        schedules, people write who wrote what and when, too: directly above it, in quotation marks,
         or in several lines.
         """
         following = self.next_line(index + 1)
-        if following is not None and self.bare[following][0] in _QUOTATION_MARKS:
+        if following is None or following == index + 1:
+            return following is None and "@" in attribution and has_verb(attribution)
+        if self.bare[following][0] in _QUOTATION_MARKS:
             return False
-        is_with_verb = has_verb(attribution)
-        if is_with_verb and "@" in attribution:
+        if has_verb(attribution) and "@" in attribution:
             return True
         above = self.bare[start - 1].strip(RULE) if start else ""
-        is_apart = following is not None and following > index + 1
-        if not is_apart or (above and not label_of(low_of(above))):
+        if above and not label_of(low_of(above)):
             return False
-        return begins_with_date(attribution) if is_with_verb else not self._is_schedule
+        return begins_with_date(attribution) if has_verb(attribution) else not self._is_schedule
 
     @cached_property
     def _is_schedule(self) -> bool:
@@ -203,7 +203,8 @@ class _Lines(LinesWithEnding):
         if has_answers or shorter != kept:
             return shorter
         if top == first:
-            if not self._shows_itself(quoted) and not self.is_below_request(first):
+            is_shown = not self._quotes_are_marked and self._announces(first)
+            if is_shown or not (self._shows_itself(quoted) or self.is_below_request(first)):
                 return kept  # `> 3 items` may be the author's own words
             top = max(kept.start, self.above_rules(first))
         before = any(self.bare[:top])
@@ -212,6 +213,16 @@ class _Lines(LinesWithEnding):
         if before and after:
             return kept
         return range(last + 1, kept.stop) if after else range(top)
+
+    def _announces(self, quoted: int) -> bool:
+        """Whether the line above a quote announces it. An attribution in an unknown language, or in
+        unusual words, has a date, an address or a verb.
+        """
+        above = next(
+            (bare for bare in reversed(self.bare[max(0, quoted - 3) : quoted]) if bare), ""
+        )
+        may_be_attribution = any(sign.isdigit() or sign == "@" for sign in above) or has_verb(above)
+        return above[-1:] in (*COLONS,) and not may_be_attribution
 
     def _without_last_quote(self, kept: range, quoted: list[int]) -> range:
         """The lines without a quote below all text, if no other quote has an attribution: the lines

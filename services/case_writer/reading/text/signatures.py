@@ -4,11 +4,14 @@ mailing list.
 
 import re
 
+from services.case_writer.reading.text.contacts import (
+    has_contact,
+    is_directory,
+    is_entry,
+    is_reachable,
+)
 from services.case_writer.reading.text.quote_markers import (
-    CALL_WORDS,
     CLOSINGS,
-    CONTACT_MARKS,
-    CONTACT_WORDS,
     CONTACTS,
     DISCLAIMERS,
     FIRST_PERSON,
@@ -18,10 +21,7 @@ from services.case_writer.reading.text.quote_markers import (
     MESSAGES,
     PAPER_WORDS,
     PARTICLES,
-    REACH_MARKS,
     REQUESTS,
-    STREET_ENDS,
-    STREET_WORDS,
     UNFINISHED,
     UNITS,
     WEAK_UNITS,
@@ -32,6 +32,7 @@ _MAX_LINE_CHARS = 160
 _PROSE_WORDS = 5
 _MAX_LABEL_WORDS = 4
 _MAX_UNMARKED_LINES = 4
+_MAX_TYPED_LINES = 2  # more may be a list of people
 _LISTING_WORDS = 8
 _LETTERS = "abcdefghijklmnopqrstuvwxyz\xd7"
 # The last words of company names.
@@ -63,7 +64,6 @@ _FOREIGN_NAME_CHARS = 2  # a name in Chinese
 _NAME_WORDS = 6
 _HEADING_WORDS = 3
 _DISCLAIMER_WORDS = 15
-_NUMBER_DIGITS = 3  # of a telephone number, at least
 _SIGNS = ".,;:()!"
 _SENTENCE_ENDS = "?!\u3002\uff01\uff1f\u061f\u0964\u2026"
 _NO_NAMES = frozenset(
@@ -86,11 +86,13 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     if len(lines) > _MAX_LINES:
         return False
     has_disclaimer = _has_disclaimer(" ".join(lines).lower())
-    is_marked = any(_is_contact(line.lower()) for line in lines)
+    is_marked = any(has_contact(line.lower()) for line in lines)
     is_by = has_disclaimer or _is_by(author, [line.lower() for line in lines])
     if is_by and is_typed and not (has_disclaimer or is_marked):
-        is_by = _is_by(author, [_name_part(lines[0]).lower()])
-    may_be_by = any(map(_is_reachable, lines)) and _begins_with_name(lines)
+        is_by = len(lines) <= _MAX_TYPED_LINES and _is_by(author, [_name_part(lines[0]).lower()])
+    may_be_by = (
+        any(map(is_reachable, lines)) and _begins_with_name(lines) and not is_directory(lines)
+    )
     if not is_by and (is_typed or (author and not may_be_by)):
         return False
     if has_disclaimer:
@@ -98,6 +100,8 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     elif len(lines) > _MAX_UNMARKED_LINES and not is_marked:
         return False
     if not is_marked and not all(map(_is_titled, lines)):
+        return False
+    if sum(map(is_entry, lines)) > 1:
         return False
     if not is_marked and len(lines) == 1 and _has_other_script(lines[0], author):
         return False
@@ -123,35 +127,6 @@ def _has_disclaimer(text: str) -> bool:
     if not any(word in text for word in DISCLAIMERS) or not any(word in text for word in MESSAGES):
         return False
     return len(text.split()) >= _DISCLAIMER_WORDS or any(word in text for word in PAPER_WORDS)
-
-
-def _is_contact(line: str) -> bool:
-    """Whether a line in lower case has a way to reach its author, or what a company must show: an
-    address, a number to call or of a register, the form of a company.
-    """
-    if any(mark in line for mark in CONTACT_MARKS):
-        return True
-    words = [word.strip(_SIGNS) for word in line.split()]
-    digits = sum(map(str.isdigit, line))
-    if digits >= _NUMBER_DIGITS and any(map(_begins_contact, words)):
-        return True
-    return digits > 0 and any(word in STREET_WORDS or word.endswith(STREET_ENDS) for word in words)
-
-
-def _is_reachable(line: str) -> bool:
-    """Whether a line has an address on the internet or a number to call. A street or the name of a
-    company may be where the author wants something sent.
-    """
-    low = line.lower()
-    if any(mark in low for mark in REACH_MARKS):
-        return True
-    words = [word.strip(_SIGNS) for word in low.split()]
-    has_number = sum(map(str.isdigit, low)) >= _NUMBER_DIGITS
-    return has_number and any(word.startswith(("+", *CALL_WORDS)) for word in words)
-
-
-def _begins_contact(word: str) -> bool:
-    return word.startswith(CONTACT_WORDS) or (word[:1] == "+" and word[1:2].isdigit())
 
 
 def _is_by(author: str, low: list[str]) -> bool:
@@ -247,7 +222,7 @@ def is_heading(line: str) -> bool:
 
 def _is_own(line: str, *, is_marked: bool) -> bool:
     """Whether a line, in lower case, addresses the reader of this mail."""
-    is_contact = _is_contact(line)
+    is_contact = has_contact(line)
     words = [word.strip(_SIGNS) for word in line.split()]
     if len(line) > _MAX_LINE_CHARS or _is_prose(line) or not REQUESTS.isdisjoint(words):
         return True
@@ -325,7 +300,7 @@ def _is_prose(line: str) -> bool:
     words = [word for word in line.split() if "@" not in word]
     if len(words) < _PROSE_WORDS:
         return False
-    if _is_contact(line.lower()) and not all(word.isalpha() for word in words):
+    if has_contact(line.lower()) and not all(word.isalpha() for word in words):
         return False
     if words[-1] in _COMPANY_FORMS:
         return False

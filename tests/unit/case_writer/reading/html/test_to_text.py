@@ -42,6 +42,9 @@ def test_html_is_laid_out_as_a_reader_sees_it(html: str, text: str) -> None:
 def test_quotes_of_mail_programs_are_marked_and_others_are_not() -> None:
     html = '<p>new</p><blockquote type="cite">old<blockquote class="gmail_quote">older</blockquote></blockquote>'
     assert to_text(html + "<blockquote>indented</blockquote>") == "new\n\n> old\n>> older\nindented"
+    line = "понедельник, 23 ноября 2026, 10:11 +03:00 от Anna &lt;a@x.example&gt;:"
+    marked = to_text(f"new<blockquote><b>{line[:9]}</b>{line[9:]}<br>old</blockquote>")
+    assert marked == f"new\n> {line.replace('&lt;', '<').replace('&gt;', '>')}\n> old"
 
 
 @pytest.mark.parametrize(

@@ -590,7 +590,8 @@ class TestAttribution:
 NAMES = [
     "Müller, Hans", "Jean-Pierre L'Hôte", "Иван Петров", "Łukasz Żółć", "Maria del Carmen García",
     "Jan van der Berg", "ACME GmbH - Vertrieb", "Sophie (Acme)", "李雷", "Dr. Karl Braun", "Martin May",
-    "Kowalska Anna | Firma", '"Biuro"', "Anna Nowak via Trello", "info", "jan.kowalski",
+    "Kowalska Anna | Firma", "Service der Acme Handel GmbH & Co. KG", '"Biuro"', "Anna Nowak via Trello", "info",
+    "jan.kowalski",
 ]  # fmt: skip
 
 

@@ -293,6 +293,7 @@ LIKE_RULES = [
     "Plan\n1.12.2026 10:00, Anna <a@x.example>:\npumps\n1.12.2026 11:00, Jan <j@x.example>:\nseals",
     "1.12.2026 10:00, Anna <a@x.example>:\n\npumps\n\n1.12.2026 11:00, Jan <j@x.example>:\n\nseals",
     "1.12.2026 10:00 Anna Nowak <a@x.example>:\npumps",
+    "On 12 Nov 2026, at 10:30, Anna Nowak <a@x.example> wrote:\ntwo pumps",
     "der Fahrer schrieb am 12.11.2026 um 10:30 Uhr:\nTor zu.",
     "Fahrer Meier schrieb am 12.11.2026 um 10:30:\n\nTor zu.",
     "Op 12-11-2026 om 10:30 schreef Chauffeur Jansen:\nPoort dicht.",
@@ -409,6 +410,8 @@ NOT_OF_THE_AUTHOR = [
     "Eva Lis\n5 Rue de la Paix\n75002 Paris", "Lis Sp. z o.o.\nNIP 123-456-78-90", "Yes",
     "Monday Tuesday", "IBAN follows tomorrow", "Street side, not yard",
     "https://kowal.example/plan.pdf", "Plan: https://kowal.example/plan.pdf", "New phone: 22 555 01 00",
+    "Tracking\nhttps://x.example/1\nInvoices\nhttps://x.example/2", "Gate\ntel. 555 01 01\nYard\ntel. 555 01 02",
+    "Gate: +44 113 496 0001\nYard: +44 113 496 0002\nJan: +44 113 496 0003",
     "Offer B to jan@kowal.example", "+48 600 000 000 call me", "Jan 三個ください",
     "请尽快发货", "أرجو الرد قبل الخميس", "נא לענות עד מחר", "금요일까지 보내 주세요",
 ]  # fmt: skip
@@ -425,6 +428,7 @@ def test_what_may_be_a_signature_stays_unless_it_says_whose_it_is(own: str) -> N
     [
         "Our team for Friday\n--\nJan\nEva\nTom",
         "Shifts\n\n--\nMonday\nJan Kowal\nTuesday\nEva Lis",
+        "Night shift\n\n--\nJan Kowal\nEva Lis\nTom Ash",
         "Shifts\n\n--\nMonday - Jan Kowal\nTuesday - Eva Lis",
     ],
 )
@@ -469,6 +473,11 @@ def test_a_reply_that_mentions_answers_announces_none(own: str) -> None:
 @pytest.mark.parametrize("name", ["A", "Minh Le", "Jan van Do"])
 def test_a_name_like_a_small_word_does_not_announce_the_line_of_a_device(name: str) -> None:
     assert strip_quotes(f"Thanks,\n{name}\n\nSent from my iPhone") == f"Thanks,\n{name}"
+
+
+def test_a_quotation_that_the_author_announces_stays() -> None:
+    mail = "Hello,\n\nthe contract says:\n\n> 5.1 The seller packs.\n>\n> 5.2 The buyer collects."
+    assert strip_quotes(mail) == mail
 
 
 def test_an_answer_between_an_attribution_and_its_quote_stays() -> None:

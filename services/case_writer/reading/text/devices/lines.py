@@ -1,6 +1,6 @@
 """Recognizes the line that a program on a phone, or another, adds below a text."""
 
-from services.case_writer.reading.text.device_words import (
+from services.case_writer.reading.text.devices.words import (
     DEVICE_APOLOGIES,
     DEVICE_FRAMES,
     DEVICE_NAMES,

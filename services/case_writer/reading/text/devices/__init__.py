@@ -1,0 +1,1 @@
+"""Recognizes the lines that programs on phones add below a text."""
