@@ -160,6 +160,9 @@ class MailboxProblem(StrEnum):
     NO_SUCH_HOST = "no-such-host"
     NO_TOKEN = "no-token"  # noqa: S105 - a problem: no access token is issued
     PROTOCOL = "protocol"
+    TOKEN_LIBRARY = "token-library"  # noqa: S105 - a problem: the libraries of OAuth 2.0 are missing
+    TOKEN_SECRET = "token-secret"  # noqa: S105 - a problem: the secret of OAuth 2.0 cannot be used
+    TOKEN_UNREACHABLE = "token-unreachable"  # noqa: S105 - a problem: who issues tokens is silent
     TLS_FAILED = "tls-failed"
     TOO_SLOW = "too-slow"
     UNREACHABLE = "unreachable"
@@ -186,8 +189,48 @@ class SendProblem(StrEnum):
     HELD = "held: too much automatic mail was sent"
     NO_SERVER = "the settings name no SMTP server for this process"
     NOT_COMPOSED = "the mail cannot be composed"
+    FILE_MISSING = "one of its files is missing"  # after NOT_COMPOSED
+    BAD_HEADER = "one of its headers cannot be written"  # after NOT_COMPOSED
     TOO_LARGE = "the mail is larger than sender.max_mail_bytes allows"
     INTERNAL = "internal error"
+    NO_PASSWORD = "the password for the SMTP server cannot be read"  # noqa: S105 - a problem
+    NO_TOKEN = "no access token was issued"  # noqa: S105 - a problem
+    TOKEN_LIBRARY = "the libraries of OAuth 2.0 are not installed"  # noqa: S105 - a problem
+    TOKEN_SECRET = "the secret of OAuth 2.0 cannot be used"  # noqa: S105 - a problem
+    TOKEN_UNREACHABLE = "the server that issues access tokens does not answer"  # noqa: S105 - as above
+    NO_SESSION = "no session with the SMTP server"
+    BAD_ADDRESS = "SMTP cannot carry one of its addresses"
+
+
+class IdentityProblem(StrEnum):
+    """Why the proof of an OpenID provider is refused; in the audit log, and in the URL of the page
+    to sign in.
+    """
+
+    ADDRESS_TAKEN = "address-taken"
+    BAD_SIGNATURE = "bad-signature"
+    DISABLED = "disabled"
+    EXPIRED = "expired"
+    HAS_NONCE = "has-nonce"
+    NO_ADDRESS = "no-address"
+    NO_CODE = "no-code"
+    NO_LOGOUT = "no-logout"
+    NO_SUBJECT = "no-subject"
+    NO_TIME = "no-time"
+    NO_TOKEN = "no-token"  # noqa: S105 - a problem: there is no ID token that can be read
+    NOT_ALLOWED = "not-allowed"
+    NOT_NOW = "not-now"
+    PROVIDER_REFUSED = "provider-refused"
+    REPLAYED = "replayed"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN_KEY = "unknown-key"
+    UNVERIFIED_ADDRESS = "unverified-address"
+    WRONG_AUDIENCE = "wrong-audience"
+    WRONG_ISSUER = "wrong-issuer"
+    WRONG_NONCE = "wrong-nonce"
+    WRONG_STATE = "wrong-state"
+    WRONG_SUBJECT = "wrong-subject"
+    WRONG_TYPE = "wrong-type"
 
 
 class Evidence(StrEnum):

@@ -232,10 +232,13 @@ class Sender:
             files = [await self._files.get(attachment.blob) for attachment in mail.attachments]
             message = compose(mail, files, self._signer)
         except (PermanentError, ValueError) as error:
-            not_composed = f"{SendProblem.NOT_COMPOSED}: {error}"
+            log.warning("mail_not_composed", mail=mail.id, case=mail.case, error=error)
+            is_lost = isinstance(error, PermanentError)
+            why = SendProblem.FILE_MISSING if is_lost else SendProblem.BAD_HEADER
+            not_composed = f"{SendProblem.NOT_COMPOSED}: {why}"
             return DeliveryResult(rejected=dict.fromkeys(mail.remaining, not_composed))
         if len(message) > self._limits.max_mail_bytes:
-            too_large = f"{SendProblem.TOO_LARGE}: {len(message)} bytes"
+            too_large = f"{SendProblem.TOO_LARGE} ({len(message)} B)"
             return DeliveryResult(rejected=dict.fromkeys(mail.remaining, too_large))
         started = time.monotonic()
         result = await self._transports[name].send(mail.author.address, mail.remaining, message)

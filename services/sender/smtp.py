@@ -19,6 +19,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from schemas.reasons import MailboxProblem, SendProblem
 from services.runtime.errors import SettingsError, TransientError
 from services.runtime.oauth2.tokens import (
     AccessToken,
@@ -37,6 +38,12 @@ _CLOSING_CHECK_S = 0.005
 # The driver raises ValueError for malformed responses.
 _NO_SESSION = (SMTPException, SettingsError, TokenRefusedError, OSError, ValueError)
 _AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in is at fault, not the mail
+_TOKEN_PROBLEMS = {
+    MailboxProblem.NO_TOKEN: SendProblem.NO_TOKEN,
+    MailboxProblem.TOKEN_LIBRARY: SendProblem.TOKEN_LIBRARY,
+    MailboxProblem.TOKEN_SECRET: SendProblem.TOKEN_SECRET,
+    MailboxProblem.TOKEN_UNREACHABLE: SendProblem.TOKEN_UNREACHABLE,
+}
 # RFC 5321 section 4.2.3: not available, closing the channel
 _SERVERS_FAULT = _AUTHENTICATION | {421}
 
@@ -71,8 +78,8 @@ class SmtpTransport:
             return _result(recipients, answers)
         except SMTPResponseException as error:
             return _result(recipients, dict.fromkeys(recipients, (error.code, error.message)))
-        except ValueError as error:  # an address that SMTP cannot carry
-            return DeliveryResult(rejected=dict.fromkeys(recipients, _message_of(error)))
+        except ValueError:  # an address that SMTP cannot carry
+            return DeliveryResult(rejected=dict.fromkeys(recipients, SendProblem.BAD_ADDRESS))
         except (SMTPException, OSError) as error:
             return _no_session(recipients, error)
         finally:
@@ -188,7 +195,7 @@ def _result(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -
 
 
 def _no_session(recipients: Iterable[str], error: BaseException) -> DeliveryResult:
-    return DeliveryResult(deferred=dict.fromkeys(recipients, _message_of(error)), session="failed")
+    return DeliveryResult(deferred=dict.fromkeys(recipients, _failure_of(error)), session="failed")
 
 
 def _is_final(code: int) -> bool:
@@ -197,6 +204,22 @@ def _is_final(code: int) -> bool:
 
 def _answer(code: int, message: str) -> str:
     return f"{code} {' '.join(message.split())}"[:300]
+
+
+def _failure_of(error: BaseException) -> str:
+    """What the mail's `failure` says: a server's own words, after a `SendProblem` if they are no
+    response of the SMTP server.
+    """
+    match error:
+        case SMTPResponseException():
+            return _message_of(error)
+        case TokenRefusedError():
+            problem, text = _TOKEN_PROBLEMS[error.problem], error.answer
+        case SettingsError():
+            problem, text = SendProblem.NO_PASSWORD, error.mistakes[0].path
+        case _:
+            problem, text = SendProblem.NO_SESSION, _message_of(error)
+    return ": ".join(part for part in (problem, " ".join(text.split())) if part)[:300]
 
 
 def _message_of(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from services.desk.pages.views.people import KeptField, KeptForm
 from services.runtime.settings import Settings
 
 FIELD = "field."
+UPLOAD = "upload"
 _FILE = "file"  # a field without a text
 _SECRET = frozenset({"password", "current", "repeat"})  # never in a response
 # The first of these names that the form has.
@@ -65,6 +66,13 @@ class PartlyRefusedError(ProblemError):
         self.field = field
         self.left = left
         self.message = message
+
+
+def with_stored(form: FormData, stored: Mapping[str, UploadFile]) -> FormData:
+    """The form with the files that became uploads as such: a browser sends no file twice."""
+    files = list(stored.values())
+    left = [item for item in form.multi_items() if item[1] not in files]
+    return FormData([*left, *((UPLOAD, upload) for upload in stored)])
 
 
 def entered(form: FormData) -> dict[str, list[str]]:
@@ -127,9 +135,11 @@ def kept_form(action: str, form: FormData, t: Catalog, settings: Settings) -> Ke
         for value in form.values()
         if isinstance(value, UploadFile) and value.filename
     ]
-    if not files and not any(field.label and field.value.strip() for field in fields):
+    uploads = sum(field.name == UPLOAD for field in fields)
+    has_text = any(field.label and field.value.strip() for field in fields)
+    if not (files or uploads or has_text):
         return None
-    return KeptForm(action=action, fields=fields, files=tuple(files))
+    return KeptForm(action=action, fields=fields, files=tuple(files), uploads=uploads)
 
 
 def _labels(action: str, t: Catalog) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from services.desk.pages.refusals import (
     kept_form,
     partial_refusal,
     refusal,
+    with_stored,
 )
 from services.desk.pages.views.page import Message, Refusal
 from services.desk.pages.visit import Visit
@@ -28,6 +29,7 @@ _SHOWN = b'id="why-refused"'
 
 async def refused_page(visit: Visit, error: Exception, route: str, homes: Homes) -> Response:
     """The response to the form of `visit`, which `error` ended."""
+    visit = replace(visit, form=with_stored(visit.form, visit.stored))
     problem = page_problem(error)
     if problem.reason == "cross-site":  # whoever wrote the form does not choose what a page shows
         return await error_page(visit, error)

@@ -60,7 +60,8 @@ class Visit:
     """One request. `principal` is None on the pages before signing in; `form` is empty for GET.
     `seen` are the cases that a GET has read so far, so that its page reads each once. `navigation`
     is read while the handler runs; None for answers without one. `read_navigation` reads it for the
-    page that a form may become. A page that answers a refused form has its `refusal`, and a
+    page that a form may become. `stored` are those files of the form that became uploads, by the
+    upload's id. A page that answers a refused form has its `refusal`, and a
     `message` if that has no place on the page.
     """
 
@@ -71,6 +72,7 @@ class Visit:
     navigation: "asyncio.Task[Navigation] | None" = None
     read_navigation: "Callable[[Visit], Awaitable[Navigation]] | None" = None
     seen: dict[int, Case] = field(default_factory=dict)
+    stored: dict[str, UploadFile] = field(default_factory=dict)
     refusal: Refusal | None = None
     message: Message | None = None
 

@@ -160,7 +160,7 @@ def as_mailbox_error(
 
 def _answer(error: Exception) -> str:
     """The text that we did not write ourselves."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, (RefusedError, TokenRefusedError)):
         return " ".join(error.answer.split())[:300]
     return "" if isinstance(error, (TooSlowError, SettingsError)) else _short(error)
 
@@ -173,7 +173,7 @@ def _diagnosis(
         case RefusedError():
             return error.failure_kind, error.problem, error.hint
         case TokenRefusedError():
-            return FailureKind.PASSWORD, MailboxProblem.NO_TOKEN, error.hint
+            return FailureKind.PASSWORD, error.problem, error.hint
         case SettingsError():
             hint = error.mistakes[0].hint or "make the secret readable for this service"
             return FailureKind.PASSWORD, MailboxProblem.NO_SECRET, hint

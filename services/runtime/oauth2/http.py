@@ -16,9 +16,13 @@ _MAX_ANSWER_BYTES = 256 * 1024
 
 
 class NoTokenError(Exception):
-    """The endpoint's refusal with its own message (RFC 6749 section 5.2), which contains no
-    secret.
+    """The endpoint issued no token. `answer` is its own message (RFC 6749 section 5.2), which
+    contains no secret; empty if it sent none.
     """
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ def _sent(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
             answer = Answer(response.status, response.read(_MAX_ANSWER_BYTES))
     except urllib.error.HTTPError as error:
         with error:
-            raise NoTokenError(_reason(error)) from None
+            reason = _reason(error)
+            raise NoTokenError(reason, reason) from None
     if not _holds_token(answer.data):  # not shown: it may be part of a token
         raise NoTokenError("the response contains no token")
     return answer

@@ -17,6 +17,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from schemas.reasons import MailboxProblem
 from services.runtime import metrics
 from services.runtime.oauth2.http import NoTokenError, TokenHttp
 from services.runtime.settings import OAuth2, Settings
@@ -33,11 +34,17 @@ EXTRA_HINT = "install the extra: .venv/bin/pip install '.[oauth2]' in Mailcase's
 
 
 class TokenRefusedError(Exception):
-    """No token was issued; `hint` says how to fix it. A retry may succeed."""
+    """No token was issued; `hint` says how to fix it. A retry may succeed.
 
-    def __init__(self, message: str, hint: str) -> None:
+    `problem` is the kind of failure, and `answer` what another server said about it, empty if none
+    did.
+    """
+
+    def __init__(self, message: str, hint: str, problem: MailboxProblem, answer: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.problem = problem
+        self.answer = answer
 
 
 @dataclass(frozen=True)
@@ -108,16 +115,24 @@ class TokenSource:
                 else self._google(secret, user)
             )
         except ImportError as error:
-            raise self._refused(f"{error.name} is not installed", EXTRA_HINT) from error
+            problem = f"{error.name} is not installed"
+            raise self._refused(problem, EXTRA_HINT, MailboxProblem.TOKEN_LIBRARY) from error
         # not chained: the libraries' errors may show what was sent
         except NoTokenError as error:
             raise self._refused(
                 str(error),
                 "check the tenant, the client and the secret, and the permissions of the app",
+                MailboxProblem.NO_TOKEN,
+                error.answer,
             ) from None
         except (OSError, HTTPException) as error:
             problem = f"{urllib.parse.urlsplit(self._url).hostname} does not answer: {error}"
-            raise self._refused(problem, "check that this service can reach it") from error
+            raise self._refused(
+                problem,
+                "check that this service can reach it",
+                MailboxProblem.TOKEN_UNREACHABLE,
+                str(error),
+            ) from error
 
     @property
     def _url(self) -> str:
@@ -157,8 +172,15 @@ class TokenSource:
         except UnicodeDecodeError:  # not chained: the error carries the bytes
             raise self._refused(f"{path} is not UTF-8", "save the secret as UTF-8") from None
 
-    def _refused(self, problem: str, hint: str) -> TokenRefusedError:
-        return TokenRefusedError(f"no token from oauth2.{self._name}: {problem}", hint)
+    def _refused(
+        self,
+        text: str,
+        hint: str,
+        problem: MailboxProblem = MailboxProblem.TOKEN_SECRET,
+        answer: str = "",
+    ) -> TokenRefusedError:
+        message = f"no token from oauth2.{self._name}: {text}"
+        return TokenRefusedError(message, hint, problem, answer)
 
 
 def token_sources(settings: Settings) -> dict[str, TokenSource]:
@@ -211,7 +233,8 @@ def _google(secret: str, user: str, scope: str, url: str) -> tuple[str, float]:
     try:
         made.refresh(TokenHttp())
     except GoogleAuthError as error:
-        raise NoTokenError(str(error.args[0] if error.args else error)[:300]) from None
+        reason = str(error.args[0] if error.args else error)[:300]
+        raise NoTokenError(reason, reason) from None
     ends: datetime | None = made.expiry  # naive UTC
     return made.token, SHORT_S if ends is None else (
         ends.replace(tzinfo=UTC) - datetime.now(UTC)

@@ -74,12 +74,24 @@ async function answer(page) {
   if (scripted) {
     await page.locator('input[name="upload"]').waitFor({ state: "attached" });
     await page.locator(".draft-state", { hasText: "Draft saved" }).waitFor();
+    // A form that is sent while a file is on the way waits for it.
+    await page.route("**/uploads?*", async (route) => {
+      await page.locator(".draft-state", { hasText: "as soon as" }).waitFor();
+      await route.continue();
+    });
+    await page.locator('input[type="file"]').setInputFiles({ name: "late.txt", mimeType: "text/plain", buffer: Buffer.from("two") });
   }
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.getByText("Thank you, we pay on Friday.").waitFor();
   await page.getByRole("button", { name: "Take back" }).click();
   const text = await page.locator('textarea[name="text"]').inputValue();
   check(text === "Thank you, we pay on Friday.", `the text was not kept: ${text}`);
+  const files = await page.locator(".uploads").innerText();
+  check(files.includes("list.txt") && files.includes("late.txt") === scripted, `the files were not kept: ${files}`);
+  await page.getByLabel("list.txt").uncheck();
+  await page.getByRole("button", { name: "Save draft" }).click();
+  await page.waitForURL("**/answer");
+  check(!(await page.locator(".uploads").innerText()).includes("list.txt"), "a file that was unticked is attached");
 }
 
 await run(async (browser) => {

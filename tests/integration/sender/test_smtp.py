@@ -12,8 +12,9 @@ import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from deploy.local.servers.smtp import SmtpSink
-from services.runtime.errors import TransientError
-from services.runtime.oauth2.tokens import AccessToken
+from schemas.reasons import MailboxProblem, SendProblem
+from services.runtime.errors import Mistake, SettingsError, TransientError
+from services.runtime.oauth2.tokens import AccessToken, TokenRefusedError
 from services.runtime.settings import Smtp
 from services.sender.smtp import SmtpTransport
 from tests.contract.transport_contract import TransportContract
@@ -152,6 +153,34 @@ async def test_no_password_goes_to_a_server_without_starttls() -> None:
         handed = await SmtpTransport(smtp(sink, "starttls"), lambda: "hush").send(US, TO, MAIL)
     assert "STARTTLS" in handed.deferred[TO[0]]
     assert (seen, sink.mails) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer", "failure"),
+    [
+        (MailboxProblem.NO_TOKEN, "HTTP 401 invalid_client", "HTTP 401 invalid_client"),
+        (MailboxProblem.TOKEN_LIBRARY, "", ""),
+        (MailboxProblem.TOKEN_SECRET, "", ""),
+        (MailboxProblem.TOKEN_UNREACHABLE, "timed out", "timed out"),
+    ],
+)
+async def test_a_missing_token_is_named_by_our_words_and_the_server_s(
+    sink: Sink, problem: MailboxProblem, answer: str, failure: str
+) -> None:
+    def refused() -> AccessToken:
+        raise TokenRefusedError("no token from oauth2.cloud", "look", problem, answer)
+
+    handed = await SmtpTransport(smtp(*sink, oauth2="cloud"), refused).send(US, TO, MAIL)
+    ours, _, theirs = handed.deferred[TO[0]].partition(": ")
+    assert (ours in {*SendProblem}, theirs, handed.session) == (True, failure, "failed")
+
+
+async def test_a_password_that_cannot_be_read_is_named_without_its_file(sink: Sink) -> None:
+    def unreadable() -> str:
+        raise SettingsError([Mistake("smtp.relay.password_file", "no /run/secret", "create it")])
+
+    handed = await SmtpTransport(smtp(*sink), unreadable).send(US, TO, MAIL)
+    assert handed.deferred[TO[0]] == f"{SendProblem.NO_PASSWORD}: smtp.relay.password_file"
 
 
 async def test_a_rejected_token_is_requested_again(sink: Sink, certificates: Certificates) -> None:

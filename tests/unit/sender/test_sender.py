@@ -246,7 +246,7 @@ async def test_a_mail_that_cannot_be_composed_is_refused(bench: Bench) -> None:
     mail = await bench.deliver()
     assert (mail.state, mail.failure) == (
         "refused",
-        f"{ANNA}: the mail cannot be composed: no blob gone",
+        f"{ANNA}: the mail cannot be composed: one of its files is missing",
     )
 
 

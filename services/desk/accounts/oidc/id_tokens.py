@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
+from schemas.reasons import IdentityProblem
 from services.desk.accounts.oidc.errors import IdentityRefusedError
 
 ALGORITHMS = (
@@ -41,7 +42,9 @@ class UnknownKeyError(IdentityRefusedError):
     """The token names an unknown key: the provider may have changed its keys."""
 
     def __init__(self) -> None:
-        super().__init__("unknown-key", "the provider signed with a key that it does not publish")
+        super().__init__(
+            IdentityProblem.UNKNOWN_KEY, "the provider signed with a key that it does not publish"
+        )
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,13 @@ def id_token_claims(
     _check_common(claims, issuer, client_id, now)
     given = claims.get("nonce")
     if not isinstance(given, str) or not compare_digest(given.encode(), nonce.encode()):
-        raise IdentityRefusedError("wrong-nonce", "the provider's answer belongs to another log-in")
+        raise IdentityRefusedError(
+            IdentityProblem.WRONG_NONCE, "the provider's answer belongs to another log-in"
+        )
     if not _is_id(claims.get("sub")):
-        raise IdentityRefusedError("no-subject", "the provider does not say who signed in")
+        raise IdentityRefusedError(
+            IdentityProblem.NO_SUBJECT, "the provider does not say who signed in"
+        )
     return claims
 
 
@@ -93,16 +100,18 @@ def logout_notice(
     """The content of a logout token. Raises UnknownKeyError, IdentityRefusedError."""
     claims, header = _verified(token, keys)
     if str(header.get("typ", "logout+jwt")).lower() not in ("logout+jwt", "jwt"):
-        raise IdentityRefusedError("wrong-type", "the token is not a logout token")
+        raise IdentityRefusedError(IdentityProblem.WRONG_TYPE, "the token is not a logout token")
     _check_common(claims, issuer, client_id, now)
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict):
-        raise IdentityRefusedError("no-logout", "the token does not request a logout")
+        raise IdentityRefusedError(IdentityProblem.NO_LOGOUT, "the token does not request a logout")
     if "nonce" in claims:  # so that an ID token is not accepted as a logout token
-        raise IdentityRefusedError("has-nonce", "the token is an ID token")
+        raise IdentityRefusedError(IdentityProblem.HAS_NONCE, "the token is an ID token")
     subject, session, token_id = (claims.get(name) for name in ("sub", "sid", "jti"))
     if not _is_id(token_id) or not (_is_id(subject) or _is_id(session)):
-        raise IdentityRefusedError("no-subject", "the logout token names no user or session")
+        raise IdentityRefusedError(
+            IdentityProblem.NO_SUBJECT, "the logout token names no user or session"
+        )
     return LogoutNotice(
         str(token_id),
         subject if _is_id(subject) else None,
@@ -112,7 +121,9 @@ def logout_notice(
 
 def _verified(token: str, keys: KeySet) -> tuple[dict[str, Any], Mapping[str, Any]]:
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
-        raise IdentityRefusedError("no-token", "the token of the provider cannot be read")
+        raise IdentityRefusedError(
+            IdentityProblem.NO_TOKEN, "the token of the provider cannot be read"
+        )
     try:
         decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
     except InvalidKeyIdError:
@@ -120,38 +131,45 @@ def _verified(token: str, keys: KeySet) -> tuple[dict[str, Any], Mapping[str, An
     except (JoseError, ValueError, TypeError, KeyError) as error:
         # not chained: the error may carry the token
         problem = f"the provider's token does not verify ({type(error).__name__})"
-        raise IdentityRefusedError("bad-signature", problem) from None
+        raise IdentityRefusedError(IdentityProblem.BAD_SIGNATURE, problem) from None
     return decoded.claims, decoded.header
 
 
 def _check_common(claims: Mapping[str, Any], issuer: str, client_id: str, now: datetime) -> None:
     """Check issuer, audience and times, which both kinds of tokens have."""
     if claims.get("iss") != issuer:
-        raise IdentityRefusedError("wrong-issuer", "the token is from another provider")
+        raise IdentityRefusedError(
+            IdentityProblem.WRONG_ISSUER, "the token is from another provider"
+        )
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if audiences != [client_id]:
-        raise IdentityRefusedError("wrong-audience", "the token is for another program")
+        raise IdentityRefusedError(
+            IdentityProblem.WRONG_AUDIENCE, "the token is for another program"
+        )
     if claims.get("azp", client_id) != client_id:
-        raise IdentityRefusedError("wrong-audience", "the token was issued to another program")
+        raise IdentityRefusedError(
+            IdentityProblem.WRONG_AUDIENCE, "the token was issued to another program"
+        )
     seconds, skew = now.timestamp(), CLOCK_SKEW.total_seconds()
     if _time(claims, "exp") + skew <= seconds:
         raise IdentityRefusedError(
-            "expired", "the token has expired; compare the clocks of both machines"
+            IdentityProblem.EXPIRED, "the token has expired; compare the clocks of both machines"
         )
     issued = _time(claims, "iat")
     if not seconds - MAX_AGE.total_seconds() <= issued <= seconds + skew:
         raise IdentityRefusedError(
-            "not-now", "the token was not issued recently; compare the clocks of both machines"
+            IdentityProblem.NOT_NOW,
+            "the token was not issued recently; compare the clocks of both machines",
         )
     if "nbf" in claims and _time(claims, "nbf") > seconds + skew:
-        raise IdentityRefusedError("not-now", "the token is not valid yet")
+        raise IdentityRefusedError(IdentityProblem.NOT_NOW, "the token is not valid yet")
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**40:
-        raise IdentityRefusedError("no-time", f"the token has no usable {name}")
+        raise IdentityRefusedError(IdentityProblem.NO_TIME, f"the token has no usable {name}")
     return float(value)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.reasons import IdentityProblem
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.oidc.errors import IdentityRefusedError
 from services.desk.accounts.users import checked_line, normal_address
@@ -40,7 +41,8 @@ def proven_person(claims: Mapping[str, Any], settings: Oidc) -> ProvenPerson:
     groups = _groups(claims.get(settings.groups_claim))
     if settings.allowed_groups and set(groups).isdisjoint(settings.allowed_groups):
         raise IdentityRefusedError(
-            "not-allowed", "the person is in none of the groups in desk.oidc.allowed_groups"
+            IdentityProblem.NOT_ALLOWED,
+            "the person is in none of the groups in desk.oidc.allowed_groups",
         )
     address = _address(claims, settings)
     session = claims.get("sid")
@@ -58,17 +60,21 @@ def _address(claims: Mapping[str, Any], settings: Oidc) -> str:
     name = settings.address_claim
     value = claims.get(name)
     if not isinstance(value, str):
-        raise IdentityRefusedError("no-address", f"the provider sends no claim {name}")
+        raise IdentityRefusedError(
+            IdentityProblem.NO_ADDRESS, f"the provider sends no claim {name}"
+        )
     # Without this check, anyone who can enter an address at the provider would get the roles of its
     # owner.
     if name == "email" and claims.get("email_verified") is not True:
         raise IdentityRefusedError(
-            "unverified-address", "the provider has not verified the person's address"
+            IdentityProblem.UNVERIFIED_ADDRESS, "the provider has not verified the person's address"
         )
     try:
         return normal_address(value)
     except AccountError:
-        raise IdentityRefusedError("no-address", f"the claim {name} is not an address") from None
+        raise IdentityRefusedError(
+            IdentityProblem.NO_ADDRESS, f"the claim {name} is not an address"
+        ) from None
 
 
 def _name(claims: Mapping[str, Any], address: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from joserfc.jwk import KeySet
 
+from schemas.reasons import IdentityProblem
 from services.desk.accounts.oidc.errors import IdentityRefusedError, ProviderUnavailableError
 from services.desk.accounts.oidc.id_tokens import (
     LogoutNotice,
@@ -121,9 +122,13 @@ class Provider:
         """
         metadata = await self._described()
         if issuer is None and metadata.sends_issuer:
-            raise IdentityRefusedError("wrong-issuer", "the callback does not name its provider")
+            raise IdentityRefusedError(
+                IdentityProblem.WRONG_ISSUER, "the callback does not name its provider"
+            )
         if issuer is not None and issuer != self._issuer:
-            raise IdentityRefusedError("wrong-issuer", "the callback is from another provider")
+            raise IdentityRefusedError(
+                IdentityProblem.WRONG_ISSUER, "the callback is from another provider"
+            )
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -137,7 +142,7 @@ class Provider:
         )
         id_token = answer.get("id_token")
         if not isinstance(id_token, str):
-            raise IdentityRefusedError("no-token", "the provider sent no ID token")
+            raise IdentityRefusedError(IdentityProblem.NO_TOKEN, "the provider sent no ID token")
         check = partial(
             id_token_claims,
             id_token,
@@ -179,7 +184,9 @@ class Provider:
             self._transport.get, metadata.userinfo_endpoint, access_token
         )
         if more.get("sub") != claims["sub"]:
-            raise IdentityRefusedError("wrong-subject", "userinfo is about another person")
+            raise IdentityRefusedError(
+                IdentityProblem.WRONG_SUBJECT, "userinfo is about another person"
+            )
         return more | claims
 
     async def _with_keys(self, check: Callable[[KeySet], T]) -> T:

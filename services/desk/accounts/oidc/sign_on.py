@@ -4,6 +4,7 @@ people out.
 
 from typing import Any
 
+from schemas.reasons import IdentityProblem
 from schemas.stored import to_document
 from schemas.stored.desk import SeenLogoutToken, User
 from services.desk.accounts.accounts import Accounts, Client, LoggedIn
@@ -35,7 +36,7 @@ class SignOn:
         """
         user = await self._user(person)
         if user.disabled_at is not None:
-            raise IdentityRefusedError("disabled", "the account is disabled")
+            raise IdentityRefusedError(IdentityProblem.DISABLED, "the account is disabled")
         # The account keeps its address: histories name it, and access tables give it roles.
         changes = {"name": person.name, "groups": list(person.groups)}
         # If the identity is detached meanwhile, no session of it must remain.
@@ -43,7 +44,7 @@ class SignOn:
         current = await self._accounts.users.change(user.id, changes, same)
         if current is None:
             detail = "the account was disabled, or its identity detached; sign in again"
-            raise IdentityRefusedError("disabled", detail)
+            raise IdentityRefusedError(IdentityProblem.DISABLED, detail)
         return await self._accounts.begin_by_provider(current, client, person.session)
 
     async def log_out(self, notice: LogoutNotice) -> int:
@@ -59,7 +60,9 @@ class SignOn:
         try:
             await self._seen.insert([to_document(seen)])
         except TakenError:
-            raise IdentityRefusedError("replayed", "the logout token was used before") from None
+            raise IdentityRefusedError(
+                IdentityProblem.REPLAYED, "the logout token was used before"
+            ) from None
         query: dict[str, Any] = {"issuer": self._issuer}
         if notice.subject is not None:
             query["subject"] = notice.subject
@@ -101,5 +104,5 @@ class SignOn:
 
 def _taken() -> IdentityRefusedError:
     return IdentityRefusedError(
-        "address-taken", "the address belongs to another person of the provider"
+        IdentityProblem.ADDRESS_TAKEN, "the address belongs to another person of the provider"
     )

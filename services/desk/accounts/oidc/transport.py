@@ -13,6 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from schemas.reasons import IdentityProblem
 from services.desk.accounts.oidc.errors import IdentityRefusedError, ProviderUnavailableError
 
 TIMEOUT_S = 10.0
@@ -71,7 +72,8 @@ class ProviderTransport:
             with error:
                 if error.code in (400, 401, 403):
                     raise IdentityRefusedError(
-                        "provider-refused", f"{host} refused: HTTP {error.code} {_reason(error)}"
+                        IdentityProblem.PROVIDER_REFUSED,
+                        f"{host} refused: HTTP {error.code} {_reason(error)}",
                     ) from None
                 raise ProviderUnavailableError(f"{host} answers HTTP {error.code}") from None
         except (OSError, HTTPException, ValueError) as error:

@@ -26,6 +26,8 @@ class SignInForm:
     """The form to sign in. `next` is the path to go to afterwards; `address` is what was typed
     before.
 
+    `reason` is an `IdentityProblem` if the provider's proof was refused, else empty.
+
     `by_provider` shows a link to the OpenID provider instead of the form; if `signed_out`, also a
     link to sign out there.
     """
@@ -33,6 +35,7 @@ class SignInForm:
     next: str = "/"
     address: str = ""
     problem: SignInProblem | None = None
+    reason: str = ""
     by_provider: bool = False
     signed_out: bool = False
 

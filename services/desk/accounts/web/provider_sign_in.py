@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from schemas.reasons import IdentityProblem
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.oidc.errors import IdentityRefusedError, ProviderUnavailableError
 from services.desk.accounts.oidc.login_attempt import LoginAttempt
@@ -59,7 +60,7 @@ class ProviderSignIn:
             url = await self.provider.authorization_url(attempt)
         except ProviderUnavailableError as error:
             log.warning("provider_unavailable", error=error)
-            return self._failed("unavailable")
+            return self._failed(IdentityProblem.UNAVAILABLE)
         response = RedirectResponse(url, 303, _NO_STORE)
         cookies = self.sign_in.cookies
         cookie = cookies.set(cookies.login, attempt.cookie, LOGIN_LIFETIME)
@@ -75,7 +76,7 @@ class ProviderSignIn:
             url = await self.provider.end_session_url(self.sign_in.public_url + SIGN_IN)
         except ProviderUnavailableError as error:
             log.warning("provider_unavailable", error=error)
-            return self._failed("unavailable")
+            return self._failed(IdentityProblem.UNAVAILABLE)
         return RedirectResponse(url or SIGN_IN, 303, _NO_STORE)
 
     async def callback(self, request: Request) -> Response:
@@ -86,12 +87,12 @@ class ProviderSignIn:
         try:
             if attempt is None or not attempt.has_state(_only(query.getlist("state"))):
                 raise IdentityRefusedError(
-                    "wrong-state", "the log-in did not begin in this browser"
+                    IdentityProblem.WRONG_STATE, "the log-in did not begin in this browser"
                 )
             code = _only(query.getlist("code"))
             if code is None or len(code) > _MAX_CODE_CHARS:
                 reason = "the provider refused the log-in" if "error" in query else "no code"
-                raise IdentityRefusedError("no-code", reason)
+                raise IdentityRefusedError(IdentityProblem.NO_CODE, reason)
             person = await self.provider.person(attempt, code, _only(query.getlist("iss")))
             logged_in = await self.sign_on.enter(person, self.sign_in.client(request))
         except AccountError as error:
@@ -99,7 +100,7 @@ class ProviderSignIn:
             await self._note_failure(request, error)
         except ProviderUnavailableError as error:
             log.warning("provider_unavailable", error=error)
-            response = self._failed("unavailable")
+            response = self._failed(IdentityProblem.UNAVAILABLE)
         else:
             response = await self.sign_in.enter(request, logged_in, attempt.next)
         response.headers.append("Set-Cookie", cookies.clear(cookies.login))

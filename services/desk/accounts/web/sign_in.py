@@ -58,9 +58,11 @@ class SignIn:
 
     async def show_sign_in(self, request: Request) -> Response:
         """Show the form; changes nothing."""
+        is_refused = request.query_params.get("problem") == "provider"
         form = SignInForm(
             next=safe_next(request.query_params.get("next")),
-            problem="provider" if request.query_params.get("problem") == "provider" else None,
+            problem="provider" if is_refused else None,
+            reason=request.query_params.get("reason", "") if is_refused else "",
             by_provider=self._by_provider,
             signed_out="out" in request.query_params,
         )

@@ -37,6 +37,7 @@ class TemplateSignInPages:
             next=form.next,
             address=form.address,
             error=form.problem,
+            detail=visit.t.failures.identities.get(form.reason, ""),
             has_local=not form.by_provider,
             provider_href=provider_href(form.next) if form.by_provider else None,
             provider_out_href=PROVIDER_SIGN_OUT if form.by_provider and form.signed_out else None,

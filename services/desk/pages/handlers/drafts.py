@@ -162,17 +162,20 @@ def addresses(text: str) -> list[str]:
 
 
 async def _added_files(visit: Visit) -> list[str]:
-    """The files of a form that was sent without JavaScript, as uploads."""
+    """The files of a form that was sent without JavaScript, as uploads. They outlive a refusal of
+    the form. Raises ProblemError.
+    """
     files = visit.files("file")
     if not files:
         return []
     number = int(visit.request.path_params["number"])
     case = await visit.desk.visible_case(visit.principal, number, Permission.WORK)
-    ids = []
+    too_large = []
     for file in files:
         content = await file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise ProblemError(413, "file-too-large", "the file is larger than 25 MB")
+            too_large.append(file.filename or "")
+            continue
         kept = await visit.desk.uploads.add(
             visit.principal.id,
             case.number,
@@ -180,5 +183,10 @@ async def _added_files(visit: Visit) -> list[str]:
             file.content_type or "application/octet-stream",
             content,
         )
-        ids.append(kept.id)
-    return ids
+        visit.stored[kept.id] = file
+    if too_large:
+        names = ", ".join(too_large)
+        raise ProblemError(
+            413, "file-too-large", f"larger than 25 MB: {names}", facts={"names": names}
+        )
+    return list(visit.stored)

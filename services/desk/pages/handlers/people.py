@@ -130,7 +130,8 @@ async def _tokens(visit: Visit, *, secret: str | None = None, is_renewed: bool =
 
 def _shown_object(visit: Visit, text: str) -> str:
     """What an entry is about: a case by its reference, and only the beginning of a hash."""
-    text = visit.t.people.audit_objects.get(text, text)
+    known = {**visit.t.people.audit_objects, **visit.t.failures.identities}
+    text = known.get(text, text)
     short = _HASH.sub(lambda found: f"{found[0][:12]}…", text)
     return _CASE.sub(lambda found: visit.desk.reference.write(int(found[1])), short)
 

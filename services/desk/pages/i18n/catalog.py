@@ -224,6 +224,7 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
     quoted_mail: str
     files: str
     files_hint: str
+    files_wait: str
     send: str
     hold: str
     draft_save: str
@@ -408,6 +409,7 @@ class ErrorPages(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     kept: str
     kept_files: str
+    kept_uploads: Plural
     kept_signed_out: str
     send_again: str
 

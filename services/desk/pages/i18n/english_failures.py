@@ -1,6 +1,6 @@
 """Why something was refused or failed, in English."""
 
-from schemas.reasons import SendProblem
+from schemas.reasons import IdentityProblem, SendProblem
 from services.desk.pages.i18n.failures import Failures
 
 _SEND_AGAIN = "The request did not arrive whole. Send it again."
@@ -22,7 +22,10 @@ FAILURES = Failures(
         "draft-changed": ("The draft was changed in another window. Reload the page.",),
         "empty-file": ("The file is empty.",),
         "empty-note": ("The note has no text.",),
-        "file-too-large": ("The file is larger than 25 MB.",),
+        "file-too-large": (
+            "Larger than 25 MB, and not attached: {names}.",
+            "The file is larger than 25 MB.",
+        ),
         "invalid-assignee": ("The case can be assigned only to a person or a group.",),
         "invalid-hold": ("The answer cannot wait that long.",),
         "invalid-title": ("A title has 1 to 500 characters.",),
@@ -116,6 +119,7 @@ FAILURES = Failures(
         "range-not-satisfiable": ("The file has no such range.",),
         "refused": ("The rules do not allow this now.",),
         "still-answered": ("The first request is still being answered.",),
+        "partly-refused": ("Some of it was refused.",),
         "too-large": ("That is too much at once. Send less.",),
         "too-many-headers": ("The browser sends too many headers.",),
         "too-many-streams": ("Too many pages are open at the same time.",),
@@ -166,6 +170,12 @@ FAILURES = Failures(
         "permissions of the app.",
         "protocol": "{host} sent an answer that is not valid. See the log of the mail server; "
         "the fetcher tries again.",
+        "token-library": "The libraries of OAuth 2.0 are not installed. Install the extra oauth2 "
+        "for the fetcher.",
+        "token-secret": "The secret in the settings of oauth2 cannot be used. Check its file or "
+        "variable.",
+        "token-unreachable": "The server that issues access tokens does not answer. Check that the "
+        "fetcher can reach it.",
         "tls-failed": "{host} does not accept TLS on port {port}. Check server.{server}.security "
         "and server.{server}.port.",
         "too-slow": "{host} answers too slowly. Check the server and the network, or raise "
@@ -200,5 +210,42 @@ FAILURES = Failures(
         SendProblem.TOO_LARGE: "the mail is larger than sender.max_mail_bytes allows",
         SendProblem.INTERNAL: "an internal error, which is logged; it is tried again",
         SendProblem.NO_SERVER: "the settings name no SMTP server for this process.",
+        SendProblem.FILE_MISSING: "one of its files is missing",
+        SendProblem.BAD_HEADER: "one of its headers cannot be written",
+        SendProblem.NO_PASSWORD: "the password for the SMTP server cannot be read",
+        SendProblem.NO_TOKEN: "no access token was issued",
+        SendProblem.TOKEN_LIBRARY: "the libraries of OAuth 2.0 are not installed",
+        SendProblem.TOKEN_SECRET: "the secret of OAuth 2.0 cannot be used",
+        SendProblem.TOKEN_UNREACHABLE: "the server that issues access tokens does not answer",
+        SendProblem.NO_SESSION: "no session with the SMTP server",
+        SendProblem.BAD_ADDRESS: "SMTP cannot carry one of its addresses",
+    },
+    identities={
+        IdentityProblem.ADDRESS_TAKEN: "Your address belongs to another person there.",
+        IdentityProblem.BAD_SIGNATURE: "The signature of the proof is not valid.",
+        IdentityProblem.DISABLED: "The account is disabled, or was changed meanwhile.",
+        IdentityProblem.EXPIRED: "The proof has expired. The clocks of the servers may differ.",
+        IdentityProblem.HAS_NONCE: "The proof is for another purpose.",
+        IdentityProblem.NO_ADDRESS: "Your account there has no mail address.",
+        IdentityProblem.NO_CODE: "The sign-in was ended or refused there.",
+        IdentityProblem.NO_LOGOUT: "The proof does not ask for signing out.",
+        IdentityProblem.NO_SUBJECT: "The proof does not say who signs in.",
+        IdentityProblem.NO_TIME: "The proof has no valid time.",
+        IdentityProblem.NO_TOKEN: "The proof is missing, or cannot be read.",
+        IdentityProblem.NOT_ALLOWED: "You are in none of the groups that may use the desk.",
+        IdentityProblem.NOT_NOW: "The time of the proof is wrong. The clocks of the servers may "
+        "differ.",
+        IdentityProblem.PROVIDER_REFUSED: "The desk is not accepted there.",
+        IdentityProblem.REPLAYED: "The proof was used before.",
+        IdentityProblem.UNAVAILABLE: "Its server does not answer.",
+        IdentityProblem.UNKNOWN_KEY: "The signature of the proof is by an unknown key.",
+        IdentityProblem.UNVERIFIED_ADDRESS: "Your address is not verified there.",
+        IdentityProblem.WRONG_AUDIENCE: "The proof is for another program.",
+        IdentityProblem.WRONG_ISSUER: "The proof comes from someone else.",
+        IdentityProblem.WRONG_NONCE: "The proof belongs to another sign-in.",
+        IdentityProblem.WRONG_STATE: "The sign-in did not begin in this browser, or it took too "
+        "long.",
+        IdentityProblem.WRONG_SUBJECT: "The proof is about another person.",
+        IdentityProblem.WRONG_TYPE: "The proof is of another kind.",
     },
 )

@@ -14,7 +14,7 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
     `refusals` has one or more texts for each `Problem.reason`, the most specific first: the first
     is used whose places are all known. `field_forms` says how to write the values of a field, by
     its type. `mailboxes` is by `MailboxProblem`, `dead_letters` by `DeadLetterReason`, `deliveries`
-    by `DeliveryProblem`, `sending` by `SendProblem`.
+    by `DeliveryProblem`, `sending` by `SendProblem`, `identities` by `IdentityProblem`.
     """
 
     refusals: Mapping[str, Sequence[str]]
@@ -23,6 +23,7 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: Mapping[str, str]
     deliveries: Mapping[str, str]
     sending: Mapping[str, str]
+    identities: Mapping[str, str]
 
     def refusal(self, reason: str | None, facts: Mapping[str, str], detail: str | None) -> str:
         """Why an action was refused; `detail` for a reason that has no text."""

@@ -1,6 +1,6 @@
 """Why something was refused or failed, in Polish."""
 
-from schemas.reasons import SendProblem
+from schemas.reasons import IdentityProblem, SendProblem
 from services.desk.pages.i18n.failures import Failures
 
 _SEND_AGAIN = "Żądanie nie dotarło w całości. Wyślij je ponownie."
@@ -25,7 +25,10 @@ FAILURES = Failures(
         "draft-changed": ("Szkic zmieniono w innym oknie. Odśwież stronę.",),
         "empty-file": ("Plik jest pusty.",),
         "empty-note": ("Notatka nie ma treści.",),
-        "file-too-large": ("Plik jest większy niż 25 MB.",),
+        "file-too-large": (
+            "Większe niż 25 MB i niedołączone: {names}.",
+            "Plik jest większy niż 25 MB.",
+        ),
         "invalid-assignee": ("Sprawę można przydzielić tylko osobie albo grupie.",),
         "invalid-hold": ("Odpowiedź nie może czekać tak długo.",),
         "invalid-title": ("Tytuł ma od 1 do 500 znaków.",),
@@ -128,6 +131,7 @@ FAILURES = Failures(
         "range-not-satisfiable": ("Plik nie ma takiego zakresu.",),
         "refused": ("Reguły teraz na to nie pozwalają.",),
         "still-answered": ("Trwa odpowiedź na pierwsze żądanie.",),
+        "partly-refused": ("Części z tego nie da się zrobić.",),
         "too-large": ("To za dużo naraz. Wyślij mniej.",),
         "too-many-headers": ("Przeglądarka wysyła za dużo nagłówków.",),
         "too-many-streams": ("Otwartych jest jednocześnie zbyt wiele stron.",),
@@ -177,6 +181,11 @@ FAILURES = Failures(
         "no-token": "Nie wydano tokenu dostępu. Sprawdź ustawienia oauth2 i uprawnienia aplikacji.",
         "protocol": "Serwer {host} przysłał nieprawidłową odpowiedź. Sprawdź dziennik serwera "
         "poczty; fetcher próbuje ponownie.",
+        "token-library": "Brakuje bibliotek do OAuth 2.0. Zainstaluj dodatek oauth2 tam, gdzie "
+        "działa fetcher.",
+        "token-secret": "Nie można użyć sekretu z ustawień oauth2. Sprawdź jego plik albo zmienną.",
+        "token-unreachable": "Serwer, który wydaje tokeny dostępu, nie odpowiada. Sprawdź, czy "
+        "fetcher może się z nim połączyć.",
         "tls-failed": "Serwer {host} nie przyjmuje TLS na porcie {port}. Sprawdź "
         "server.{server}.security i server.{server}.port.",
         "too-slow": "Serwer {host} odpowiada zbyt wolno. Sprawdź serwer i sieć albo zwiększ "
@@ -211,5 +220,41 @@ FAILURES = Failures(
         SendProblem.TOO_LARGE: "wiadomość jest większa, niż pozwala sender.max_mail_bytes",
         SendProblem.INTERNAL: "błąd wewnętrzny, zapisany w dzienniku; próba zostanie ponowiona",
         SendProblem.NO_SERVER: "ustawienia nie wskazują serwera SMTP dla tego procesu.",
+        SendProblem.FILE_MISSING: "brakuje jednego z jej plików",
+        SendProblem.BAD_HEADER: "nie da się zapisać jednego z jej nagłówków",
+        SendProblem.NO_PASSWORD: "nie można odczytać hasła do serwera SMTP",
+        SendProblem.NO_TOKEN: "nie wydano tokenu dostępu",
+        SendProblem.TOKEN_LIBRARY: "brakuje bibliotek do OAuth 2.0",
+        SendProblem.TOKEN_SECRET: "nie można użyć sekretu do OAuth 2.0",
+        SendProblem.TOKEN_UNREACHABLE: "nie odpowiada serwer, który wydaje tokeny dostępu",
+        SendProblem.NO_SESSION: "brak połączenia z serwerem SMTP",
+        SendProblem.BAD_ADDRESS: "SMTP nie obsługuje jednego z jej adresów",
+    },
+    identities={
+        IdentityProblem.ADDRESS_TAKEN: "Ten adres ma tam już inna osoba.",
+        IdentityProblem.BAD_SIGNATURE: "Podpis potwierdzenia jest nieprawidłowy.",
+        IdentityProblem.DISABLED: "Konto jest wyłączone albo właśnie je zmieniono.",
+        IdentityProblem.EXPIRED: "Potwierdzenie wygasło. Zegary serwerów mogą się różnić.",
+        IdentityProblem.HAS_NONCE: "Potwierdzenie służy do czegoś innego.",
+        IdentityProblem.NO_ADDRESS: "Twoje konto nie ma tam adresu e-mail.",
+        IdentityProblem.NO_CODE: "Logowanie zostało tam przerwane albo odrzucone.",
+        IdentityProblem.NO_LOGOUT: "Potwierdzenie nie dotyczy wylogowania.",
+        IdentityProblem.NO_SUBJECT: "Potwierdzenie nie mówi, kto się loguje.",
+        IdentityProblem.NO_TIME: "Potwierdzenie nie ma prawidłowego czasu.",
+        IdentityProblem.NO_TOKEN: "Potwierdzenia nie ma albo nie da się go odczytać.",
+        IdentityProblem.NOT_ALLOWED: "Nie należysz do żadnej z grup, które mogą tu pracować.",
+        IdentityProblem.NOT_NOW: "Czas potwierdzenia jest błędny. Zegary serwerów mogą się różnić.",
+        IdentityProblem.PROVIDER_REFUSED: "Dostawca tożsamości odrzuca tę aplikację.",
+        IdentityProblem.REPLAYED: "Potwierdzenie zostało już użyte.",
+        IdentityProblem.UNAVAILABLE: "Jej serwer nie odpowiada.",
+        IdentityProblem.UNKNOWN_KEY: "Podpis potwierdzenia złożono nieznanym kluczem.",
+        IdentityProblem.UNVERIFIED_ADDRESS: "Twój adres nie jest tam potwierdzony.",
+        IdentityProblem.WRONG_AUDIENCE: "Potwierdzenie jest dla innego programu.",
+        IdentityProblem.WRONG_ISSUER: "Potwierdzenie wystawił ktoś inny.",
+        IdentityProblem.WRONG_NONCE: "Potwierdzenie należy do innego logowania.",
+        IdentityProblem.WRONG_STATE: "Logowania nie rozpoczęto w tej przeglądarce albo trwało ono "
+        "zbyt długo.",
+        IdentityProblem.WRONG_SUBJECT: "Potwierdzenie dotyczy innej osoby.",
+        IdentityProblem.WRONG_TYPE: "Potwierdzenie jest innego rodzaju.",
     },
 )

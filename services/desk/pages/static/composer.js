@@ -17,6 +17,35 @@
     return { row, bar };
   }
 
+  // A tick that takes the file out of the form again.
+  function attach(row, id) {
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.name = "upload";
+    box.value = id;
+    box.checked = true;
+    const label = document.createElement("label");
+    label.className = "check";
+    label.append(box, row.querySelector("span"));
+    row.prepend(label);
+  }
+
+  // A form that is sent while its files are on the way waits for them.
+  const waiting = new WeakMap();
+  function sendWaiting(form) {
+    const button = waiting.get(form);
+    if (!button || form.querySelector(".uploads progress")) return;
+    waiting.delete(form);
+    form.requestSubmit(button);
+  }
+  function fail(form, row, why) {
+    waiting.delete(form);
+    form.querySelector(".draft-state").textContent = "";
+    row.querySelector("progress").remove();
+    row.classList.add("failure");
+    row.append(` ${why}`);
+  }
+
   function upload(form, file) {
     const { row, bar } = fileRow(file);
     form.querySelector(".uploads").append(row);
@@ -26,20 +55,16 @@
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total; };
     request.onload = () => {
-      bar.remove();
       if (request.status !== 201) {
-        row.classList.add("failure");
-        row.append(` ${request.status === 413 ? form.dataset.tooLarge : form.dataset.notAdded}`);
+        fail(form, row, request.status === 413 ? form.dataset.tooLarge : form.dataset.notAdded);
         return;
       }
-      const id = document.createElement("input");
-      id.type = "hidden";
-      id.name = "upload";
-      id.value = JSON.parse(request.responseText).id;
-      form.append(id);
+      bar.remove();
+      attach(row, JSON.parse(request.responseText).id);
       changed(form);
+      sendWaiting(form);
     };
-    request.onerror = () => { bar.remove(); row.classList.add("failure"); row.append(` ${form.dataset.notAdded}`); };
+    request.onerror = () => fail(form, row, form.dataset.notAdded);
     request.send(file);
   }
 
@@ -112,7 +137,12 @@
   }
   document.addEventListener("submit", (event) => {
     const form = composer(event.target);
-    if (form) clearTimeout(timers.get(form));
+    if (!form) return;
+    clearTimeout(timers.get(form));
+    if (!form.querySelector(".uploads progress") || !["send", "save"].includes(event.submitter?.value)) return;
+    event.preventDefault();
+    waiting.set(form, event.submitter);
+    form.querySelector(".draft-state").textContent = form.dataset.waits;
   });
   document.addEventListener("click", (event) => {
     const form = composer(event.target);

@@ -8,13 +8,16 @@ from services.desk.pages.views.lists import Option
 
 
 class SignInView(msgspec.Struct, frozen=True, kw_only=True):
-    """The sign-in form. `error` is a key of the texts. `provider_href` leads to the OpenID
-    provider, None for accounts of our own; after signing out, `provider_out_href` signs out there.
+    """The sign-in form. `error` is a key of the texts, and `detail` a sentence more.
+
+    `provider_href` leads to the OpenID provider, None for accounts of our own; after signing out,
+    `provider_out_href` signs out there.
     """
 
     next: str = "/"
     address: str = ""
     error: str | None = None
+    detail: str = ""
     provider_href: str | None = None
     provider_out_href: str | None = None
     has_local: bool = True
@@ -161,12 +164,13 @@ class KeptField(msgspec.Struct, frozen=True, kw_only=True):
 
 class KeptForm(msgspec.Struct, frozen=True, kw_only=True):
     """A form that could not be taken, with what it contained, to be sent again. `files` are the
-    names of its files, which a page cannot fill in.
+    names of its files, which a page cannot fill in; `uploads` is how many others are stored.
     """
 
     action: str
     fields: tuple[KeptField, ...]
     files: tuple[str, ...] = ()
+    uploads: int = 0
 
 
 class ErrorView(msgspec.Struct, frozen=True, kw_only=True):

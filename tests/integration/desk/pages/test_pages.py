@@ -266,7 +266,11 @@ async def test_what_a_bulk_action_refused_stays_chosen_with_the_action(
 async def test_what_a_bulk_action_on_parked_mail_refused_stays_chosen(
     browser: Browser, desk: Desk, parked: Mail
 ) -> None:
-    gone = {"mail": [PARKED, mail_key("invoices", b"gone")], "do": "retry", "why": "Try again"}
+    gone: dict[str, str | list[str]] = {
+        "mail": [PARKED, mail_key("invoices", b"gone")],
+        "do": "retry",
+        "why": "Try again",
+    }
     await desk.store.collection(Mail.COLLECTION).update({}, {"$set": {"raw": None}})
     answer = await post(browser("maria"), "/parked/bulk", **gone)
     page = Page(answer.status, answer.body.decode())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.reasons import MailboxProblem
+from schemas.reasons import IdentityProblem, MailboxProblem
 from schemas.stored import Mail, MailboxState, to_document
 from schemas.stored.webhooks import Attempt, Delivery, Webhook
 from services.desk.app import build_app
@@ -21,7 +21,9 @@ def browser(desk: Desk) -> Browser:
     """A browser of one of PEOPLE, on the desk's own pages."""
     people = KnownPeople()
     app = build_app(desk, people, page_routes(desk, people))
-    return lambda name: Client(app, {"x-test-user": name, "sec-fetch-site": "same-origin"})
+    return lambda name: Client(
+        app, {"x-test-user": name, "sec-fetch-site": "same-origin"} if name else {}
+    )
 
 
 def polish(client: Client) -> Client:
@@ -158,3 +160,16 @@ async def test_a_number_that_one_case_has_opens_it(
     answer = await anna.ask("GET", "/search?q=FV%2F2026%2F11%2F0418")
     assert (answer.status, answer.headers.get("location")) == (303, "/cases/1")
     assert (await anna.ask("GET", "/search?q=invoice")).status == 200
+
+
+async def test_a_refused_proof_of_the_provider_says_why(browser: Browser, desk: Desk) -> None:
+    where = "/sign-in?problem=provider&reason="
+    page = await shown(polish(browser("")), f"{where}{IdentityProblem.NOT_ALLOWED}")
+    assert "Nie należysz do żadnej z grup, które mogą tu pracować." in page
+    forged = await shown(polish(browser("")), f"{where}Call+0700+123456")
+    alert = forged.partition('role="alert"')[2].partition("</p>")[0]
+    assert "Organizacja nie potwierdziła logowania." in alert
+    assert "0700" not in alert
+    await desk.accounts.audit.record("login-failed", thing=IdentityProblem.WRONG_STATE)
+    audit = await shown(polish(browser("ada")), "/audit")
+    assert "Logowania nie rozpoczęto w tej przeglądarce" in audit

@@ -10,6 +10,7 @@ import pytest
 from schemas.reasons import (
     DeadLetterReason,
     DeliveryProblem,
+    IdentityProblem,
     MailboxProblem,
     NotRetryable,
     SendProblem,
@@ -29,7 +30,7 @@ DERIVED = frozenset({"invalid-name", "invalid-group", *NotRetryable})
 def raised() -> Iterator[tuple[str, set[str]]]:
     """The constant reasons of all refusals in the code, each with the names of its facts.
 
-    Those of the OpenID provider's answers are for the log; the sign-in page has one text for all.
+    Those of the OpenID provider's answers are `IdentityProblem`s.
     """
     for folder in ("casework", "desk"):
         for file in (SERVICES / folder).rglob("*.py"):
@@ -41,6 +42,9 @@ def raised() -> Iterator[tuple[str, set[str]]]:
 def reasons_of(call: ast.Call) -> Iterator[tuple[str, set[str]]]:
     name = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
     facts = {keyword.arg for keyword in call.keywords if keyword.arg}
+    for keyword in call.keywords:
+        if keyword.arg == "facts" and isinstance(keyword.value, ast.Dict):
+            facts |= {str(key.value) for key in keyword.value.keys if isinstance(key, ast.Constant)}
     texts = [text for arg in call.args if (text := beginning(arg)) is not None]
     if name == "CommandRefusedError" or (name == "__init__" and len(texts) == 1):
         yield texts[0].partition(":")[0], set()
@@ -94,6 +98,7 @@ def test_every_failure_has_a_text(code: str) -> None:
     assert failures.dead_letters.keys() == {*DeadLetterReason}
     assert failures.deliveries.keys() == {*DeliveryProblem}
     assert failures.sending.keys() == {*SendProblem}
+    assert failures.identities.keys() == {*IdentityProblem}
     assert failures.field_forms.keys() == {*get_args(FieldType)}
     assert catalog.people.delivery_states.keys() == {*get_args(DeliveryState)}
     facts = dict.fromkeys(("server", "host", "port", "folder", "user"), "x")
@@ -129,6 +134,11 @@ def test_the_text_of_a_mail_server_stays_as_it_is() -> None:
     assert own == "a@b.example: ustawienia nie wskazują serwera SMTP dla tego procesu."
     too_large = failures.sending_failure(f"a@b.example: {SendProblem.TOO_LARGE}: 30 bytes")
     assert too_large.startswith("a@b.example: wiadomość jest większa")
+    token = failures.sending_failure(f"a@b.example: {SendProblem.NO_TOKEN}: HTTP 401 invalid")
+    assert token == "a@b.example: nie wydano tokenu dostępu: HTTP 401 invalid"
+    gone = f"a@b.example: {SendProblem.NOT_COMPOSED}: {SendProblem.FILE_MISSING}"
+    missing = "a@b.example: wiadomości nie da się zbudować: brakuje jednego z jej plików"
+    assert failures.sending_failure(gone) == missing
     foreign = "a@b.example: 550 5.1.1 no such mailbox"
     assert failures.sending_failure(foreign) == foreign
 

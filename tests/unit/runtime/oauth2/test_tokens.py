@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from schemas.reasons import MailboxProblem
 from services.fetcher.sources.credentials import xoauth2
 from services.runtime.oauth2.tokens import EARLY_S, AccessToken, TokenRefusedError, TokenSource
 from services.runtime.settings import OAuth2
@@ -173,6 +174,7 @@ def test_a_missing_library_is_reported_with_a_hint(
     with pytest.raises(TokenRefusedError, match="is not installed") as caught:
         source.token("a@x.test")
     assert ".[oauth2]" in caught.value.hint
+    assert (caught.value.problem, caught.value.answer) == (MailboxProblem.TOKEN_LIBRARY, "")
 
 
 @pytest.mark.parametrize(
@@ -197,13 +199,16 @@ def test_a_refusal_is_reported_with_a_hint_and_without_the_secret(
         microsoft(endpoint).token("a@x.test")
     assert caught.value.hint
     assert "hush" not in str(caught.value)
+    assert caught.value.problem == MailboxProblem.NO_TOKEN
+    assert (told in caught.value.answer) == (status != 200)  # only what the server wrote
     assert len(endpoint.forms) == 1
 
 
 def test_an_unreachable_endpoint_is_reported(endpoint: Endpoint) -> None:
     source = microsoft(endpoint, token_url="http://127.0.0.1:1/token")
-    with pytest.raises(TokenRefusedError, match="does not answer"):
+    with pytest.raises(TokenRefusedError, match="does not answer") as caught:
         source.token("a@x.test")
+    assert caught.value.problem == MailboxProblem.TOKEN_UNREACHABLE
 
 
 @pytest.mark.parametrize("content", ["", "scribble", "[]", '{"type": "service_account"}'])
@@ -214,6 +219,7 @@ def test_a_secret_that_is_not_a_key_is_reported_without_its_content(
     with pytest.raises(TokenRefusedError, match="secret") as caught:
         google(endpoint, tmp_path / "key.json").token("a@x.test")
     assert not content or content not in str(caught.value)
+    assert (caught.value.problem, caught.value.answer) == (MailboxProblem.TOKEN_SECRET, "")
     assert endpoint.forms == []
 
 
