@@ -19,7 +19,7 @@ def home_path(route: str, path: str, text: Callable[[str], str]) -> str | None:
     `text` reads the form. None if the form is on no page.
     """
     if route in _LISTS:
-        return local_path(text("next"))
+        return local_path(text("next")) or "/todo"
     if route == "/views":
         return local_path(text("href"))
     parts = path.split("/")
