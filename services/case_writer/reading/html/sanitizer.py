@@ -50,7 +50,8 @@ _STYLES = {
 # parser drops the words of forms, drawings, formulas and frames, and joins the words around others.
 _SHOWN_AS = {
     "div": "select|svg|object|noembed|noframes|frameset|frame|noscript|textarea|option|optgroup|fieldset|legend|details"
-    "|summary|dialog|nav|form|hgroup|search|foreignobject",
+    "|summary|dialog|nav|form|hgroup|search|foreignobject|button",
+    "br": "input",
     "span": "math|text|tspan|textpath|g|desc|mi|mn|mo|ms|mtext|mrow|mfrac|msup|msub|msubsup|msqrt|mroot|mover|munder"
     "|munderover|mtable|mtr|mtd|mstyle|mpadded|mfenced|semantics",
     "pre": "xmp|listing",

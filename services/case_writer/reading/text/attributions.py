@@ -40,7 +40,7 @@ _EDGES = ",;:()[]\"'„”“«»’‘.…*_"
 
 class _Parts:
     """The classified words of a line. `unknown` counts words in lower case that no known program
-    writes.
+    writes, and `in_name` those of them behind the capital word of a name: `Acme sales office`.
     """
 
     def __init__(self, line: str) -> None:
@@ -54,7 +54,7 @@ class _Parts:
         self.text, self.has_address = _without_addresses(line)
         self.has_verb = self.has_year = self.has_date = self.has_time = False
         self.name: list[str] = []
-        self.unknown = 0
+        self.unknown = self.in_name = self._names_before_verb = 0
         self._is_behind_verb = self._is_behind_article = self._is_behind_via = False
         words = self.text.split()
         first = words[0].strip(_EDGES).lower() if words else ""
@@ -82,8 +82,8 @@ class _Parts:
         if "@" in bare:
             self.has_address = True
         elif low in VERBS or f"{low})" in VERBS:
-            self.has_verb = True
-            self._is_behind_verb = True
+            self.has_verb = self._is_behind_verb = True
+            self._names_before_verb = len(self.name)
         elif bare[:1].isdecimal() or (bare[:1] in ("+", "-") and bare[1:2].isdecimal()):
             return self._take_number(bare)
         elif is_calendar_word(low):
@@ -110,11 +110,15 @@ class _Parts:
             self.name.append(low)  # a login
             return True
         self.unknown += 1
+        self.in_name += len(self.name) > self._names_before_verb
         return low not in PERSONAL and low not in RELATIONS
 
     def _take_capital(self, word: str, low: str) -> bool:
         if low in GLUE or (not self.name and low in PARTICLES):
             return word not in SENTENCE_WORDS
+        is_introduced = self.has_time or self.has_verb
+        if low in ARTICLES and not self.name and is_introduced and self.has_address:
+            return True  # `The Acme Team <team@acme.example>`
         self.name.append(word)
         if low in RELATIONS and len(self.name) == 1:
             return False
@@ -153,8 +157,10 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
         )
     if not is_short_name(parts.text):
         return False
-    may_be_foreign = parts.has_address and is_dated and not begins_attribution(line)
-    if parts.unknown > (_MAX_UNKNOWN_WORDS if may_be_foreign else 0):
+    is_whole = parts.has_address and is_dated
+    unknown = parts.unknown - (parts.in_name if is_whole and parts.has_verb else 0)
+    may_be_foreign = is_whole and not begins_attribution(line)
+    if unknown > (_MAX_UNKNOWN_WORDS if may_be_foreign else 0):
         return False
     if parts.has_verb:
         return parts.has_address or bool(parts.name)
@@ -171,8 +177,7 @@ def names_reader(line: str) -> bool:
         return False
     parts = _Parts(low.replace(words, " "))
     is_whole = parts.has_date and parts.has_year and parts.has_time
-    has_seconds = any(word.count(":") == 2 for word in low.rstrip(":").split())
-    return is_whole and has_seconds and not (parts.is_sentence or parts.name or parts.unknown)
+    return is_whole and has_seconds(low) and not (parts.is_sentence or parts.name or parts.unknown)
 
 
 def has_verb(line: str) -> bool:
@@ -188,12 +193,9 @@ def begins_attribution(line: str) -> bool:
     return line[:MAX_CHARS].lower().startswith(STARTERS)
 
 
-def begins_with_date(line: str) -> bool:
-    """Whether the line begins with a date, or like an attribution that has its date first. `The
-    driver wrote on 23.11.2026:` begins with a name.
-    """
-    first = line.split(maxsplit=1)[0].strip(_EDGES).lower()
-    return begins_attribution(line) or first[:1].isdecimal() or is_calendar_word(first)
+def has_seconds(line: str) -> bool:
+    """Whether a time in the line has seconds, which people do not write."""
+    return any(word.count(":") == 2 for word in line.rstrip(":").split())
 
 
 def is_date(line: str) -> bool:

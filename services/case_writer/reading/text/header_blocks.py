@@ -90,15 +90,14 @@ class _Block:
         elif kind == "sent":
             self._names_day = self._names_day or is_calendar_word(word.strip(",.()"))
 
-    def is_header(self, *, below_rule: bool, below_text: bool = False) -> bool:
+    def is_header(self, *, below_rule: bool) -> bool:
         """Whether this is the header of a mail. Travel plans, memos and forms have labels, dates
         and rules too; only a header has an address or a time of sending, or a long date in the
-        order of Outlook, or is that of the mail which is answered.
-
-        `below_text` means that the line above it is text: people show a header without a date so.
+        order of Outlook, or is that of the mail which is answered. A header without any date is one
+        that the author shows, except below a rule.
         """
         kinds = set(self.kinds)
-        if "from" not in kinds or (below_text and "sent" not in kinds):
+        if "from" not in kinds or not (below_rule or "sent" in kinds):
             return False
         is_dated = self._has_date_and_time()
         if "subject" in kinds and kinds & {"sent", "to"}:
@@ -165,7 +164,6 @@ def header_end(
     index: int,
     *,
     below_rule: bool = False,
-    below_text: bool = False,
     reply: Reply = NO_REPLY,
 ) -> int:
     """The index of the line after the header block that begins at `index`; 0 if none begins
@@ -201,9 +199,7 @@ def header_end(
         if stray > _STRAY_LINES or not is_wrapped:
             break
         block.has_address = block.has_address or "@" in line
-    is_header = block.is_header(below_rule=below_rule, below_text=below_text) and not _is_form(
-        lines, index, end, block
-    )
+    is_header = block.is_header(below_rule=below_rule) and not _is_form(lines, index, end, block)
     return end if is_header and not begins_below else 0
 
 

@@ -72,15 +72,8 @@ class OriginalLines(MarkedLines):
             return False  # below `Received: …`, these are lines of a header that the author shows
         if not self.may_look():
             return False
-        return bool(
-            header_end(
-                self.bare,
-                index,
-                below_rule=self._is_below_rule(index),
-                below_text=bool(above.strip(RULE)) and not label_of(low_of(above)),
-                reply=self._reply,
-            )
-        )
+        is_below_rule = self._is_below_rule(index)
+        return bool(header_end(self.bare, index, below_rule=is_below_rule, reply=self._reply))
 
     def _is_section(self, index: int) -> bool:
         """Whether the title between rules is one of several that the author gave the sections of

@@ -179,7 +179,7 @@ YOU_WROTE = ("you wrote", "вы писали", "ви писали", "schrieben s
 # Words that connect the parts of a sentence; capitalized as here, or in lower case.
 SENTENCE_WORDS = _words("I As What When Who How Co Jak Was Wie Que Como Che Come Wat Hoe")
 RELATIONS = _words(
-    """to with for about sent agreed following do dla mit an für über pour avec con com per voor
+    """to with for about in sent agreed following do dla mit an für über pour avec con com per voor
     met pro для до к с till til med of wysłałem wysłano geschickt gesendet envoyé enviado
     inviato verzonden"""
 )

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import islice, pairwise
 
 from services.case_writer.reading.text.attributions import (
-    begins_with_date,
+    has_seconds,
     has_verb,
     is_dated,
     is_dated_address,
@@ -120,12 +120,10 @@ class _Lines(LinesWithEnding):
             return following is None and "@" in attribution and has_verb(attribution)
         if self.bare[following][0] in _QUOTATION_MARKS:
             return False
-        if has_verb(attribution) and "@" in attribution:
-            return True
+        if has_verb(attribution):
+            return "@" in attribution or has_seconds(attribution)
         above = self.bare[start - 1].strip(RULE) if start else ""
-        if above and not label_of(low_of(above)):
-            return False
-        return begins_with_date(attribution) if has_verb(attribution) else not self._is_schedule
+        return (not above or bool(label_of(low_of(above)))) and not self._is_schedule
 
     @cached_property
     def _is_schedule(self) -> bool:

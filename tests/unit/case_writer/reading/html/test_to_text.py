@@ -72,6 +72,7 @@ def test_twenty_thousand_of_anything_take_less_than_five_seconds(unit: str) -> N
         ("<xmp>a <!-- b</xmp>c<xmp>d", "a <!-- b\nc\nd"),
         ("<fieldset><legend>Order</legend>two pumps</fieldset>", "Order\ntwo pumps"),
         ("<TEXTAREA>a <style> b</textarea>c<textarea>d", "a <style> b\nc\nd"),
+        ("Name<input value='x'><span>Jan</span><button>Send</button>", "Name\nJan\nSend"),
         ("<menu><li>two pumps</menu>", "  • two pumps"),
     ],
 )

@@ -603,6 +603,17 @@ def test_an_attribution_may_have_any_name(name: str) -> None:
             assert strip_quotes(f"{OWN}\n\n{other}\n{_quoted()}") == OWN
 
 
+@pytest.mark.parametrize(
+    "name", ["L'équipe de la boutique", "The Acme team (support)", "Dział obsługi klienta"]
+)
+def test_an_organization_has_words_in_lower_case_behind_a_date_and_time(name: str) -> None:
+    for attribution in _each(ATTRIBUTIONS):
+        before, found, _ = attribution.partition("Anna Nowak <")
+        if found and "10:11" in before:
+            other = attribution.replace("Anna Nowak", name)
+            assert strip_quotes(f"{OWN}\n\n{other}\n{_quoted()}") == OWN
+
+
 @pytest.mark.parametrize(("sender", "sent", "to", "subject"), LABELS.values(), ids=list(LABELS))
 class TestHeader:
     DATE = "Mon, 23 Nov 2026 10:11"

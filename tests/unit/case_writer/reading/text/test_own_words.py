@@ -240,7 +240,7 @@ LIKE_HEADERS = [
     "MEMO\n__________\nFrom: Safety\nTo: all\nDate: 30 November 2026, 10:00\nSubject: drill\n\nLeave.",
     "Log\n\nVon: Lager\nGesendet: 23.11.2026 10:11\nAn: Filiale\nBetreff: Kiste\n\nWar offen.",
     "Bounced:\n\nFrom: a@x.example\nTo: b@x.example\nSubject: pump\nDate: 1.12.2026 10:00\n\nWhy?",
-    "INFO retry\nFrom: root@x.example\nTo: admin@x.example\nSubject: alert\n\nWhy?",
+    "Test 5\n\nSubject: test\nFrom: jan@x.example\nTo: admin@x.example\n\nDid it arrive?",
     "Please write:\nFrom: me <a@x.example>\nTo: Jan\nSubject: pumps\nDate: 1.12.2026 10:00\n\nDear Jan",
 ]
 
@@ -296,7 +296,7 @@ LIKE_RULES = [
     "On 12 Nov 2026, at 10:30, Anna Nowak <a@x.example> wrote:\ntwo pumps",
     "der Fahrer schrieb am 12.11.2026 um 10:30 Uhr:\nTor zu.",
     "Fahrer Meier schrieb am 12.11.2026 um 10:30:\n\nTor zu.",
-    "Op 12-11-2026 om 10:30 schreef Chauffeur Jansen:\nPoort dicht.",
+    "Op 12-11-2026 om 10:30 schreef Chauffeur Jansen:\n\nPoort dicht.",
     'On 12 Nov 2026, at 10:30, Anna Nowak <anna@x.example> wrote:\n"The gate is open."',
     "They log:\nOn 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\nis that all?",
     "Their mails end with\n##- Please type your reply above this line -##",
