@@ -31,7 +31,7 @@ def build_app(desk: Desk, authenticator: Authenticator, pages: Sequence[BaseRout
     routes += [Route(f"{PREFIX}/openapi.json", describe, methods=["GET"]), *pages]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
     app.router.redirect_slashes = False
-    return Observed(app, lambda scope: desk.client_address(HTTPConnection(scope)))
+    return Observed(app, lambda scope: desk.client_address(HTTPConnection(scope)), desk.activity)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

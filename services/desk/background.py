@@ -16,7 +16,7 @@ class BackgroundWork:
     def __init__(self, desk: Desk, of_owner: OfOwner) -> None:
         """`of_owner` returns the present state of a user or a token; see `WebhookOwners`."""
         self._desk = desk
-        self._index = SearchIndex(desk.store)
+        self._index = SearchIndex(desk.store, desk.activity)
         owners = WebhookOwners(desk.access, of_owner)
         self._worker = WebhookWorker(desk.webhooks, desk.webhook_sender, owners.may_see)
 

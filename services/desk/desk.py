@@ -16,6 +16,7 @@ from services.casework.persistence.reader import CaseReader
 from services.casework.persistence.repository import CaseRepository
 from services.desk.access import Access, Permission, Principal
 from services.desk.accounts.accounts import Accounts
+from services.desk.activity import Activity
 from services.desk.composing.drafts import Drafts
 from services.desk.composing.uploads import Uploads
 from services.desk.events import DeskEvents
@@ -65,6 +66,7 @@ class Desk:
     tools: Tools
     client_address: Callable[[HTTPConnection], str]
     live: LiveHub = field(default_factory=LiveHub)
+    activity: Activity = field(default_factory=Activity)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     async def visible_case(

@@ -1,5 +1,6 @@
 """Consumes the queue `desk.index`, which all desks share: decode, store deliveries, index."""
 
+import time
 from collections.abc import Callable, Sequence
 
 from schemas.case_events import CaseEvent, decode_case_event
@@ -18,6 +19,7 @@ from services.runtime.errors import TransientError
 from services.runtime.process.lifecycle import Stop
 
 BATCH = 100
+MAX_AGE_S = 120.0  # of an event; older ones are indexed without letting requests pass
 
 
 class EventConsumer:
@@ -53,8 +55,9 @@ class EventConsumer:
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Handle a batch. An event on which our own code fails becomes a dead letter."""
         events = await self._decoded(deliveries)
+        is_late = any(_age_s(delivery) > MAX_AGE_S for delivery in deliveries)
         try:
-            await self._apply([event for event, _ in events])
+            await self._apply([event for event, _ in events], is_late=is_late)
         except TransientError:
             raise
         except Exception:  # noqa: BLE001 - the events are then handled one by one, and reported
@@ -72,7 +75,7 @@ class EventConsumer:
 
     async def _handle_alone(self, event: CaseEvent, delivery: Delivery) -> None:
         try:
-            await self._apply([event])
+            await self._apply([event], is_late=True)
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - reported with its traceback
@@ -84,9 +87,9 @@ class EventConsumer:
                 error,
             )
 
-    async def _apply(self, events: Sequence[CaseEvent]) -> None:
+    async def _apply(self, events: Sequence[CaseEvent], *, is_late: bool) -> None:
         await self._store_deliveries(events)
-        await self._index.update(select(events))
+        await self._index.update(select(events), is_late=is_late)
 
     async def _store_deliveries(self, events: Sequence[CaseEvent]) -> None:
         webhooks = await self._webhooks.active()
@@ -97,3 +100,9 @@ class EventConsumer:
             now = await self._webhooks.now()
             await self._webhooks.put([new_delivery(*pair, now) for pair in wanted])
             self._wake()
+
+
+def _age_s(delivery: Delivery) -> float:
+    """Seconds since the event was published; 0 if that is not known."""
+    published_s = delivery.published_at_s
+    return 0.0 if published_s is None else time.time() - published_s

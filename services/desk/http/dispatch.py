@@ -2,7 +2,9 @@
 responds.
 """
 
+import asyncio
 import hashlib
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Protocol
 
@@ -11,12 +13,13 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from schemas.stored import Case
 from services.desk.access import Principal
 from services.desk.desk import Desk
 from services.desk.http import bodies
 from services.desk.http.conditional import entity_tag, expected_revision
 from services.desk.http.csrf import SAFE_METHODS, is_same_origin
-from services.desk.http.endpoint import Call, Endpoint, Reply
+from services.desk.http.endpoint import Call, Endpoint, Reply, case_number
 from services.desk.http.problems import (
     CONTENT_TYPE,
     FieldError,
@@ -28,6 +31,7 @@ from services.desk.http.problems import (
     validation_errors,
 )
 from services.runtime.logs import get_logger
+from services.runtime.process.lifecycle import cancel_all
 
 log = get_logger(__name__)
 
@@ -74,6 +78,25 @@ class Dispatcher:
             return error_response(error)
 
     async def _respond(self, endpoint: Endpoint[Any, Any], request: Request) -> Response:
+        if not endpoint.conditional or "if-match" not in request.headers:
+            return await self._respond_with(endpoint, request, None)
+        # An action waits for each request to the database, so these two run at the same time.
+        ahead = asyncio.ensure_future(self._case_in_path(request))
+        try:
+            return await self._respond_with(endpoint, request, ahead)
+        finally:
+            await cancel_all([ahead])
+
+    async def _case_in_path(self, request: Request) -> Case | None:
+        """The case in the path, whoever may see it; None if it does not exist."""
+        return await self._desk.reader.case(case_number(request.path_params["number"]), {})
+
+    async def _respond_with(
+        self,
+        endpoint: Endpoint[Any, Any],
+        request: Request,
+        ahead: Awaitable[Case | None] | None,
+    ) -> Response:
         principal = await self.signed_in(request)
         if endpoint.permission is not None and not self._desk.access.may(
             principal, endpoint.permission
@@ -98,6 +121,7 @@ class Dispatcher:
             request=request,
             address=self._desk.client_address(request),
             again=partial(self._authenticator.again, principal),
+            ahead=ahead,
         )
         key = request.headers.get("idempotency-key") if endpoint.method == "POST" else None
         if key is None or endpoint.upload or endpoint.secret:

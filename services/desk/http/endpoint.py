@@ -38,7 +38,8 @@ class Call(Generic[Q, B]):
     streams; None if a page makes the call in process, which then has the `form_key` of
     the page's form. For long-lasting responses, `again` returns
     the present state of the principal, None if the proof has ended; it does not count as activity
-    of a session.
+    of a session. `ahead` is the case in the path, which is read while the caller is authenticated;
+    whether they may see it is still to be checked.
     """
 
     desk: "Desk"
@@ -51,6 +52,7 @@ class Call(Generic[Q, B]):
     address: str = ""
     again: Callable[[], Awaitable[Principal | None]] | None = None
     seen: dict[int, Case] = field(default_factory=dict)
+    ahead: Awaitable[Case | None] | None = None
     form_key: str = ""
 
     def new_id(self) -> str:
@@ -64,13 +66,23 @@ class Call(Generic[Q, B]):
 
     async def visible_case(self, permission: Permission = Permission.READ) -> Case:
         """The case in the path. Raises as `Desk.visible_case`."""
-        case = self.seen.get(self.number)
+        case = self.seen.get(self.number) or await self._read_ahead()
         if case is None:
             case = await self.desk.visible_case(self.principal, self.number, permission)
-            self.seen[case.number] = case
         else:
             self.desk.access.require(self.principal, permission, case.process)
+        self.seen[case.number] = case
         return case
+
+    async def _read_ahead(self) -> Case | None:
+        """The case of `ahead`, if the caller may see it and it is at the revision that they saw.
+
+        A later revision, at which it may be in another process, is then refused as stale.
+        """
+        case = await self.ahead if self.ahead is not None else None
+        if case is None or case.revision != self.expected:
+            return None
+        return case if self.desk.access.may_see(self.principal, case) else None
 
     async def audit(self, what: AuditEvent, thing: str) -> None:
         """Record what someone sees, downloads or changes. Call this before they see or get it."""
@@ -88,10 +100,14 @@ class Call(Generic[Q, B]):
     @property
     def number(self) -> int:
         """The case number in the path. Raises ProblemError 404 for one that cannot exist."""
-        text = self.path["number"]
-        if not (text.isascii() and text.isdigit()) or not 0 < int(text[:20]) <= MAX_NUMBER:
-            raise not_found("case")
-        return int(text)
+        return case_number(self.path["number"])
+
+
+def case_number(text: str) -> int:
+    """The number in a path. Raises ProblemError 404 for one that cannot exist."""
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text[:20]) <= MAX_NUMBER:
+        raise not_found("case")
+    return int(text)
 
 
 @dataclass(frozen=True)

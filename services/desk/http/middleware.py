@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.desk.activity import Activity
 from services.desk.http import metrics
 from services.desk.http.dispatch import ACTOR, ROUTE, error_response
 from services.desk.http.problems import ProblemError
@@ -28,9 +29,13 @@ _UNKNOWN = "(none)"  # one label for all paths without a route, because an attac
 class Observed:
     """Responds to requests that fail unexpectedly, and logs and counts every response."""
 
-    def __init__(self, app: ASGIApp, address: Callable[[Scope], str]) -> None:
+    def __init__(
+        self, app: ASGIApp, address: Callable[[Scope], str], activity: Activity | None = None
+    ) -> None:
+        """`activity` counts the requests in progress."""
         self._app = app
         self._address = address
+        self._activity = activity or Activity()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,10 +49,12 @@ class Observed:
                 if streams:
                     metrics.IN_PROGRESS.dec()
                     metrics.STREAMS.inc()
+                    self._activity.end()
                 message["headers"] = [*message["headers"], *_missing(message["headers"])]
             await send(message)
 
         metrics.IN_PROGRESS.inc()
+        self._activity.begin()
         try:
             if len(scope["headers"]) > MAX_HEADERS:
                 error = ProblemError(
@@ -62,6 +69,8 @@ class Observed:
             await error_response(error)(scope, receive, observed_send)
         finally:
             (metrics.STREAMS if streams else metrics.IN_PROGRESS).dec()
+            if not streams:
+                self._activity.end()
             self._report(scope, status, time.perf_counter() - started, streams=streams)
 
     def _report(self, scope: Scope, status: int, seconds: float, *, streams: bool) -> None:

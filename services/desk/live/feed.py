@@ -15,7 +15,7 @@ from services.runtime.process.lifecycle import Stop
 
 log = get_logger(__name__)
 
-BATCH = 500
+BATCH = 50  # requests are served between two batches
 
 
 class LiveFeed:
@@ -36,8 +36,9 @@ class LiveFeed:
         stopping = asyncio.ensure_future(_end_at_stop(queue.deliveries.end, stop))
         try:
             while batch := await queue.deliveries.next_batch(BATCH):
-                for delivery in batch:
+                for delivery in batch if len(self._hub) else ():
                     self._take(delivery)
+                await asyncio.sleep(0)
         finally:
             stopping.cancel()
         await queue.release()

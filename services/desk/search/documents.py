@@ -1,6 +1,6 @@
 """Builds the entries of the search index from comments and cases. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.stored.search import SearchEntry, case_entry_id, search_rank
@@ -14,17 +14,18 @@ Document = Mapping[str, Any]
 
 def build_entries(
     comments: Sequence[Document], cases: Mapping[int, Document], own: Sequence[int]
-) -> list[SearchEntry]:
-    """The entries of comments, and of the cases `own`. A comment without its case has no entry.
+) -> Iterator[SearchEntry]:
+    """The entries of comments, and of the cases `own`, one at a time. A comment without its case
+    has no entry.
 
     `comments` and `cases` are documents with COMMENT_FIELDS and CASE_FIELDS.
     """
-    found = [
-        _comment_entry(comment, cases[comment["case"]])
-        for comment in comments
-        if comment["case"] in cases
-    ]
-    return found + [_case_entry(cases[number]) for number in own if number in cases]
+    for comment in comments:
+        if comment["case"] in cases:
+            yield _comment_entry(comment, cases[comment["case"]])
+    for number in own:
+        if number in cases:
+            yield _case_entry(cases[number])
 
 
 def _comment_entry(comment: Document, case: Document) -> SearchEntry:

@@ -41,6 +41,7 @@ _IBAN = re.compile(
     rf"(?<![^\W_])[A-Z]{{2}}[0-9]{{2}}(?:[{_BLANK}]?[A-Z0-9]{{4}}){{2,7}}(?:[{_BLANK}]?[A-Z0-9]{{1,3}}(?![A-Z0-9]))?"
 )
 _COUNTRY = re.compile(rf"(?<![^\W_])PL[{_BLANK}-]?\Z", re.IGNORECASE)
+_DIGIT = re.compile("[0-9]")
 _CASE = re.compile(r"(?<![^\W_])#([1-9][0-9]{0,14})(?![^\W_])")
 
 
@@ -59,7 +60,29 @@ class Identifier:
 
 def find_identifiers(text: str) -> list[Identifier]:
     """All identifiers of a text, the more specific kinds first; they may overlap."""
-    return [found for finder in _FINDERS for found in finder(text)]
+    found = list(_addresses(text))
+    lines = list(_numbered_lines(text))
+    for finder in _NUMBERED:
+        for offset, line in lines:
+            found += [_shifted(identifier, offset) for identifier in finder(line)]
+    return found
+
+
+def _numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that contain a digit, with their place. Every identifier but an address contains
+    one, and none continues on the next line, so the finders need not read the other lines.
+    """
+    at = 0
+    while digit := _DIGIT.search(text, at):
+        first = text.rfind("\n", at, digit.start()) + 1 or at
+        last = text.find("\n", digit.end())
+        at = last if last >= 0 else len(text)
+        yield first, text[first:at]
+
+
+def _shifted(identifier: Identifier, offset: int) -> Identifier:
+    start, end = identifier.start + offset, identifier.end + offset
+    return Identifier(start, end, identifier.terms, identifier.spaced)
 
 
 def _addresses(text: str) -> Iterator[Identifier]:
@@ -171,8 +194,7 @@ def _cases(text: str) -> Iterator[Identifier]:
         yield Identifier(found.start(), found.end(), (f"case:{found[1]}",))
 
 
-_FINDERS: tuple[Callable[[str], Iterator[Identifier]], ...] = (
-    _addresses,
+_NUMBERED: tuple[Callable[[str], Iterator[Identifier]], ...] = (
     _ibans,
     _dates,
     _amounts,

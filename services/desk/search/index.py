@@ -7,19 +7,23 @@ of the person.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import TypeVar
 
 from schemas.stored import Case, Comment, to_document
 from schemas.stored.search import SearchEntry, case_entry_id, case_of_entry
+from services.desk.activity import Activity
 from services.desk.search.documents import CASE_FIELDS, COMMENT_FIELDS, build_entries
+from services.desk.search.pacing import Pacing
 from services.desk.search.selection import Selection
-from services.runtime.store.collection import Collection, Session
+from services.runtime.store.collection import Collection, Document, Session
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.mongo import Store
 
 WRITTEN_TOGETHER = 50
+UPDATED_TOGETHER = 25  # comments, and as many cases: short, since a request may wait for the rest
 READ_TOGETHER = 1_000
 
 K = TypeVar("K", str, int)
@@ -28,8 +32,10 @@ K = TypeVar("K", str, int)
 class SearchIndex:
     """The collection `search`. Methods raise TransientError and may be repeated at any time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, activity: Activity | None = None) -> None:
+        """`activity` are the requests that `update` lets pass; None if this process serves none."""
         self._store = store
+        self._pacing = Pacing(activity or Activity())
         self._entries = store.collection(SearchEntry.COLLECTION)
         self._comments = store.collection(Comment.COLLECTION)
         self._cases = store.collection(Case.COLLECTION)
@@ -38,9 +44,9 @@ class SearchIndex:
         await self._entries.ensure_index("terms", "process", "-rank")
         await self._entries.ensure_index("case")
 
-    async def update(self, selection: Selection) -> None:
+    async def update(self, selection: Selection, *, is_late: bool = False) -> None:
         """Bring the selected entries up to date: write them, or remove those whose source is
-        gone.
+        gone. An update that `is_late` lets no requests pass.
         """
         comments, own = set(selection.comments), selection.own | selection.whole
         for number in sorted(selection.whole):
@@ -49,10 +55,13 @@ class SearchIndex:
                 found = await collection.find(of_case, ["_id"])
                 comments.update(document["_id"] for document in found)
         comments -= {case_entry_id(number) for number in own}
-        for chunk in _chunks(sorted(comments)):
-            await self._write(chunk, [])
-        for numbers in _chunks(sorted(own)):
-            await self._write([], numbers)
+        for chunk, numbers in zip_longest(
+            _chunks(sorted(comments), UPDATED_TOGETHER),
+            _chunks(sorted(own), UPDATED_TOGETHER),
+            fillvalue=(),
+        ):
+            async with self._pacing.piece(is_late=is_late) as step_aside:
+                await self._write(chunk, numbers, step_aside)
 
     async def rebuild(self, show: Callable[[int, int], None]) -> int:
         """Write every entry again and remove those without a source; returns how many there are.
@@ -86,13 +95,22 @@ class SearchIndex:
             if gone or cases:
                 await self._write(gone, cases)
 
-    async def _write(self, comments: Sequence[str], own: Sequence[int]) -> None:
+    async def _write(
+        self,
+        comments: Sequence[str],
+        own: Sequence[int],
+        step_aside: Callable[[], None] = lambda: None,
+    ) -> None:
         """Write the entries of these comments and of these cases."""
-        body = partial(self._write_in, comments, own)
+        body = partial(self._write_in, comments, own, step_aside)
         await retry_conflicts(partial(self._store.transaction, body))
 
     async def _write_in(
-        self, comments: Sequence[str], own: Sequence[int], session: Session
+        self,
+        comments: Sequence[str],
+        own: Sequence[int],
+        step_aside: Callable[[], None],
+        session: Session,
     ) -> None:
         among = {"_id": {"$in": list(comments)}}
         found = await self._comments.find(among, COMMENT_FIELDS, session=session)
@@ -102,12 +120,26 @@ class SearchIndex:
             case["_id"]: case
             for case in await self._cases.find(of_cases, CASE_FIELDS, session=session)
         }
-        entries = await asyncio.to_thread(build_entries, found, cases, own)
-        await self._entries.put_each([to_document(entry) for entry in entries], session)
+        entries = await asyncio.to_thread(_entries, found, cases, own, step_aside)
+        await self._entries.put_each(entries, session)
         wanted = {*comments, *(case_entry_id(number) for number in own)}
-        gone = wanted - {entry.id for entry in entries}
+        gone = wanted - {entry["_id"] for entry in entries}
         if gone:
             await self._entries.delete({"_id": {"$in": sorted(gone)}}, session)
+
+
+def _entries(
+    comments: Sequence[Document],
+    cases: Mapping[int, Document],
+    own: Sequence[int],
+    step_aside: Callable[[], None],
+) -> list[Document]:
+    """The documents of `build_entries`. Runs in a thread, which calls `step_aside` before each."""
+    documents = []
+    for entry in build_entries(comments, cases, own):
+        documents.append(to_document(entry))
+        step_aside()
+    return documents
 
 
 async def _pages(collection: Collection, after: K) -> AsyncIterator[Sequence[K]]:
@@ -125,5 +157,5 @@ async def _missing(collection: Collection, keys: Sequence[K]) -> list[K]:
     return [key for key in keys if key not in present]
 
 
-def _chunks(keys: Sequence[K]) -> list[Sequence[K]]:
-    return [keys[at : at + WRITTEN_TOGETHER] for at in range(0, len(keys), WRITTEN_TOGETHER)]
+def _chunks(keys: Sequence[K], size: int = WRITTEN_TOGETHER) -> list[Sequence[K]]:
+    return [keys[at : at + size] for at in range(0, len(keys), size)]

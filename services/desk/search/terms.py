@@ -34,10 +34,10 @@ def terms_of(texts: Iterable[str]) -> list[str]:
         shown = text[:MAX_TEXT_CHARS]
         for identifier in find_identifiers(shown):
             found.update(dict.fromkeys(identifier.terms))
-        for match in WORD.finditer(shown):
+        for word in dict.fromkeys(WORD.findall(shown)):
             if len(found) >= MAX_TERMS:
                 break
-            found.update(dict.fromkeys(_word_terms(match[0])))
+            found.update(dict.fromkeys(_word_terms(word)))
     return sorted(list(found)[:MAX_TERMS])
 
 

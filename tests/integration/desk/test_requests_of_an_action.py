@@ -1,13 +1,17 @@
 """The requests to the database that a person waits for when they change a case."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from starlette.requests import HTTPConnection
 
+from services.desk.access import Principal
+from services.desk.app import build_app
 from services.desk.desk import Desk
 from tests.asgi import Client
-from tests.integration.desk.conftest import OpenCase
+from tests.integration.desk.conftest import KnownPeople, OpenCase
 
 Clients = Callable[[str], Client]
 Counted = Callable[[], Awaitable[Counter[str]]]
@@ -48,6 +52,29 @@ async def test_an_action_reads_its_case_and_the_neighbors_once(
             "insert publications": 1,
         }
     )
+
+
+async def test_the_case_is_read_while_the_caller_is_authenticated(
+    desk: Desk, opened: OpenCase, counted: Counted
+) -> None:
+    await opened(235)
+
+    class AfterTheCase(KnownPeople):
+        async def principal(self, connection: HTTPConnection) -> Principal | None:
+            async with asyncio.timeout(30):
+                while not (await counted())["query cases"]:  # noqa: ASYNC110 - nothing signals it
+                    await asyncio.sleep(0.01)
+            return await super().principal(connection)
+
+    def client(name: str) -> Client:
+        headers = {"x-test-user": name, "sec-fetch-site": "same-origin"} if name else {}
+        return Client(build_app(desk, AfterTheCase()), headers)
+
+    for name, status in (("", 401), ("hans", 404), ("rita", 403), ("anna", 200), ("anna", 412)):
+        answer = await client(name).ask(
+            "PATCH", "/api/v1/cases/235", {"title": "Seen"}, headers={"if-match": '"r1"'}
+        )
+        assert answer.status == status, name
 
 
 async def test_the_answer_to_an_action_has_the_cases_merged_into_its_case(

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -405,7 +405,7 @@ async def test_an_indexer_that_read_a_text_before_its_erasure_writes_nothing_of_
         await of_jan.collection(SearchEntry.COLLECTION).delete({})
     was_read, go_on, builds = threading.Event(), threading.Event(), []
 
-    def held(*arguments: Any) -> list[SearchEntry]:
+    def held(*arguments: Any) -> Iterator[SearchEntry]:
         builds.append(arguments)
         if len(builds) == 1:
             was_read.set()

@@ -1,17 +1,23 @@
 """What is measured around every request."""
 
+import pytest
 from prometheus_client import REGISTRY
 from starlette.types import Message, Receive, Scope, Send
 
+from services.desk.activity import Activity
 from services.desk.http.dispatch import ROUTE
 from services.desk.http.middleware import Observed
+
+STREAM = "text/event-stream"
 
 
 def measured(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def answering(content_type: bytes, seen: list[tuple[float, float]]) -> Observed:
+def answering(
+    content_type: bytes, seen: list[tuple[float, float]], activity: Activity | None = None
+) -> Observed:
     """An application that records the open requests while it answers."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,7 +29,7 @@ def answering(content_type: bytes, seen: list[tuple[float, float]]) -> Observed:
         )
         await send({"type": "http.response.body", "body": b""})
 
-    return Observed(app, lambda _scope: "192.0.2.1")
+    return Observed(app, lambda _scope: "192.0.2.1", activity)
 
 
 async def ask(app: Observed) -> None:
@@ -47,3 +53,18 @@ async def test_the_length_of_a_stream_is_no_time_of_a_request() -> None:
     assert seen == [(1, 0), (0, 1)]
     assert measured("mailcase_desk_streams") == 0
     assert measured("mailcase_desk_requests_in_progress") == 0
+
+
+@pytest.mark.parametrize(("content_type", "counts"), [("text/html", True), (STREAM, False)])
+async def test_a_request_is_activity_until_it_ends_or_becomes_a_stream(
+    content_type: str, counts: bool
+) -> None:
+    activity, during = Activity(lambda: 0.0), list[bool]()
+
+    class Seen(list[tuple[float, float]]):
+        def append(self, _: tuple[float, float]) -> None:
+            during.append(activity.in_progress)
+
+    await ask(answering(content_type.encode(), Seen(), activity))
+    assert during == [counts]
+    assert not activity.in_progress

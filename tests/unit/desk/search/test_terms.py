@@ -3,7 +3,11 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from services.desk.search import identifiers
+from services.desk.search.identifiers import find_identifiers
 from services.desk.search.snippets import SNIPPET_CHARS, snippet
 from services.desk.search.terms import MAX_QUERY_PARTS, MAX_TERMS, parse_query, terms_of
 
@@ -126,3 +130,9 @@ def test_a_snippet_without_a_match_is_the_beginning() -> None:
     assert snippet("Hello  there", parse_query("other")).text == "Hello there"
     assert snippet("", parse_query("other")).text == ""
     assert len(snippet("x" * 5000, parse_query("other")).text) <= SNIPPET_CHARS + 4
+
+
+@given(st.text(alphabet="FVPL 12/-.,#@ał€\n\r\u00a0", max_size=80))
+def test_the_lines_without_digits_contain_nothing_that_is_missed(text: str) -> None:
+    finders = (identifiers._addresses, *identifiers._NUMBERED)
+    assert find_identifiers(text) == [found for finder in finders for found in finder(text)]
