@@ -92,8 +92,8 @@ def _write(setup: Setup, draft: Draft, *, deletes: bool) -> None:
     is_default = str(setup.config) == DEFAULT_CONFIG.name
     config = "" if is_default else f" --config {shell_path(setup.config)}"
     commands = (
-        (f"mailcase up{config}", "start everything; mails become cases"),
-        (f"mailcase case list{config}", "in another terminal"),
+        (f"mailcase up{config}", "start everything, and print the link to the desk"),
+        (f"mailcase case list{config}", "the cases, in another terminal"),
     )
     for line in command_lines(commands):
         dialog.say_whole(line)

@@ -1,6 +1,7 @@
 """The mailbox: its server, its log-in, and the test of both."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from msgspec.structs import replace as with_fields
@@ -16,11 +17,13 @@ from services.cli.init.files import tried
 from services.cli.init.setup import Place, Setup, place, valid_address
 from services.cli.init.templates import StageDraft
 from services.fetcher.mail_source import create_mail_source
-from services.fetcher.ports import MailboxError
+from services.fetcher.ports import FailureKind, MailboxError
 from services.runtime.errors import Mistake, PermanentError, SettingsError
 
 LOGIN_TIMEOUT_S = 20.0
 _TRIAL = "login-test"
+# What corrects a failure in most cases: an index of the labels in `_change`.
+_LIKELY_CHANGES = {FailureKind.CONNECTION: 2, FailureKind.CERTIFICATE: 4}
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def _until_it_works(setup: Setup, incoming: Incoming) -> Incoming:
                 raise PermanentError(f"{error}; {error.hint}; nothing was written") from error
             setup.dialog.say(f"  {error}", "red")
             setup.dialog.say(f"  {error.hint}")
-            changed = _change(setup, incoming)
+            changed = _change(setup, incoming, error.failure_kind)
             if changed is None:
                 return incoming
             incoming = changed
@@ -185,17 +188,19 @@ def _until_it_works(setup: Setup, incoming: Incoming) -> Incoming:
             return incoming
 
 
-def _change(setup: Setup, incoming: Incoming) -> Incoming | None:
+def _change(setup: Setup, incoming: Incoming, failed: FailureKind) -> Incoming | None:
     """The next attempt; None to keep the current one. Raises StoppedError."""
     labels = (
         "another password",
         "another user name",
         "another server",
         "another folder",
+        "trust the authority in a file of certificates (PEM)",
         "write the settings anyway",
         "stop",
     )
-    match setup.dialog.choice("What do you want to change?", labels):
+    likely = _LIKELY_CHANGES.get(failed, 0)
+    match setup.dialog.choice("What do you want to change?", labels, likely):
         case 0:
             return replace(incoming, credential=_again(setup, incoming))
         case 1:
@@ -212,9 +217,26 @@ def _change(setup: Setup, incoming: Incoming) -> Incoming | None:
             folder = setup.dialog.text("Folder", "--folder", None, incoming.folder)
             return replace(incoming, folder=folder)
         case 4:
+            return replace(incoming, server=_with_authority(setup, incoming.server))
+        case 5:
             return None
         case _:
             raise StoppedError("stopped; nothing was written")
+
+
+def _with_authority(setup: Setup, server: ServerDraft) -> ServerDraft:
+    """The server with certificates of an authority that the system does not know."""
+    ca_file = setup.dialog.value("File", "--ca-file", None, None, _readable_file)
+    name = free_name(server.name, setup.existing.servers) if server.exists else server.name
+    return replace(server, ca_file=ca_file, name=name, exists=False)
+
+
+def _readable_file(text: str) -> Path:
+    """The absolute path. Raises ValueError if there is no such file."""
+    path = Path(text).expanduser().absolute()
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
 
 
 def _again(setup: Setup, incoming: Incoming) -> CredentialDraft:

@@ -45,6 +45,8 @@ def ask_smtp(setup: Setup, incoming: Incoming) -> Outgoing | None:
         credential = _other_password(setup, user)
     name = free_name(incoming.server.name, setup.existing.smtp)
     ca_file = setup.answers.ca_file.absolute() if setup.answers.ca_file else None
+    if named.host == incoming.server.host:
+        ca_file = incoming.server.ca_file
     return Outgoing(name, _section(name, named, user, credential, ca_file))
 
 

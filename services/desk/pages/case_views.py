@@ -131,7 +131,13 @@ def file_view(case: int, file: AttachmentView) -> FileView:
     )
 
 
-def entry(case: int, comment: CommentView, seen_until: datetime | None = None) -> Entry:
+def entry(
+    case: int,
+    comment: CommentView,
+    seen_until: datetime | None = None,
+    *,
+    can_split: bool = False,
+) -> Entry:
     """A comment; new if it came after `seen_until`."""
     place = f"/cases/{case}/comments/{quote(comment.id, safe='')}"
     return Entry(
@@ -149,7 +155,7 @@ def entry(case: int, comment: CommentView, seen_until: datetime | None = None) -
         mail_href=f"{place}/mail" if comment.html_url else None,
         remote_images=comment.remote_images,
         original_href=f"{place}/original" if comment.original_url else None,
-        split_href=f"/cases/{case}/splits",
+        split_href=f"/cases/{case}/splits" if can_split else None,
         is_new=seen_until is not None and comment.at > seen_until,
     )
 

@@ -132,6 +132,20 @@ def test_a_typed_password_becomes_a_file_that_only_its_owner_reads(
     assert mailbox.password(os.environ) == PASSWORD
 
 
+def test_an_unknown_authority_is_trusted_after_the_log_in_failed(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = iter([ADDRESS, "", "", "n", "", "none.pem", str(office.ca_file), "1", "", "", "n"])
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    monkeypatch.setattr("getpass.getpass", lambda _: PASSWORD)
+    assert run(office.setup(Answers(), interactive=True)) == 0
+    printed = capsys.readouterr().out
+    assert "CERTIFICATE_VERIFY_FAILED" in printed
+    assert "there is no file" in " ".join(printed.split())
+    [server] = load_settings(office.config, os.environ).servers.values()
+    assert server.ca_file == office.ca_file
+
+
 def test_a_second_run_adds_a_mailbox_and_leaves_the_rest_as_it_is(office: Office) -> None:
     run(office.setup(office.answers(template="invoices")))
     before = office.config.read_text() + "# a remark of mine"

@@ -32,6 +32,7 @@ from services.desk.pages.visit import Visit
 
 MAX_ENTRIES = 100
 MAX_HISTORY = 200
+_MAIL_KINDS = frozenset({"mail", "bounce", "automatic"})
 _WITH_UNDO = frozenset({"move_case", "assign_case", "close_case", "reopen_case"})
 
 
@@ -106,6 +107,7 @@ async def case_screen(visit: Visit) -> CaseScreen:
         can_work=may_work and case.merged_into is None,
         can_unmerge=may_work and case.merged_into is not None,
         can_answer=can_answer,
+        sends_no_mail=process is None or process.smtp is None,
     )
 
 
@@ -151,7 +153,13 @@ async def _entries(visit: Visit, case: CaseView) -> tuple[tuple[Entry, ...], str
             visit.api("list_comments", query=query), visit.api("list_answers")
         )
     ]
-    entries = [entry(case.number, comment) for comment in comments.items]
+    # A case that is split off begins with a mail, and leaves one behind.
+    mails = sum(comment.kind in _MAIL_KINDS for comment in comments.items)
+    has_others = mails > 1 or comments.has_more or cursor is not None
+    entries = [
+        entry(case.number, comment, can_split=has_others and comment.kind in _MAIL_KINDS)
+        for comment in comments.items
+    ]
     if not comments.has_more:
         now = visit.desk.clock()
         entries += [waiting_entry(case.number, mail, now) for mail in waiting.items]

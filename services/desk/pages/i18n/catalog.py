@@ -85,6 +85,8 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     failed: str
     limited: str
     link_title: str
+    first_account: str
+    create_account: str
     link_invalid: str
 
 
@@ -191,6 +193,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     unmerge: str
     split: str
     split_hint: str
+    no_mail: str
     done_moved: str
     done_assigned: str
     done_closed: str

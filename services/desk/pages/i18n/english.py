@@ -72,6 +72,8 @@ ENGLISH = c.Catalog(
         failed="Address or password is wrong.",
         limited="Too many attempts. Wait a few minutes, then try again.",
         link_title="Welcome",
+        first_account="This is the first account. It may see and do everything, and add other people.",
+        create_account="Create the account",
         link_invalid="This link was used before or has expired. Ask for a new one.",
     ),
     list=c.WorkList(
@@ -199,6 +201,7 @@ ENGLISH = c.Catalog(
         unmerge="Undo the merge",
         split="Split off",
         split_hint="Open a new case with this entry.",
+        no_mail="Nobody can answer from here: the settings of the process name no SMTP server.",
         done_moved="Moved to {stage}.",
         done_assigned="Assigned.",
         done_closed="Closed.",

@@ -72,6 +72,8 @@ POLISH = c.Catalog(
         failed="Błędny adres lub hasło.",
         limited="Zbyt wiele prób. Odczekaj kilka minut i spróbuj ponownie.",
         link_title="Witamy",
+        first_account="To pierwsze konto. Widzi i może wszystko, a także dodaje inne osoby.",
+        create_account="Utwórz konto",
         link_invalid="Link został już użyty albo wygasł. Poproś o nowy.",
     ),
     list=c.WorkList(
@@ -206,6 +208,7 @@ POLISH = c.Catalog(
         unmerge="Cofnij połączenie",
         split="Wydziel",
         split_hint="Załóż nową sprawę z tym wpisem.",
+        no_mail="Stąd nie można odpowiadać: ustawienia procesu nie wskazują serwera SMTP.",
         done_moved="Przeniesiono do etapu: {stage}.",
         done_assigned="Przydzielono.",
         done_closed="Zamknięto.",

@@ -173,7 +173,8 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 
 class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
     """A case with its conversation. `can_work`, `can_unmerge` and `can_answer` decide which forms
-    are shown; `draft_kinds` are the kinds of the reader's drafts.
+    are shown; `sends_no_mail` says why nobody can answer: the process has no SMTP server.
+    `draft_kinds` are the kinds of the reader's drafts.
     """
 
     number: int
@@ -206,3 +207,4 @@ class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
     can_work: bool = False
     can_unmerge: bool = False
     can_answer: bool = False
+    sends_no_mail: bool = False
