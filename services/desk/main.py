@@ -28,6 +28,8 @@ from services.runtime.store.mongo import Store
 # Texts are indexed in a thread. With Python's 5 ms, each response of the database waits
 # that long for the thread to give up the interpreter; an action waits for eight responses.
 SWITCH_INTERVAL_S = 0.0005
+# To the database. Authenticating a new one takes up to 50 ms on busy cores.
+CONNECTIONS = 8
 
 
 async def run(
@@ -50,7 +52,9 @@ async def run(
     with listening_socket(address) as listener, _switching_often():
         public_url = (settings.desk.public_url or f"http://{address}").rstrip("/")
         async with (
-            Store.opened(store_url(settings), settings.store.database) as store,
+            Store.opened(
+                store_url(settings), settings.store.database, connections=CONNECTIONS
+            ) as store,
             serve_health(health, http_port, http_host),
         ):
             desk = build_desk(settings, store, public_url, tools)

@@ -43,10 +43,13 @@ _CLOSE_S = 2.0
 class Store:
     """A database; `collection(name)` returns its collections."""
 
-    def __init__(self, url: str, database: str) -> None:
+    def __init__(self, url: str, database: str, *, connections: int = 0) -> None:
+        """So many `connections` are opened in advance and stay open, so that no operation waits for
+        a new one. More are opened when they are needed.
+        """
         with translate_driver_errors():
             self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-                url, **_options_beside(url)
+                url, **_options_beside(url, minPoolSize=connections)
             )
         self._idle: list[AsyncIOMotorClientSession] = []
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
@@ -61,9 +64,13 @@ class Store:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, url: str, database: str) -> AsyncIterator["Store"]:
-        """A store that connects at its first use; closed at the end of the block."""
-        store = cls(url, database)
+    async def opened(
+        cls, url: str, database: str, *, connections: int = 0
+    ) -> AsyncIterator["Store"]:
+        """A store that connects at its first use, as `Store` does; closed at the end of the
+        block.
+        """
+        store = cls(url, database, connections=connections)
         try:
             yield store
         finally:
@@ -173,9 +180,11 @@ class Store:
                 await _abort(driver)
 
 
-def _options_beside(url: str) -> dict[str, Any]:
+def _options_beside(url: str, **more: object) -> dict[str, Any]:
+    """Our options and `more`, without those that the URL names."""
     named = {name.lower() for name, _ in parse_qsl(urlsplit(url).query)}
-    return {name: value for name, value in _CLIENT_OPTIONS.items() if name.lower() not in named}
+    options = _CLIENT_OPTIONS | more
+    return {name: value for name, value in options.items() if name.lower() not in named}
 
 
 async def _commit(driver: AsyncIOMotorClientSession) -> None:

@@ -274,3 +274,23 @@ async def test_what_was_just_written_is_read_whatever_the_url_says_of_secondarie
         assert await store.collection("any").find({}) == [{"_id": 1}]
         await store.ping()
         assert abs(await store.now() - datetime.now(UTC)) < timedelta(seconds=30)
+
+
+async def test_connections_are_opened_in_advance(servers: PrivateServers, database: str) -> None:
+    name = f"in-advance-{database}"
+    async with (
+        Store.opened(f"{servers.store.url}&appname={name}", database, connections=5) as warm,
+        asyncio.timeout(60),
+    ):
+        await warm.ping()
+        while await authenticated(warm, name) < 5:  # noqa: ASYNC110 - the driver signals nothing
+            await asyncio.sleep(0.05)
+
+
+async def authenticated(store: Store, name: str) -> int:
+    """How many connections of an application are ready for operations."""
+    pipeline: list[dict[str, object]] = [
+        {"$currentOp": {"allUsers": True, "idleConnections": True}},
+        {"$match": {"appName": name, "effectiveUsers": {"$exists": True}}},
+    ]
+    return len(await store._client.admin.aggregate(pipeline).to_list(None))
