@@ -9,6 +9,9 @@ import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
 
 from deploy.local.programs import find_programs
 from deploy.local.servers.private import PrivateServers
@@ -22,18 +25,26 @@ def note_versions(servers: PrivateServers) -> None:
 
     RabbitMQ and MongoDB are asked while they run.
     """
-    file = os.environ.get(VARIABLE)
-    if not file:
+    if VARIABLE not in os.environ:
         return
-    versions = {
-        "Python": platform.python_version(),
-        "RabbitMQ": servers.broker.ctl("eval", ASKED).strip().removesuffix("ok").strip(),
-        "Dovecot": _dovecot(),
-    }
+    broker = servers.broker.ctl("eval", ASKED).strip().removesuffix("ok").strip()
     with servers.store.members[0].client() as client:
-        versions["MongoDB"] = str(client.server_info()["version"])
-    with Path(file).open("a") as opened:
-        opened.write(json.dumps(versions) + "\n")
+        note({"RabbitMQ": broker, "Dovecot": _dovecot(), **python_and_store(client)})
+
+
+def note(versions: dict[str, str]) -> None:
+    """Append the versions by product to MAILCASE_VERSIONS_FILE, if it is set."""
+    if file := os.environ.get(VARIABLE):
+        with Path(file).open("a") as opened:
+            opened.write(json.dumps(versions) + "\n")
+
+
+def python_and_store(client: MongoClient[dict[str, Any]]) -> dict[str, str]:
+    """The versions of Python and of the MongoDB that the client is connected to."""
+    return {
+        "Python": platform.python_version(),
+        "MongoDB": str(client.server_info()["version"]),
+    }
 
 
 def _dovecot() -> str:

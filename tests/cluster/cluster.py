@@ -1,5 +1,6 @@
 """Three machines, each with a RabbitMQ node and a MongoDB member; see `network`."""
 
+import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -79,6 +80,39 @@ class Cluster:
         """Free the machine's disk, and start whatever died of the full disk."""
         (self.disk(machine) / "filler").unlink()
         self.start(machine)
+
+    def restart_brokers(self) -> None:
+        """Restart one RabbitMQ node after the other. This ends network partitions."""
+        for broker in self.brokers.values():
+            broker.stop()
+            broker.launch()
+            broker.wait()
+
+    def partitions(self) -> dict[str, list[str]]:
+        """By node, the nodes that it is still partitioned from, although it reaches them again.
+
+        Only RabbitMQ with Mnesia (4.0 by default) reports them.
+        """
+        found: dict[str, list[str]] = {}
+        for node in self.brokers.values():
+            status = json.loads(node.ctl("cluster_status", "--formatter", "json"))
+            found |= dict(status["partitions"])
+        return found
+
+    def enable_features(self) -> None:
+        """Enable every feature flag, as the next series of RabbitMQ requires."""
+        self.ctl("enable_feature_flag", "all")
+        self.ctl("enable_feature_flag", "--opt-in", "khepri_db")
+
+    def upgrade_brokers(self, programs: Path) -> None:
+        """Stop all RabbitMQ nodes and start them with these programs."""
+        for broker in self.brokers.values():
+            broker.stop()
+        for broker in self.brokers.values():
+            broker.programs = programs
+            broker.launch()
+        for broker in self.brokers.values():
+            broker.wait()
 
     def leader(self, queue: str) -> int:
         """The machine with the leader of a quorum queue."""

@@ -1,6 +1,7 @@
 """Mails that arrive steadily in every mailbox while something happens to the cluster."""
 
 import itertools
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +17,10 @@ EVERY_S = 1.0  # a mail into each mailbox
 
 @dataclass
 class Trickle:
-    """Delivers a mail to each mailbox every second, at most `limit` mails."""
+    """Delivers a mail to each mailbox every `every_s` seconds, altogether at least `at_least`."""
 
     pipeline: ClusterPipeline
-    limit: int
+    at_least: int = 0
     every_s: float = EVERY_S
     _stop: threading.Event = field(default_factory=threading.Event)
     _failure: BaseException | None = None
@@ -30,6 +31,8 @@ class Trickle:
         thread.start()
         try:
             yield
+            while thread.is_alive() and len(self.pipeline.sent) < self.at_least:
+                thread.join(0.1)
         finally:
             self._stop.set()
             thread.join()
@@ -40,7 +43,7 @@ class Trickle:
         try:
             mailboxes = itertools.cycle(self.pipeline.mailboxes)
             pause = self.every_s / len(self.pipeline.mailboxes)
-            for sample, mailbox in zip(_samples(self.limit), mailboxes, strict=False):
+            for sample, mailbox in zip(_samples(), mailboxes, strict=True):
                 if self._stop.wait(pause):
                     return
                 self.pipeline.send(mailbox, sample)
@@ -48,22 +51,26 @@ class Trickle:
             self._failure = error
 
 
-def _samples(limit: int) -> Iterator[Sample]:
-    """Generated as they are needed: a thousand take seconds."""
+def _samples() -> Iterator[Sample]:
+    """Generated as they are needed, without end: a thousand take seconds."""
     chunks = (new_mails(20, seed=seed) for seed in itertools.count(1))
-    return itertools.islice(itertools.chain.from_iterable(chunks), limit)
+    return itertools.chain.from_iterable(chunks)
 
 
 @dataclass(frozen=True)
 class Outage:
-    """An event, and for how long no mail of each mailbox was recorded during it."""
+    """An event, and for each mailbox for how long no mail of it was recorded."""
 
     event: str
-    gaps_s: dict[str, float]
+    gaps_s: list[float]
+
+    @property
+    def worst_s(self) -> float:
+        return max(self.gaps_s)
 
     def __str__(self) -> str:
-        ordered = sorted(self.gaps_s.values())
-        return f"{self.event}: median {ordered[len(ordered) // 2]:.1f} s, worst {ordered[-1]:.1f} s"
+        median_s = statistics.median(self.gaps_s)
+        return f"{self.event}: median {median_s:.1f} s, worst {self.worst_s:.1f} s"
 
 
 class Events:
@@ -98,5 +105,6 @@ class Events:
     @property
     def outages(self) -> list[Outage]:
         return [
-            Outage(event, self.pipeline.gaps_s(begin, end)) for event, begin, end in self._spans
+            Outage(event, list(self.pipeline.gaps_s(begin, end).values()))
+            for event, begin, end in self._spans
         ]

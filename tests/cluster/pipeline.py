@@ -27,6 +27,7 @@ ca_file = "{ca_file}"
 """
 PROCESS = """\
 [process.{name}]
+max_new_cases_per_sender = 0
 [[process.{name}.stage]]
 name = "registration"
 initial = true

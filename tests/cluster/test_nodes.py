@@ -4,41 +4,14 @@ flowing.
 Each test prints and records how long no mail of a mailbox was recorded.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
-from tests.cluster.events import Events, Trickle
-from tests.cluster.pipeline import ClusterPipeline, until
+from tests.cluster.ledger import TAKE_OVER_S, UNREAD_S, Record, Start, ledger
+from tests.cluster.pipeline import until
 
 pytestmark = pytest.mark.slow
-Start = Callable[[str], ClusterPipeline]
-Record = Callable[[str, object], None]
-
-UNREAD_S = 40.0  # for no longer a mailbox may be without a reader
-TAKE_OVER_S = 30.0
-MAILS = 5000
-
-
-@contextmanager
-def ledger(start: Start, release: str, record: Record, worst_s: float) -> Iterator[Events]:
-    """Mail flows. At the end every mail has one outcome, and no event stopped a mailbox longer than
-    `worst_s`.
-    """
-    pipeline = start(release)
-    version, events = pipeline.cluster.brokers[1].version(), Events(pipeline)
-    with Trickle(pipeline, MAILS).flowing():
-        events.until_recorded_again()
-        yield events
-    pipeline.settle()
-    for outage in events.outages:
-        print(f"{version}: {outage}")
-        record("figure", f"{version}: {outage}")
-    print(f"{version}: {len(pipeline.sent)} mails, {pipeline.faults() or 'all well'}")
-    assert pipeline.faults() == {}
-    assert max(max(outage.gaps_s.values()) for outage in events.outages) < worst_s
 
 
 def test_each_broker_node_is_killed(start: Start, release: str, record_property: Record) -> None:

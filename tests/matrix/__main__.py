@@ -5,7 +5,8 @@ docs/tested-versions.md.
 import argparse
 import sys
 
-from tests.matrix.runs import names, record, recorded, run
+from tests.matrix.catalog import long_names, names
+from tests.matrix.runs import record, recorded, run
 from tests.matrix.suites import UnpackError
 from tests.matrix.table import DOC, page
 
@@ -19,7 +20,7 @@ def main() -> int:
     if arguments.write:
         DOC.write_text(page(recorded()))
         return 0
-    chosen = [name for name in names() if name.startswith(tuple(arguments.names or [""]))]
+    chosen = _chosen(arguments.names) if arguments.names or arguments.list else names()
     if not chosen:
         parser.error("no run's name begins so; see --list")
     if arguments.list:
@@ -39,6 +40,11 @@ def main() -> int:
         print(f"{result.versions}: {result.passed} passed, {result.failed} failed", flush=True)
         DOC.write_text(page(recorded()))
     return int(failed)
+
+
+def _chosen(beginnings: list[str]) -> list[str]:
+    everything = names() + long_names()
+    return [name for name in everything if name.startswith(tuple(beginnings or [""]))]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""What `make matrix` runs: the test files, the programs that replace the installed ones, and the
-interpreter.
-"""
+"""Runs tests with other programs or another interpreter, and records their results."""
 
 import json
 import os
@@ -12,36 +10,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.cluster.network import permitted
 from tests.matrix import interpreters, unpacked
-from tests.matrix.suites import PLACE
+from tests.matrix.catalog import INSTALLED, SLOW, TESTS
+from tests.matrix.suites import PLACE, UnpackError
 from tests.versions import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
-FETCHER = "tests/integration/fetcher"
-WHOLE_PATH = "whole-path"
-# The tests without servers, in runs of some minutes each.
-UNIT = {
-    "services": ("fetcher", "router", "sender"),
-    "cases": ("casework", "schemas"),
-    "fields": ("extractor",),
-    "case-writer": ("case_writer",),
-    "runtime": ("runtime", "deploy", "matrix", "benchmarks"),
-    "commands": ("cli",),
-    "desk": ("desk",),
-}
-TESTS = {
-    "broker": ["tests/integration/broker", f"{FETCHER}/test_leases.py"],
-    "e2e": ["tests/e2e"],
-    "faults": ["tests/faults"],
-    WHOLE_PATH: ["tests/matrix/test_whole_path.py"],
-    "mail": [f"{FETCHER}/test_{name}.py" for name in ("imap", "pop3", "oauth2")],
-    **{group: [f"tests/unit/{part}" for part in parts] for group, parts in UNIT.items()},
-    "contract": ["tests/contract"],
-}
-INSTALLED = "installed"
-RELEASES = (INSTALLED, *unpacked.SUITES)
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 @dataclass(frozen=True)
@@ -65,41 +41,37 @@ class Result:
         return self.product, self.source, self.tests
 
 
-def names() -> list[str]:
-    """The name of each run: PRODUCT/SOURCE/TESTS."""
-    rabbitmq = [
-        f"rabbitmq/{release}/{tests}"
-        for release in RELEASES
-        for tests in ("broker", "e2e", "faults", WHOLE_PATH)
-    ]
-    dovecot = [f"dovecot/{release}/mail" for release in RELEASES]
-    return (
-        rabbitmq
-        + dovecot
-        + [f"python/{version}/{tests}" for version in PYTHONS for tests in (*UNIT, "contract")]
-    )
-
-
 def run(name: str) -> Result:
-    """Run the tests. Raises UnpackError if the programs are not available."""
+    """Run the tests. Raises UnpackError if this machine cannot run them."""
     product, source, tests = name.split("/")
+    if product == "cluster" and (reason := permitted()):
+        raise UnpackError(reason)
     PLACE.mkdir(parents=True, exist_ok=True)
     report, versions = PLACE / "report.xml", PLACE / "versions.jsonl"
     for file in (report, versions):
         file.unlink(missing_ok=True)
     env = {**os.environ, VARIABLE: str(versions), **_programs(product, source)}
     python = interpreters.with_packages(source) if product == "python" else Path(sys.executable)
-    options = ["-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    command = [str(python), "-m", "pytest", *options, f"--junitxml={report}", *TESTS[tests]]
-    command += ["-m", "slow"] if tests == WHOLE_PATH else []
+    # record_property needs the older form of the report
+    reporting = [f"--junitxml={report}", "-o", "junit_family=xunit1"]
+    options = _options(product, source, tests)
+    command = [str(python), "-m", "pytest", "-q", *reporting, *options, *TESTS[tests]]
     subprocess.run(command, cwd=ROOT, env=env, check=False)
     return _result(product, source, tests, report, versions)
 
 
+def _options(product: str, source: str, tests: str) -> list[str]:
+    if product == "cluster":
+        return ["-m", "slow", "-k", source, "-s"]
+    if tests in SLOW:
+        return ["-m", "slow", "--durations=0", "--durations-min=1"]
+    return ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
 def _programs(product: str, source: str) -> dict[str, str]:
     """The environment variable with the programs that replace the installed ones."""
-    if product == "python" or source == INSTALLED:
-        return {}
+    if product in {"python", "cluster"} or source == INSTALLED:
+        return {}  # a cluster chooses its programs itself
     folder = unpacked.broker_programs if product == "rabbitmq" else unpacked.mail_programs
     return {"MAILCASE_PROGRAMS": str(folder(source))}
 
