@@ -32,6 +32,7 @@ from services.case_writer.reading.text.originals import RULE, is_reply_marker
 
 _SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
 _ENDS = ">\uff1a"  # of an attribution line without a colon
+_LINES_ABOVE = 6
 _ADDRESS_ENDS = (">:", "):", "]:")
 _QUOTATION_MARKS = "\"'\u201e\u201c\u201d\u00ab\u00bb\u2018\u2019\u300c"
 
@@ -142,9 +143,16 @@ class _Lines(LinesWithEnding):
         above = self.bare[index - 1] if index else ""
         return above[-1:] in (*COLONS,) and not label_of(low_of(above))
 
+    def _line_above(self, index: int) -> str:
+        """The last line above `index` that is not blank; "" if it is far above. Outlook writes
+        three lines for one that is blank.
+        """
+        lines = reversed(self.bare[max(0, index - _LINES_ABOVE) : index])
+        return next(filter(None, lines), "")
+
     def _is_shown(self, index: int) -> bool:
         """Whether the author announces a header, further above, that is not that of an answer."""
-        above = next((bare for bare in reversed(self.bare[max(0, index - 3) : index]) if bare), "")
+        above = self._line_above(index)
         return (
             above[-1:] in (*COLONS,)
             and not label_of(low_of(above))
@@ -216,9 +224,7 @@ class _Lines(LinesWithEnding):
         """Whether the line above a quote announces it. An attribution in an unknown language, or in
         unusual words, has a date, an address or a verb.
         """
-        above = next(
-            (bare for bare in reversed(self.bare[max(0, quoted - 3) : quoted]) if bare), ""
-        )
+        above = self._line_above(quoted)
         may_be_attribution = any(sign.isdigit() or sign == "@" for sign in above) or has_verb(above)
         return above[-1:] in (*COLONS,) and not may_be_attribution
 

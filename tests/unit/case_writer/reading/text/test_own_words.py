@@ -239,7 +239,7 @@ LIKE_HEADERS = [
     "Rule\n\nFrom: *@shop.example\nSubject: contains offer\nTo: me\n\nmoves nothing.",
     "MEMO\n__________\nFrom: Safety\nTo: all\nDate: 30 November 2026, 10:00\nSubject: drill\n\nLeave.",
     "Log\n\nVon: Lager\nGesendet: 23.11.2026 10:11\nAn: Filiale\nBetreff: Kiste\n\nWar offen.",
-    "Bounced:\n\nFrom: a@x.example\nTo: b@x.example\nSubject: pump\nDate: 1.12.2026 10:00\n\nWhy?",
+    "Bounced:\n\n\n\nFrom: a@x.example\nTo: b@x.example\nSubject: pump\nDate: 1.12.2026 10:00\n\nWhy?",
     "Test 5\n\nSubject: test\nFrom: jan@x.example\nTo: admin@x.example\n\nDid it arrive?",
     "Please write:\nFrom: me <a@x.example>\nTo: Jan\nSubject: pumps\nDate: 1.12.2026 10:00\n\nDear Jan",
 ]
