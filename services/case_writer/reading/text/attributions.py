@@ -35,6 +35,7 @@ _MAX_UNKNOWN_WORDS = 3
 _HALF_DAY = re.compile(r"\b([ap])\.\s?m\.(?=[\s,:]|$)")
 _GLUED_NAME = re.compile(r"(\d\d[:.]\d\d)(?=[^\W\d_]{3})")  # `10:11Anna`
 _NOTE = re.compile(r"\(([^\W\d_][^()@\d]{1,60})\)(?=\s?<)")  # `Anna (Office, sales) <a@x.example>`
+_DIGIT = re.compile(r"\d")
 _EDGES = ",;:()[]\"'„”“«»’‘.…*_"
 
 
@@ -196,6 +197,16 @@ def begins_attribution(line: str) -> bool:
 def has_seconds(line: str) -> bool:
     """Whether a time in the line has seconds, which people do not write."""
     return any(word.count(":") == 2 for word in line.rstrip(":").split())
+
+
+def has_separated_name(line: str) -> bool:
+    """Whether a comma, or `from`, is between the date and the name in a line without a verb, as
+    programs write it in the few languages in which they leave the verb out.
+    """
+    if is_foreign_attribution(line):
+        return True
+    behind_date = _DIGIT.split(line.partition("<")[0])[-1]
+    return behind_date.startswith(",") or behind_date.split()[:1] in (["от"], ["від"])
 
 
 def is_date(line: str) -> bool:

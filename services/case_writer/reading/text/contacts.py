@@ -1,5 +1,6 @@
 """Recognizes the lines of a signature by which people reach its author."""
 
+import re
 from itertools import pairwise
 
 from services.case_writer.reading.text.quote_markers import (
@@ -13,7 +14,9 @@ from services.case_writer.reading.text.quote_markers import (
 )
 
 _NUMBER_DIGITS = 3  # of a telephone number, at least
+_MAX_ENTRY_CHARS = 160
 _SIGNS = ".,;:()!"
+_NUMBER = re.compile(r"\+?\d[-/() .0-9]{5,}(?:\([^()\d]*\))?$")
 
 
 def has_contact(line: str) -> bool:
@@ -48,11 +51,23 @@ def is_directory(lines: list[str]) -> bool:
 
 
 def is_entry(line: str) -> bool:
-    """Whether a line is a number to call below a label that no signature has: `Gate: 555 01 01`."""
-    label, colon, number = line.lower().partition(": ")
-    words = label.split()
-    is_of_signature = not CONTACTS.isdisjoint(words) or any(map(_begins_contact, words))
-    return bool(colon) and not is_of_signature and not number.strip("+-/() .0123456789")
+    """Whether a line is a number to call behind a name that no signature has: `Gate: 555 01 01`,
+    `Eva Lis 555 01 01 (yard)`.
+    """
+    number = _NUMBER.search(line) if len(line) <= _MAX_ENTRY_CHARS else None
+    if number is None:
+        return False
+    words = line[: number.start()].split()
+    low = [word.lower().strip(_SIGNS) for word in words]
+    is_of_signature = not CONTACTS.isdisjoint(low) or any(map(_begins_contact, low))
+    is_name = bool(words) and (
+        words[-1][-1] == ":" or (len(words) > 1 and all(map(_is_capital, words)))
+    )
+    return is_name and not is_of_signature
+
+
+def _is_capital(word: str) -> bool:
+    return word[0].isupper()
 
 
 def _begins_contact(word: str) -> bool:

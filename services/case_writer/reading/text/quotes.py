@@ -12,6 +12,7 @@ from itertools import islice, pairwise
 
 from services.case_writer.reading.text.attributions import (
     has_seconds,
+    has_separated_name,
     has_verb,
     is_dated,
     is_dated_address,
@@ -124,7 +125,8 @@ class _Lines(LinesWithEnding):
         if has_verb(attribution):
             return "@" in attribution or has_seconds(attribution)
         above = self.bare[start - 1].strip(RULE) if start else ""
-        return (not above or bool(label_of(low_of(above)))) and not self._is_schedule
+        is_below_own = bool(above) and not label_of(low_of(above))
+        return not is_below_own and has_separated_name(attribution) and not self._is_schedule
 
     @cached_property
     def _is_schedule(self) -> bool:

@@ -10,6 +10,7 @@ from services.case_writer.reading.text.contacts import (
     is_entry,
     is_reachable,
 )
+from services.case_writer.reading.text.date_words import is_calendar_word
 from services.case_writer.reading.text.quote_markers import (
     CLOSINGS,
     CONTACTS,
@@ -31,6 +32,7 @@ _MAX_LINES = 10
 _MAX_LINE_CHARS = 160
 _PROSE_WORDS = 5
 _MAX_LABEL_WORDS = 4
+_DATED_LABEL_WORDS = 3  # `New phone from Monday: 555 01 01`
 _MAX_UNMARKED_LINES = 4
 _MAX_TYPED_LINES = 2  # more may be a list of people
 _LISTING_WORDS = 8
@@ -231,7 +233,11 @@ def _is_own(line: str, *, is_marked: bool) -> bool:
     if _ends_sentence(line) or (line[0] in "-*•" and len(words) > 1 and not is_contact):
         return True
     label, colon, _ = line.partition(": ")
-    if colon and len(label.split()) > _MAX_LABEL_WORDS:
+    label_words = label.split()
+    is_from_date = len(label_words) >= _DATED_LABEL_WORDS and any(
+        map(is_calendar_word, label_words)
+    )
+    if colon and (is_from_date or len(label_words) > _MAX_LABEL_WORDS):
         return True
     has_contact_label = not CONTACTS.isdisjoint(label.split())
     if colon and not is_contact and not has_contact_label:

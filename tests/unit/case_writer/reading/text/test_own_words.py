@@ -292,7 +292,7 @@ LIKE_RULES = [
     "Report\n=== Original message ===\nE12\nThe pump stopped.",
     "Plan\n1.12.2026 10:00, Anna <a@x.example>:\npumps\n1.12.2026 11:00, Jan <j@x.example>:\nseals",
     "1.12.2026 10:00, Anna <a@x.example>:\n\npumps\n\n1.12.2026 11:00, Jan <j@x.example>:\n\nseals",
-    "1.12.2026 10:00 Anna Nowak <a@x.example>:\npumps",
+    "1.12.2026 10:00 Anna Nowak <a@x.example>:\n\npumps",
     "On 12 Nov 2026, at 10:30, Anna Nowak <a@x.example> wrote:\ntwo pumps",
     "der Fahrer schrieb am 12.11.2026 um 10:30 Uhr:\nTor zu.",
     "Fahrer Meier schrieb am 12.11.2026 um 10:30:\n\nTor zu.",
@@ -412,6 +412,7 @@ NOT_OF_THE_AUTHOR = [
     "https://kowal.example/plan.pdf", "Plan: https://kowal.example/plan.pdf", "New phone: 22 555 01 00",
     "Tracking\nhttps://x.example/1\nInvoices\nhttps://x.example/2", "Gate\ntel. 555 01 01\nYard\ntel. 555 01 02",
     "Gate: +44 113 496 0001\nYard: +44 113 496 0002\nJan: +44 113 496 0003",
+    "Jan Kowal +44 113 496 0000 (gate)\nEva Lis +44 113 496 0001", "Jan\nNew phone from Monday: +44 113 496 0000",
     "Offer B to jan@kowal.example", "+48 600 000 000 call me", "Jan 三個ください",
     "请尽快发货", "أرجو الرد قبل الخميس", "נא לענות עד מחר", "금요일까지 보내 주세요",
 ]  # fmt: skip
