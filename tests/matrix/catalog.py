@@ -29,6 +29,7 @@ FULL_FAULTS = {
 CLUSTER_NODES = "tests/cluster/test_nodes.py"
 # Each test of a cluster is a run, since each takes minutes.
 CLUSTERS = {
+    "thousands": "tests/cluster/test_thousands.py",
     "killed": f"{CLUSTER_NODES}::test_each_broker_node_is_killed",
     "cut-off": f"{CLUSTER_NODES}::test_a_machine_is_cut_off",
     "leaders": f"{CLUSTER_NODES}::test_the_primary_and_the_leaders_die_together",

@@ -30,6 +30,7 @@ OTHERS = {  # words of other programs, which our code does not say, and of tests
     "check_running",
     "enable_feature_flag",
     "forget_cluster_node",
+    "cluster_status",
     "khepri_db",
     "list_queues",
     "lmtp_save_to_detail_mailbox",
