@@ -2,7 +2,16 @@
 millisecond.
 """
 
-from schemas.stored.cases import Attachment, Case, CaseStatus, Comment, Person, Thread, thread_id
+from schemas.stored.cases import (
+    NO_SUBJECT,
+    Attachment,
+    Case,
+    CaseStatus,
+    Comment,
+    Person,
+    Thread,
+    thread_id,
+)
 from schemas.stored.coordination import Counter, Lease, MailboxLease, MailboxState, SweepPosition
 from schemas.stored.documents import BLOB_MARK, BlobId, from_document, to_document
 from schemas.stored.field_keys import FieldKey, SellerAccount
@@ -26,6 +35,7 @@ from schemas.stored.outgoing import (
 
 __all__ = [
     "BLOB_MARK",
+    "NO_SUBJECT",
     "UNDELIVERABLE",
     "Attachment",
     "AutomaticMails",

@@ -9,6 +9,7 @@ from schemas.cases import CommentKind
 from schemas.changes import CaseLink, FieldValue
 from schemas.stored.documents import BlobId
 
+NO_SUBJECT = "(no subject)"  # the title of a case whose mail has no subject
 CaseStatus = Literal["open", "closed"]
 
 

@@ -12,7 +12,17 @@ from schemas.cases import Decision
 from schemas.changes import MailAdded, MailMoved, What
 from schemas.flags import CommentFlag
 from schemas.mails import BlobRef, RawMail
-from schemas.stored import Case, Comment, Mail, Outcome, OutgoingMail, Sender, Thread, thread_id
+from schemas.stored import (
+    NO_SUBJECT,
+    Case,
+    Comment,
+    Mail,
+    Outcome,
+    OutgoingMail,
+    Sender,
+    Thread,
+    thread_id,
+)
 from services.case_writer.placement.plan import (
     NewCase,
     Placed,
@@ -25,7 +35,6 @@ from services.case_writer.placement.plan import (
 from services.case_writer.recording.changes import opened_change, rederived_change
 from services.case_writer.recording.comments import comment_of, derived_again
 from services.case_writer.recording.documents import (
-    NO_SUBJECT,
     Bounced,
     CaseChange,
     Documents,

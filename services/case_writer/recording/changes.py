@@ -1,8 +1,7 @@
 """The changes of a case that opens, and of a mail derived again. Pure."""
 
 from schemas.changes import Opened, Rederived
-from schemas.stored import Case, Comment, Outcome
-from services.case_writer.recording.documents import NO_SUBJECT
+from schemas.stored import NO_SUBJECT, Case, Comment, Outcome
 
 
 def opened_change(case: Case, mail_key: str) -> Opened:

@@ -12,8 +12,6 @@ from schemas.cloud_events import MailEvent
 from schemas.stored import Case, Comment, Mail, Outcome, OutgoingMail, Person, Sender, Thread
 from services.case_writer.recording.history import HistoryEntry
 
-NO_SUBJECT = "(no subject)"
-
 
 @dataclass
 class CaseChange:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jinja2
 from jinja2.runtime import Context, Macro
 
+from schemas.stored import NO_SUBJECT
 from services.desk.pages.assets import Assets
 from services.desk.pages.i18n import CATALOGS, DEFAULT_LANGUAGE
 from services.desk.pages.i18n.formats import Formats
@@ -38,6 +39,7 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.globals["asset"] = assets.url
+        self._environment.globals["no_subject"] = NO_SUBJECT
         self._environment.globals["remembered"] = _Remembered(REMEMBERED_ROWS)
         self._environment.filters |= {
             "short_time": jinja2.pass_context(_short_time),

@@ -80,7 +80,7 @@ async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
     if Permission.ADMIN in new.scopes and not call.principal.admin:
         raise forbidden("only an administrator can create a token with the scope admin")
     check_limits(new.processes, new.roles, call.desk.settings.processes)
-    accounts, token_id = call.desk.accounts, f"tok_{call.new_id()}"
+    accounts, token_id = call.desk.accounts, f"tok_{call.new_id()[:16]}"
     is_repeated = await accounts.tokens.get(token_id) is not None
     secret, token = await accounts.make_token(
         new.name,

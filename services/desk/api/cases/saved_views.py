@@ -48,7 +48,7 @@ async def add_view(call: Call[NoQuery, SavedViewRequest]) -> Reply:
     """Save a list under a name."""
     name = " ".join(call.body.name.split()) or call.body.path
     view = await call.desk.saved_views.add(
-        call.principal.id, name, call.body.path, call.desk.clock(), call.new_id()
+        call.principal.id, name, call.body.path, call.desk.clock(), call.new_id()[:16]
     )
     return Reply(_view(view))
 

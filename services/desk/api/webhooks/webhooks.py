@@ -96,7 +96,7 @@ async def add_webhook(call: Call[NoQuery, WebhookRequest]) -> Reply:
     _check_names(call, asked.events, asked.processes)
     _check_url(call, asked.url)
     mine = {"owner": actor.id, "owner_kind": actor.kind}
-    new_id = f"wh_{call.new_id()}"
+    new_id = f"wh_{call.new_id()[:16]}"
     others = [each for each in await call.desk.webhooks.all(mine) if each.id != new_id]
     if len(others) >= MAX_OWN_WEBHOOKS:
         raise ProblemError(

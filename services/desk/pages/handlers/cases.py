@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from schemas.stored import NO_SUBJECT
 from services.desk.access import Permission
 from services.desk.api.cases.answers import AnswerList, DraftList
 from services.desk.api.cases.cases import History
@@ -39,7 +40,8 @@ _WITH_UNDO = frozenset({"move_case", "assign_case", "close_case", "reopen_case"}
 async def show_case(visit: Visit) -> Response:
     """A case with its conversation."""
     view = await case_screen(visit)
-    page = visit.page(f"{view.reference} {view.title}", "")
+    title = visit.t.list.no_subject if view.title == NO_SUBJECT else view.title
+    page = visit.page(f"{view.reference} {title}", "")
     return await visit.html("work/case.html", page, view=view)
 
 

@@ -14,7 +14,8 @@ async def names_of_people(visit: Visit) -> Mapping[str, str]:
 def assignable(
     visit: Visit, names: Mapping[str, str], process: str = "", chosen: str = ""
 ) -> tuple[Option, ...]:
-    """The people and groups with a role in the process, or in any process that the reader sees.
+    """The people and groups with a role in the process, or in any process that the reader sees; the
+    reader first.
 
     `chosen` is included even without a role, so that saving the form changes nothing.
     """
@@ -34,7 +35,9 @@ def assignable(
         people.setdefault(chosen, names.get(chosen, ""))
     options = [
         Option(value=address, title=name or address, is_chosen=address == chosen)
-        for address, name in sorted(people.items(), key=lambda item: item[1] or item[0])
+        for address, name in sorted(
+            people.items(), key=lambda item: (item[0] != visit.principal.id, item[1] or item[0])
+        )
     ]
     options += [
         Option(value=f"group:{group}", title=group, is_chosen=f"group:{group}" == chosen)

@@ -117,6 +117,7 @@ class WorkList(msgspec.Struct, frozen=True, kw_only=True):
     move: str
     move_to: str
     close_cases: str
+    no_subject: str
     empty_title: str
     empty_text: str
     save_view: str

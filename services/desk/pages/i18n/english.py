@@ -101,6 +101,7 @@ ENGLISH = c.Catalog(
         move="Move",
         move_to="Move to",
         close_cases="Close cases",
+        no_subject="(no subject)",
         empty_title="All done",
         empty_text="No case matches this list.",
         save_view="Save this view",

@@ -101,6 +101,7 @@ POLISH = c.Catalog(
         move="Przenieś",
         move_to="Przenieś do etapu",
         close_cases="Zamknij sprawy",
+        no_subject="(bez tematu)",
         empty_title="Wszystko zrobione",
         empty_text="Żadna sprawa nie pasuje do tej listy.",
         save_view="Zapisz ten widok",

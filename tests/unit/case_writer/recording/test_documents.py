@@ -11,14 +11,14 @@ from schemas.cases import Decision
 from schemas.changes import MailAdded, Opened
 from schemas.events import MailIgnored, MailParked
 from schemas.mails import BlobRef, Replay
-from schemas.stored import Person, to_document
+from schemas.stored import NO_SUBJECT, Person, to_document
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot
 from services.case_writer.preparation import stored_attachment
 from services.case_writer.reading import Attachment
 from services.case_writer.recording.builder import TransactionContext, build_documents
-from services.case_writer.recording.documents import NO_SUBJECT, Documents
+from services.case_writer.recording.documents import Documents
 from services.case_writer.recording.events import events_again
 from services.runtime.errors import PermanentError
 from tests.builders import (
