@@ -14,16 +14,17 @@ from msgspec import structs
 
 from deploy.local import PrivateServers
 from schemas.stored import Case, Comment, Person, to_document
-from schemas.stored.search import SearchEntry
+from schemas.stored.search import SearchEntry, case_entry_id
 from services.casework import actions
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
+from services.desk.activity import Activity
 from services.desk.event_consumer import EventConsumer
 from services.desk.search import index as index_module
 from services.desk.search import matching
 from services.desk.search.documents import build_entries
-from services.desk.search.index import SearchIndex
+from services.desk.search.index import UPDATED_TOGETHER, SearchIndex
 from services.desk.search.query import CaseSearch, InvalidSearchError
 from services.desk.search.selection import Selection
 from services.desk.webhooks.repository import Webhooks
@@ -423,6 +424,17 @@ async def test_an_indexer_that_read_a_text_before_its_erasure_writes_nothing_of_
     terms = (await entries(of_jan))[mail_key(1, "a")]["terms"]
     assert terms == ([] if indexed_before else ["eras", "erased"])
     assert [trace for trace in TRACES if trace in await every_byte(of_jan)] == []
+
+
+async def test_everything_is_indexed_although_there_is_always_a_request(store: Store) -> None:
+    numbers = range(1, UPDATED_TOGETHER + 2)
+    for number in numbers:
+        await open_case(store, number)
+    activity = Activity()
+    activity.begin()
+    comments = {mail_key(number, "a") for number in numbers}
+    await SearchIndex(store, activity).update(Selection(comments, own=set(numbers)))
+    assert (await entries(store)).keys() == comments | set(map(case_entry_id, numbers))
 
 
 async def test_a_comment_whose_case_is_gone_has_no_entry(store: Store) -> None:
