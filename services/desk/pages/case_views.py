@@ -160,12 +160,17 @@ def entry(
     )
 
 
+def waiting_id(mail: OutgoingView) -> str:
+    """The id of the entry of a mail that is not sent yet."""
+    return f"out-{quote(mail.id.removeprefix('answer '), safe='')}"
+
+
 def waiting_entry(case: int, mail: OutgoingView, now: datetime) -> Entry:
     """A mail that is not sent yet. An answer that is still held can be recalled."""
     is_held = mail.kind == "answer" and mail.state == "pending" and mail.due_at > now
     answer_id = mail.id.removeprefix("answer ")
     return Entry(
-        id=f"out-{quote(answer_id, safe='')}",
+        id=waiting_id(mail),
         kind="waiting",
         author="",
         address=", ".join(mail.to),

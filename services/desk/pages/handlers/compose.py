@@ -7,18 +7,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from msgspec import structs
 from starlette.responses import JSONResponse, Response
 
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.api.cases.answer_suggestions import AnswerSuggestion
-from services.desk.api.cases.answers import DraftView
+from services.desk.api.cases.answers import AnswerResult, DraftView
 from services.desk.api.cases.cases import History
-from services.desk.api.cases.comments import UploadView
+from services.desk.api.cases.comments import NoteResult, UploadView
 from services.desk.api.cases.views import ChangeView
 from services.desk.http.problems import ProblemError, problem_of
-from services.desk.pages.case_views import composer_view
+from services.desk.pages.case_views import composer_view, waiting_id
 from services.desk.pages.handlers.drafts import (
     MAX_ATTEMPTS,
     addresses,
@@ -109,15 +110,18 @@ async def answer(visit: Visit) -> Response:
             visit, draft, wrong=_Wrong(visit.t.compose.no_recipient, 422, "added")
         )
     try:
-        if not await _sent(visit, draft):
+        anchor = await _sent(visit, draft)
+        if anchor is None:
             return await _composer(visit, draft, wrong=_Wrong(visit.t.case.stale))
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
         return await _composer(visit, draft, wrong=_wrong(visit, error))
-    return visit.redirect(f"/cases/{number}#out")
+    return visit.redirect(f"/cases/{number}{anchor}")
 
 
-async def _sent(visit: Visit, draft: DraftView) -> bool:
-    """Send the answer; False if something was written to the case that its writer did not see."""
+async def _sent(visit: Visit, draft: DraftView) -> str | None:
+    """Send the answer; returns where it is on the page of the case, None if something was written
+    to the case that its writer did not see.
+    """
     body = {
         "text": draft.text,
         "to": draft.to,
@@ -130,15 +134,17 @@ async def _sent(visit: Visit, draft: DraftView) -> bool:
     expected: int | None = draft.revision
     for attempt in range(MAX_ATTEMPTS):
         try:
-            await visit.api("answer_case", body=body, expected=expected)
+            result: AnswerResult = (
+                await visit.api("answer_case", body=body, expected=expected)
+            ).body
         except StaleRevisionError:  # the case was changed, maybe only assigned
             await asyncio.sleep(attempt * PAUSE_S)
         else:
-            return True
+            return f"#c-{waiting_id(result.answer)}"
         expected = await _still_current(visit, draft.revision)
         if expected is None:
-            return False
-    return False
+            return None
+    return None
 
 
 async def _still_current(visit: Visit, seen: int) -> int | None:
@@ -181,14 +187,15 @@ async def note(visit: Visit) -> Response:
     if submitted.is_joined:
         return await _note(visit, draft, wrong=_Wrong(visit.t.compose.draft_changed))
     try:
-        await _add_note(visit, draft)
+        anchor = await _add_note(visit, draft)
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
         return await _note(visit, draft, wrong=_wrong(visit, error))
-    return visit.redirect(f"/cases/{number}")
+    return visit.redirect(f"/cases/{number}{anchor}")
 
 
-async def _add_note(visit: Visit, draft: DraftView) -> None:
+async def _add_note(visit: Visit, draft: DraftView) -> str:
     """Add the note to the case as it is: a note depends on nothing that was said before it.
+    Returns where it is on the page of the case.
 
     A form that is sent again, because its response was lost, adds its note once.
     """
@@ -197,17 +204,19 @@ async def _add_note(visit: Visit, draft: DraftView) -> None:
     hashes = {file.sha256 for file in files}
     if await has_note(visit, number, draft.revision, draft.text, hashes):
         await remove_draft(visit, "note")
-        return
+        return ""
     body = {"text": draft.text, "uploads": draft.uploads, "editor": draft.editor or None}
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            await visit.api("add_note", body=body, expected=await _current_revision(visit))
+            expected = await _current_revision(visit)
+            result: NoteResult = (await visit.api("add_note", body=body, expected=expected)).body
         except StaleRevisionError:
             if attempt == MAX_ATTEMPTS:
                 raise
             await asyncio.sleep(attempt * PAUSE_S)
         else:
-            return
+            return f"#c-{quote(result.comment.id)}"
+    return ""
 
 
 async def _changed(visit: Visit, draft: DraftView | None) -> Response:
