@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import aio_pika
@@ -50,7 +51,7 @@ class Broker:
     def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
         self._connection = connection
         self._channel = channel
-        self._counting: set[asyncio.Task[list[int]]] = set()
+        self._counting: dict[tuple[str, ...], asyncio.Task[list[int]]] = {}
         self._broken = asyncio.Event()
         self._reason = "closed"
         connection.close_callbacks.add(self._on_close)
@@ -166,15 +167,20 @@ class Broker:
 
         The request has a separate channel, since a missing queue closes it. If the caller stops
         waiting, the request continues: the driver closes the channel of a cancelled request, and
-        at some moments the broker then closes the connection.
+        at some moments the broker then closes the connection. Later callers wait for the same
+        request, because the broker answers none during an alarm and a connection has 2,047
+        channels.
         """
-        counting = asyncio.ensure_future(self._count(queues))
-        self._counting.add(counting)  # the loop itself has only weak references to tasks
-        counting.add_done_callback(self._counted)
-        return await asyncio.shield(counting)
+        wanted = tuple(queues)
+        counting = self._counting.get(wanted)
+        if counting is None:
+            counting = asyncio.ensure_future(self._count(wanted))
+            self._counting[wanted] = counting  # the loop itself has only weak references to tasks
+            counting.add_done_callback(partial(self._counted, wanted))
+        return list(await asyncio.shield(counting))
 
-    def _counted(self, counting: asyncio.Task[list[int]]) -> None:
-        self._counting.discard(counting)
+    def _counted(self, queues: tuple[str, ...], counting: asyncio.Task[list[int]]) -> None:
+        del self._counting[queues]
         if not counting.cancelled():
             counting.exception()  # retrieved here, because the caller may have stopped waiting
 

@@ -49,7 +49,7 @@ class Store:
         """
         with translate_driver_errors():
             self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-                url, **_options_beside(url, minPoolSize=connections)
+                url, **_options_beside(url, connections)
             )
         self._idle: list[AsyncIOMotorClientSession] = []
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
@@ -180,10 +180,15 @@ class Store:
                 await _abort(driver)
 
 
-def _options_beside(url: str, **more: object) -> dict[str, Any]:
-    """Our options and `more`, without those that the URL names."""
-    named = {name.lower() for name, _ in parse_qsl(urlsplit(url).query)}
-    options = _CLIENT_OPTIONS | more
+def _options_beside(url: str, connections: int) -> dict[str, Any]:
+    """Our options without those that the URL names. Of the `connections` to open in advance, at
+    most as many as the URL allows: the driver refuses more.
+    """
+    named = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
+    limit = named.get("maxpoolsize", "")
+    if limit.isdecimal() and int(limit) > 0:  # 0 sets no limit
+        connections = min(connections, int(limit))
+    options = _CLIENT_OPTIONS | {"minPoolSize": connections}
     return {name: value for name, value in options.items() if name.lower() not in named}
 
 
