@@ -24,7 +24,8 @@ FULL_FAULTS = {
     "full-servers": ("servers_die",),
     "full-links": ("links", "stopping"),
     "full-casework": ("casework",),
-    "full-numbers": ("numbers", "overdue"),
+    "full-numbers": ("numbers",),
+    "full-overdue": ("overdue",),
 }
 CLUSTER_NODES = "tests/cluster/test_nodes.py"
 # Each test of a cluster is a run, since each takes minutes.
