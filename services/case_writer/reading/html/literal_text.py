@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 LITERAL_TAGS = frozenset({"textarea", "xmp", "noscript"})
 
-_OPENING = re.compile(rf"<({'|'.join(sorted(LITERAL_TAGS))})[\s/>]", re.IGNORECASE)
-_CLOSINGS = {name: re.compile(rf"</{name}[\s/>]", re.IGNORECASE) for name in LITERAL_TAGS}
 # What hides the text behind it, up to its end.
 _HIDDEN = ("script", "style", "title", "template", "iframe")
 _HIDING = re.compile(rf"<(?=(?:(!--)|({'|'.join(_HIDDEN)})[\s/>]))", re.IGNORECASE)
-_ENDS = {name: re.compile(rf"</{name}[\s/>]", re.IGNORECASE) for name in _HIDDEN}
+# Outside of these elements, all of them: a `<textarea>` in a comment or a style is not one.
+_OPENING = re.compile(
+    rf"<(?:(!--)(?!-?>)|({'|'.join((*sorted(LITERAL_TAGS), *_HIDDEN))})(?=[\s/>]))", re.IGNORECASE
+)
+_ENDS = {name: re.compile(rf"</{name}[\s/>]", re.IGNORECASE) for name in (*LITERAL_TAGS, *_HIDDEN)}
 _ENDS["!--"] = re.compile("--!?>")
 
 
@@ -27,20 +29,20 @@ def with_literal_text(html: str) -> str:
 
 
 def _pieces(html: str) -> Iterator[str]:
-    done = 0
+    done = position = 0
     unclosed: set[str] = set()
-    for opening in _OPENING.finditer(html):
-        name = opening[1].lower()
-        if opening.start() < done or name in unclosed:
-            continue
-        closing = _CLOSINGS[name].search(html, opening.end())
-        if closing is None:
+    while opening := _OPENING.search(html, position):
+        name, position = (opening[1] or opening[2]).lower(), opening.end()
+        end = None if name in unclosed else _ENDS[name].search(html, position)
+        if end is None:
             unclosed.add(name)
             continue
-        content = html[opening.end() : closing.start()]
-        yield html[done : opening.end()]
-        yield _HIDING.sub("&lt;", content) if name != "noscript" else _with_closed(content)
-        done = closing.start()
+        if name in LITERAL_TAGS:
+            content = html[position : end.start()]
+            yield html[done:position]
+            yield _HIDING.sub("&lt;", content) if name != "noscript" else _with_closed(content)
+            done = end.start()
+        position = end.end()
     yield html[done:]
 
 
