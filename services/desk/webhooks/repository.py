@@ -41,16 +41,18 @@ class Webhooks:
         return await self._store.now()
 
     async def add(self, webhook: Webhook) -> Webhook | None:
-        """Add a webhook; returns the one with its id that was there before, if there is one. None,
-        without adding it, if there are already MAX_WEBHOOKS.
+        """Add a webhook; returns the one of the same owner with its id that was there before, if
+        there is one. None, without adding it, if there are already MAX_WEBHOOKS, or if the id is
+        someone else's: a webhook holds its secret.
         """
-        if before := await self.get(webhook.id, {}):
+        owned = {"owner": webhook.owner, "owner_kind": webhook.owner_kind}
+        if before := await self.get(webhook.id, owned):
             return before
         if await self._webhooks.count({}) >= MAX_WEBHOOKS:
             return None
         if await self._webhooks.insert_missing([to_document(webhook)]):
             return webhook
-        return await self.get(webhook.id, {})
+        return await self.get(webhook.id, owned)
 
     async def get(self, webhook_id: str, owned: Mapping[str, Any]) -> Webhook | None:
         """The webhook, if it matches the filter `owned`."""

@@ -121,6 +121,16 @@ async def queue_event(desk: Desk, **fields: Any) -> Delivery:
     return delivery
 
 
+async def test_an_id_gives_nobody_the_webhook_of_another(desk: Desk) -> None:
+    mine = webhook(secret="mine")
+    assert await desk.webhooks.add(mine)
+    again = await desk.webhooks.add(webhook(secret="new"))
+    assert again is not None
+    assert again.secret == "mine"
+    for other in ({"owner": "eve@office.example"}, {"owner_kind": "token"}):
+        assert await desk.webhooks.add(webhook(**other)) is None
+
+
 async def test_a_change_reaches_its_receiver_signed(
     desk: Desk, opened: OpenCase, broker: Broker, receiver: Receiver
 ) -> None:
