@@ -13,6 +13,18 @@ from services.desk.search.pacing import PATIENCE_S, Pacing
 WORK_S = 0.02
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause, which is recorded and not made."""
+    recorded: list[float] = []
+
+    async def record(seconds: float) -> None:
+        recorded.append(seconds)
+
+    monkeypatch.setattr(pacing, "asyncio", SimpleNamespace(sleep=record))
+    return recorded
+
+
 async def test_work_begins_when_the_request_has_ended() -> None:
     activity, begun = Activity(), asyncio.Event()
     activity.begin()
@@ -30,14 +42,8 @@ async def test_work_begins_when_the_request_has_ended() -> None:
 
 
 async def test_after_work_comes_a_pause_as_long_as_it_took_but_only_if_there_are_requests(
-    monkeypatch: pytest.MonkeyPatch,
+    pauses: list[float],
 ) -> None:
-    pauses: list[float] = []
-
-    async def record(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(pacing, "asyncio", SimpleNamespace(sleep=record))
     activity = Activity()
     async with Pacing(activity).piece():
         time.sleep(WORK_S)  # noqa: ASYNC251 - the work
@@ -52,14 +58,8 @@ async def test_after_work_comes_a_pause_as_long_as_it_took_but_only_if_there_are
 
 
 async def test_work_continues_beside_requests_that_never_end(
-    monkeypatch: pytest.MonkeyPatch,
+    pauses: list[float],
 ) -> None:
-    pauses: list[float] = []
-
-    async def record(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(pacing, "asyncio", SimpleNamespace(sleep=record))
     activity = Activity()
     activity.begin()
     began_s = time.monotonic()
