@@ -178,7 +178,7 @@ def test_a_missing_library_is_reported_with_a_hint(
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "told"),
+    ("status", "answer", "expected"),
     [
         (
             401,
@@ -192,15 +192,16 @@ def test_a_missing_library_is_reported_with_a_hint(
     ],
 )
 def test_a_refusal_is_reported_with_a_hint_and_without_the_secret(
-    endpoint: Endpoint, status: int, answer: object, told: str
+    endpoint: Endpoint, status: int, answer: object, expected: str
 ) -> None:
     endpoint.status, endpoint.answer = status, answer
-    with pytest.raises(TokenRefusedError, match=told) as caught:
+    with pytest.raises(TokenRefusedError, match=expected) as caught:
         microsoft(endpoint).token("a@x.test")
     assert caught.value.hint
     assert "hush" not in str(caught.value)
     assert caught.value.problem == MailboxProblem.NO_TOKEN
-    assert (told in caught.value.answer) == (status != 200)  # only what the server wrote
+    # A successful response without a token has no message of the server.
+    assert (expected in caught.value.answer) == (status != 200)
     assert len(endpoint.forms) == 1
 
 
