@@ -62,6 +62,31 @@ def status(*arguments: str) -> int:
     return caught.value.code
 
 
+def modules_loaded_by(service: str, config: Path) -> set[str]:
+    """The modules that the command of a service has loaded when its main loop would begin."""
+    module = f"services.{service.replace('-', '_')}.main"
+    program = (
+        f"import {module}, sys\n"
+        f"{module}.run = lambda *_, **__: print(*sys.modules)\n"
+        "import services.cli.services\n"
+        "services.cli.services.run_service = lambda _, run: run(None)\n"
+        "services.cli.main()"
+    )
+    servers = {
+        "MAILCASE_BROKER_URL": "amqp://broker.test/",
+        "MAILCASE_STORE_URL": "mongodb://store.test/",
+    }
+    loaded = subprocess.run(
+        [sys.executable, "-c", program, service, "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | servers,
+    ).stdout.split()
+    assert module in loaded
+    return set(loaded)
+
+
 class TestExitStatus:
     @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
     def test_every_command_has_help_with_an_example(
@@ -209,26 +234,17 @@ class TestExitStatus:
         self, config: Path
     ) -> None:
         """They would take half a second of processor time and tens of megabytes at each start."""
-        program = (
-            "import services.router.main, sys\n"
-            "services.router.main.run = lambda *_, **__: print(*sys.modules)\n"
-            "import services.cli.services\n"
-            "services.cli.services.run_service = lambda _, run: run(None)\n"
-            "services.cli.main()"
-        )
-        servers = {
-            "MAILCASE_BROKER_URL": "amqp://broker.test/",
-            "MAILCASE_STORE_URL": "mongodb://store.test/",
-        }
-        loaded = subprocess.run(
-            [sys.executable, "-c", program, "router", "--config", str(config)],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=os.environ | servers,
-        ).stdout
-        assert "services.router.main" in loaded.split()
-        assert not {"pymongo", "motor", "gridfs", "deploy"} & set(loaded.split())
+        loaded = modules_loaded_by("router", config)
+        assert not {"pymongo", "motor", "gridfs", "deploy"} & loaded
+
+    @pytest.mark.parametrize("service", ["fetcher", "case-writer", "sender", "extractor"])
+    def test_a_service_without_web_keys_loads_no_cryptography(
+        self, config: Path, service: str
+    ) -> None:
+        """The database's driver would load it to find out that PyOpenSSL is missing: 8 MB."""
+        loaded = modules_loaded_by(service, config)
+        assert "motor" in loaded
+        assert "cryptography" not in loaded
 
     def test_a_service_without_a_broker_says_where_to_set_it(
         self, config: Path, capsys: pytest.CaptureFixture[str]
