@@ -61,7 +61,9 @@ def reply_evidence(headers: MailHeaders) -> str | None:
     """Why a mail is an automatic reply (out of office, read receipt); None if it is not."""
     if "auto-replied" in _first_words(headers, "Auto-Submitted"):
         return "Auto-Submitted: auto-replied"
-    for name, prefix in _REPLY_HEADERS.items():
+    present = [name for name in _REPLY_HEADERS if name in headers]
+    for name in present:
+        prefix = _REPLY_HEADERS[name]
         for value in headers.texts(name):
             if value.lower().startswith(prefix) and value.strip().lower() not in _NO:
                 return name

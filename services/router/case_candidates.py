@@ -84,7 +84,7 @@ def _thread_ids(headers: MailHeaders) -> list[str]:
     Source: RFC 5322 section 3.6.4.
     """
     ids = [*headers.message_ids("In-Reply-To"), *reversed(headers.message_ids("References"))]
-    own = headers.message_ids("Message-ID")
+    own = headers.message_ids("Message-ID") if ids else []
     return [message_id for message_id in dict.fromkeys(ids) if message_id not in own][
         :MAX_THREAD_IDS
     ]

@@ -27,6 +27,7 @@ _SERVER_NAMES = {
     "mdaemon",
     "maildelivery",
 }
+# In lower case: a pattern that ignores case takes three times as long.
 _SUBJECT = re.compile(
     r"undeliver|delivery (?:status|failure|has failed|report|problem|notification)|returned mail|"
     r"return(?:ed)? to sender|mail delivery|delivery incomplete|failure notice|could ?n[o']t be delivered|"
@@ -34,7 +35,6 @@ _SUBJECT = re.compile(
     r"warning: could not send|delayed|unzustellbar|zustellung|niet bezorgd|non remis|non consegnat|"
     r"nicht zugestellt|no se (?:ha podido|pudo) entregar|[ée]chec de (?:la )?(?:remise|distribution)|"
     r"niedostarcz|nie dostarczono|nie mo[żz]na dostarczy[ćc]|zwrot (?:wiadomo|poczty)|b[łl][ąa]d dostarcz",
-    re.IGNORECASE,
 )
 _RETURNED_HEADER = re.compile(
     rb"^(?:>\s?)?[ \t]*(Message-ID|In-Reply-To|References|Subject):", re.IGNORECASE | re.MULTILINE
@@ -122,7 +122,7 @@ def _evidence(headers: MailHeaders) -> str | None:
         return "Content-Type: message/delivery-status"
     if "X-Failed-Recipients" in headers:
         return "X-Failed-Recipients"
-    if not _SUBJECT.search(headers.text("Subject") or ""):
+    if not _SUBJECT.search((headers.text("Subject") or "").lower()):
         return None
     senders = headers.addresses("From", "Return-Path", "Sender")
     if any(sender.address.partition("@")[0].lower() in _SERVER_NAMES for sender in senders):

@@ -43,6 +43,8 @@ def denied_sender(facts: MailFacts) -> Verdict | None:
     """The author is on the mailbox's deny list. Without an address in From, the author is another
     sender of the mail, as in its reading.
     """
+    if not facts.policy.deny_senders:
+        return None
     authors = facts.headers.addresses("From")
     if not any(author.address for author in authors):
         authors = facts.headers.addresses("Sender", "Reply-To", "Return-Path")
