@@ -1,6 +1,6 @@
 """Converts the API's structs to the structs that templates read. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
@@ -30,7 +30,7 @@ from services.desk.pages.views.case import (
     Recipient,
     StageButton,
 )
-from services.desk.pages.views.lists import Assignee, CaseRow, Option
+from services.desk.pages.views.lists import Assignee, CaseRow, Match, Option
 from services.runtime.settings import Process
 
 _PREVIEWS: Mapping[str, Preview] = {
@@ -43,6 +43,7 @@ _PREVIEWS: Mapping[str, Preview] = {
     "text/csv": "text",
 }
 _GROUP = "group:"
+MAX_MATCHES = 2  # of one case, beside the first
 
 
 def with_query(path: str, **values: str | None) -> str:
@@ -94,15 +95,27 @@ def case_rows(
     return tuple(case_row(case, processes, names) for case in found.items)
 
 
-def hit_row(hit: SearchHit, processes: Mapping[str, Process], names: Mapping[str, str]) -> CaseRow:
-    """A search hit as a row, which links to the comment that was found."""
+def hit_rows(
+    hits: Sequence[SearchHit], processes: Mapping[str, Process], names: Mapping[str, str]
+) -> tuple[CaseRow, ...]:
+    """Search hits as rows, one for each case, in the order of the cases' first hits."""
+    by_case: dict[int, list[SearchHit]] = {}
+    for hit in hits:
+        by_case.setdefault(hit.case, []).append(hit)
+    return tuple(_found_case(found, processes, names) for found in by_case.values())
+
+
+def _found_case(
+    hits: Sequence[SearchHit], processes: Mapping[str, Process], names: Mapping[str, str]
+) -> CaseRow:
+    """A case as a row that links to the first comment found, with links to the next ones."""
+    hit = hits[0]
     process = processes.get(hit.process)
-    place = f"#c-{quote(hit.comment)}" if hit.comment else ""
     return CaseRow(
         number=hit.case,
         reference=hit.reference,
         revision=0,
-        href=f"/cases/{hit.case}{place}",
+        href=_place(hit),
         title=hit.title,
         author=hit.author,
         process_title=process.title if process else hit.process,
@@ -113,7 +126,17 @@ def hit_row(hit: SearchHit, processes: Mapping[str, Process], names: Mapping[str
         updated_at=hit.updated_at,
         assignee=assignee(hit.assignee, names),
         snippet=hit.snippet if hit.snippet != hit.title else "",
+        matches=tuple(
+            Match(href=_place(other), author=other.author, snippet=other.snippet)
+            for other in hits[1 : 1 + MAX_MATCHES]
+        ),
+        more_matches=len(hits[1 + MAX_MATCHES :]),
     )
+
+
+def _place(hit: SearchHit) -> str:
+    """The path of the comment that was found, or of its case."""
+    return f"/cases/{hit.case}" + (f"#c-{quote(hit.comment)}" if hit.comment else "")
 
 
 def file_view(case: int, file: AttachmentView) -> FileView:

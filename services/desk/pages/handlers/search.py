@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from services.desk.api.cases.search import SearchResults
 from services.desk.http.problems import Problem, ProblemError
-from services.desk.pages.case_views import hit_row, with_query
+from services.desk.pages.case_views import hit_rows, with_query
 from services.desk.pages.handlers.lists import declared_processes, process_options
 from services.desk.pages.handlers.people_names import names_of_people
 from services.desk.pages.views.lists import CaseRow, SearchView
@@ -72,7 +72,7 @@ async def _rows(
         return ()
     hits = [hit for hit in results.items if not open_only or hit.status == "open"]
     names = await names_of_people(visit)
-    return tuple(hit_row(hit, visit.desk.settings.processes, names) for hit in hits)
+    return hit_rows(hits, visit.desk.settings.processes, names)
 
 
 def _is_number(text: str) -> bool:

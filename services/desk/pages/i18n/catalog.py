@@ -252,7 +252,7 @@ class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     placeholder: str
     submit: str
-    results: Plural
+    more_matches: Plural
     no_results: str
     hint: str
     open_only: str

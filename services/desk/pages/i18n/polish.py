@@ -275,7 +275,9 @@ POLISH = c.Catalog(
         title="Szukaj",
         placeholder="Słowa, numer sprawy, numer faktury, NIP",
         submit="Szukaj",
-        results=Plural("Znaleziono {n} sprawę", "Znaleziono {n} spraw", "Znaleziono {n} sprawy"),
+        more_matches=Plural(
+            "jeszcze {n} trafienie", "jeszcze {n} trafień", "jeszcze {n} trafienia"
+        ),
         no_results="Nic nie znaleziono dla „{q}”.",
         hint="Sam numer otwiera sprawę. Wyszukiwanie uwzględnia odmianę słów.",
         open_only="Tylko otwarte sprawy",

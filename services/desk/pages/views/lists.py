@@ -31,8 +31,18 @@ class Assignee(msgspec.Struct, frozen=True, kw_only=True):
     is_group: bool = False
 
 
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """A comment that a search found, and the text around the words found in it."""
+
+    href: str
+    author: str
+    snippet: str
+
+
 class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A case in a list. `snippet` is the text around a search hit, None in work lists."""
+    """A case in a list. `snippet` is the text around a search hit, None in work lists. `matches`
+    are the next hits in the same case, and `more_matches` is the number of those not shown.
+    """
 
     number: int
     reference: str
@@ -51,6 +61,8 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     comment_count: int = 0
     attachment_count: int = 0
     snippet: str | None = None
+    matches: tuple[Match, ...] = ()
+    more_matches: int = 0
 
 
 class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +107,6 @@ class SearchView(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[CaseRow, ...]
     processes: tuple[Option, ...] = ()
     open_only: bool = False
-    total: int | None = None
     error: str = ""
     next_href: str | None = None
     is_mixed: bool = False

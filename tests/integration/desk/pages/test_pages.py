@@ -209,16 +209,29 @@ async def test_refusals_name_stages_by_title_in_the_readers_language(
 async def test_search_results_show_the_cases_as_lists_do(
     browser: Browser, opened: OpenCase, desk: Desk
 ) -> None:
-    await opened(1, mails=("a", "b"), assignee="maria@office.example")
+    await opened(1, assignee="maria@office.example")
+    await opened(2, process="help", stage="new")
     await SearchIndex(desk.store).rebuild(lambda _done, _known: None)
     page = await shown(browser("anna"), "/search?q=hello")
     rows = page.split('<li class="row')[1:]
     assert len(rows) == 2
-    for row in rows:
-        assert "Registration" in row
-        assert "maria@office.example" in row
-        assert '<span class="of">Cost invoices</span>' in row
-        assert "data-case" not in row, "a live row has no snippet"
+    found = next(row for row in rows if 'href="/cases/1#' in row)
+    assert "Registration" in found
+    assert "maria@office.example" in found
+    assert '<span class="of">Cost invoices</span>' in found
+    assert "data-case" not in found, "a live row has no snippet"
+
+
+async def test_a_case_with_several_hits_is_one_search_result(
+    browser: Browser, opened: OpenCase, desk: Desk
+) -> None:
+    await opened(1, mails=("a", "b", "c", "d", "e"))
+    await SearchIndex(desk.store).rebuild(lambda _done, _known: None)
+    page = await shown(browser("anna"), "/search?q=hello")
+    (row,) = page.split('<li class="row')[1:]
+    links = re.findall(r'href="(/cases/1#c-[^"]+)"', row)
+    assert len(links) == len(set(links)) == 3
+    assert "2 more matches" in row
 
 
 async def test_bulk_actions_report_what_was_refused(browser: Browser, opened: OpenCase) -> None:

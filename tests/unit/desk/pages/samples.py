@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+
 from services.desk.pages.views.case import (
     CaseLink,
     CaseScreen,
@@ -21,6 +23,7 @@ from services.desk.pages.views.lists import (
     CaseRow,
     ListFilters,
     ListView,
+    Match,
     Option,
     SearchView,
     StageCount,
@@ -99,6 +102,20 @@ def page(language: str = "en", **changes: object) -> Page:
 def rows(count: int = 8, first: int = 235) -> tuple[CaseRow, ...]:
     """Cases of a list that together show everything that a row can show."""
     return tuple(_row(index, first - index) for index in range(count))
+
+
+def found() -> tuple[CaseRow, ...]:
+    """Search results, one of them with further hits in the same case."""
+    first, *others = rows(3)
+    matches = tuple(
+        Match(href=f"/cases/235#c-{key}", author=author, snippet=snippet)
+        for key, author, snippet in (
+            ("b2", "Jan Kowalski", "… the invoice FV/2026/11/0418 was sent a second time …"),
+            ("c3", "Anna Nowak", "Invoice FV/2026/11/0418 is waiting for approval."),
+        )
+    )
+    snippet = "… please find invoice FV/2026/11/0418 attached …"
+    return (structs.replace(first, snippet=snippet, matches=matches, more_matches=5), *others)
 
 
 def _row(index: int, number: int) -> CaseRow:
@@ -542,7 +559,7 @@ def people() -> PeopleView:
 PAGES: dict[str, tuple[str, object]] = {
     "todo": ("work/list.html", work_list()),
     "case": ("work/case.html", case()),
-    "search": ("work/search.html", SearchView(query="faktura", rows=rows(3), total=3)),
+    "search": ("work/search.html", SearchView(query="faktura", rows=found())),
     "search-empty": ("work/search.html", SearchView(query="<script>", rows=())),
     "parked": ("operations/parked.html", parked()),
     "dead": ("operations/dead_letters.html", dead_letters()),
