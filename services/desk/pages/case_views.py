@@ -43,7 +43,7 @@ _PREVIEWS: Mapping[str, Preview] = {
     "text/csv": "text",
 }
 _GROUP = "group:"
-MAX_MATCHES = 2  # of one case, beside the first
+MAX_MATCHES = 2  # of one case, after the first
 
 
 def with_query(path: str, **values: str | None) -> str:
