@@ -132,6 +132,7 @@ class _Reader:
             quotes_are_marked=self._quotes_are_marked,
             author=f"{envelope.author.name} {envelope.author.address}",
             subject=envelope.subject,
+            recipients=tuple(recipient.name for recipient in envelope.recipients),
         )
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:

@@ -9,7 +9,11 @@ a name. A sentence has other words left, so it is not such a line, however it be
 
 import re
 
-from services.case_writer.reading.text.date_words import is_calendar_word, kind_of_number
+from services.case_writer.reading.text.date_words import (
+    is_calendar_word,
+    kind_of_number,
+    may_be_name,
+)
 from services.case_writer.reading.text.foreign_attributions import (
     is_foreign_attribution,
     is_short_name,
@@ -57,6 +61,7 @@ class _Parts:
         self.name: list[str] = []
         self.unknown = self.in_name = self._names_before_verb = 0
         self._is_behind_verb = self._is_behind_article = self._is_behind_via = False
+        self._is_first = True
         words = self.text.split()
         first = words[0].strip(_EDGES).lower() if words else ""
         if first in FIRST_WORDS and len(words) > 1 and words[1][0].isdecimal():
@@ -80,6 +85,7 @@ class _Parts:
         if self._is_behind_article and not bare[:1].isdecimal():
             return False  # `schrieb der Fahrer`
         self._is_behind_article = False
+        is_first, self._is_first = self._is_first, False
         if "@" in bare:
             self.has_address = True
         elif low in VERBS or f"{low})" in VERBS:
@@ -87,7 +93,9 @@ class _Parts:
             self._names_before_verb = len(self.name)
         elif bare[:1].isdecimal() or (bare[:1] in ("+", "-") and bare[1:2].isdecimal()):
             return self._take_number(bare)
-        elif is_calendar_word(low):
+        elif is_calendar_word(low) and not (
+            (self.has_year or self.has_time or is_first) and may_be_name(bare)
+        ):
             self.has_date = True
         elif bare[:1].islower():
             return self._take_small(low, is_behind_verb=is_behind_verb)

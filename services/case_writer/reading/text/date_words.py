@@ -6,6 +6,7 @@ from services.case_writer.reading.text.quote_markers import CALENDAR_STEMS, CALE
 
 _MAX_CALENDAR_CHARS = 15
 _DAYS = 31
+_NAME_CHARS = (4, 5)  # shorter words are abbreviations
 _ZONES = ("gmt+", "gmt-", "utc+", "utc-")
 _CALENDAR_ENDS = (
     "day", "uary", "ember", "ober", "ugust", "april", "ch", "tag", "woch", "uar", "bre", "bro", "obre",
@@ -70,6 +71,20 @@ def is_calendar_word(low: str) -> bool:
     if low in CALENDAR_WORDS or low.startswith(_ZONES) or low.endswith("kuuta"):
         return True
     return low[:3] in CALENDAR_STEMS and len(low) <= _MAX_CALENDAR_CHARS and _is_month_or_day(low)
+
+
+def may_be_name(word: str) -> bool:
+    """Whether a calendar word may also be a name, such as Marta, Julia or Desk, which only begin
+    like a month or a weekday. After a year or a time, or in front of a date, it is a name.
+    """
+    low = word.lower()
+    return (
+        len(word) in _NAME_CHARS
+        and word.istitle()
+        and low not in CALENDAR_WORDS
+        and not low.startswith(_ZONES)
+        and not low.endswith(_CALENDAR_ENDS)
+    )
 
 
 def _is_month_or_day(low: str) -> bool:

@@ -28,19 +28,21 @@ _SIGNS = ",;()\"'<>"
 
 class Reply(NamedTuple):
     """What is known of the mail whose lines are examined, in lower case: the words of its author's
-    display name, and its subject without the mark of a reply; "" if it has none.
+    display name, and its subject without the mark of a reply; "" if it has none. `recipients` are
+    the display names of its recipients, as they are written.
     """
 
     author: frozenset[str] = frozenset()
     subject: str = ""
+    recipients: tuple[str, ...] = ()
 
 
-def reply_of(name: str, subject: str) -> Reply:
-    """The reply with this subject by an author of this display name."""
+def reply_of(name: str, subject: str, recipients: tuple[str, ...] = ()) -> Reply:
+    """The reply with this subject by an author of this display name to recipients of these."""
     author = frozenset(word.strip(_SIGNS) for word in name.lower().split())
     mark, colon, rest = subject.lower().partition(":")
     is_reply = bool(colon) and mark.rstrip("[]0123456789 ") in REPLY_MARKS
-    return Reply(author, " ".join(rest.split()) if is_reply else "")
+    return Reply(author, " ".join(rest.split()) if is_reply else "", recipients)
 
 
 NO_REPLY = Reply()

@@ -13,6 +13,9 @@ from services.case_writer.reading.text.lines import MAX_LINE, bare_lines, initia
 _MAX_ATTEMPTS = 3000  # lines examined closely; no text written by a program has more
 _ATTRIBUTION_LINES = 4
 _LEAST_COLUMNS = 50  # programs wrap longer lines
+_MAX_NAMES = 20  # of recipients
+_LEAST_NAME = 3  # characters
+_ANY_NAME = "Xx"
 BLANKS_BELOW_ATTRIBUTION = 3
 COLONS = ":\uff1a"
 ARROWS = ">>> "
@@ -20,11 +23,12 @@ ARROWS = ">>> "
 
 class MarkedLines:
     """`lines` are the lines of the text, `bare` the same without spaces around them; `is_quoted` is
-    true for each quoted line.
+    true for each quoted line. `names` are those of recipients: whom a mail answers is one of them.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, names: tuple[str, ...] = ()) -> None:
         self._attempts = 0
+        self._names = [name for name in names[:_MAX_NAMES] if len(name) >= _LEAST_NAME]
         self.text = text
         self.lines = text.split("\n")
         self.bare = bare_lines(text, self.lines)
@@ -34,11 +38,22 @@ class MarkedLines:
                 bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] in ("<<", ">>"))
                 for bare in self.bare
             ]
+            self._mark_blank_lines()
             self._rejoin_broken_addresses()
             self._unmark_arrows()
             self._mark_initials()
         if "|" in text:
             self._mark_bars()
+
+    def _mark_blank_lines(self) -> None:
+        """Mark lines with only `>>` directly above or below quoted ones: blank lines of a quote
+        within a quote. Alone, they are the author's.
+        """
+        last = len(self.bare) - 1
+        for index, bare in enumerate(self.bare):
+            if bare[:2] == ">>" and not bare.strip("> "):
+                is_below = index > 0 and self.is_quoted[index - 1]
+                self.is_quoted[index] = is_below or (index < last and self.is_quoted[index + 1])
 
     def _rejoin_broken_addresses(self) -> None:
         """Rejoin lines that were broken inside `<address>`: the second one begins with `>` but is
@@ -145,11 +160,24 @@ class MarkedLines:
                 break
             is_whole = start == 0 or not is_open(self.bare[start - 1])
             is_whole = is_whole and (above_quote or start == end or has_verb(joined))
-            if is_whole and is_attribution(joined, above_quote=above_quote):
+            if is_whole and self.introduces_quote(joined, above_quote=above_quote):
                 found = start
                 if begins:
                     break
         return found
+
+    def introduces_quote(self, line: str, *, above_quote: bool) -> bool:
+        """Whether `line` introduces a quote. The name of a recipient may have any words, such as
+        `Dział obsługi klienta`.
+        """
+        if is_attribution(line, above_quote=above_quote):
+            return True
+        name = next((name for name in self._names if name in line), "")
+        if not name:
+            return False
+        before, _, after = line.partition(name)
+        is_word = not (before[-1:].isalnum() or after[:1].isalnum())
+        return is_word and is_attribution(f"{before}{_ANY_NAME}{after}", above_quote=above_quote)
 
     def _is_wrapped(self, above: int, found: int) -> bool:
         """Whether the line above an attribution that is complete without it belongs to it: a date

@@ -7,6 +7,7 @@ from functools import cached_property
 from services.case_writer.reading.text.attributions import (
     has_verb,
     is_attribution,
+    is_dated,
     is_dated_address,
 )
 from services.case_writer.reading.text.header_blocks import (
@@ -38,6 +39,7 @@ REPLY_SIGNS = "#-=*_+\u2014\u2013"
 _AROUND_REQUEST = REPLY_SIGNS + " .:"
 _TITLE_RULES = ("---", "===", "***", "___")
 _SENTENCE_WORDS = 3
+_TEXT_BEHIND = ":   "  # an attribution
 _REQUEST_WORDS = 6  # before `above this line`
 
 
@@ -45,12 +47,14 @@ class OriginalLines(MarkedLines):
     """Lines that know where an original begins."""
 
     def __init__(self, text: str, reply: Reply = NO_REPLY) -> None:
-        super().__init__(text)
-        self._reply = reply
+        super().__init__(text, reply.recipients)
+        self.reply = reply
         self._has_sections = False  # an examined title between rules is the author's own
 
     def begins_original(self, index: int, low: str) -> bool:
         if low.startswith(">>") and self._is_arrowed(index, low):
+            return True
+        if _TEXT_BEHIND in self.bare[index][:MAX_LINE] and self._has_text_behind(index):
             return True
         if low[0] in RULE:
             words = low.strip(RULE) if low.startswith(("---", "___", "***", "===")) else ""
@@ -73,7 +77,17 @@ class OriginalLines(MarkedLines):
         if not self.may_look():
             return False
         is_below_rule = self._is_below_rule(index)
-        return bool(header_end(self.bare, index, below_rule=is_below_rule, reply=self._reply))
+        return bool(header_end(self.bare, index, below_rule=is_below_rule, reply=self.reply))
+
+    def _has_text_behind(self, index: int) -> bool:
+        """Whether the quote is on the line of its attribution, as Yahoo writes it on phones:
+        `On …, Anna <a@x.example> wrote:   Hello`.
+        """
+        attribution = f"{self.bare[index].partition(_TEXT_BEHIND)[0]}:"
+        is_whole = "@" in attribution and has_verb(attribution) and is_dated(attribution)
+        return (
+            is_whole and self.may_look() and self.introduces_quote(attribution, above_quote=False)
+        )
 
     def _is_section(self, index: int) -> bool:
         """Whether the title between rules is one of several that the author gave the sections of

@@ -1,4 +1,4 @@
-"""The words with which mail programs mark text that is not the author's own, in sixteen languages.
+"""The words with which mail programs mark text that is not the author's own, in eighteen languages.
 
 They are in lower case, and are compared with whole lines, the first words of a line, or whole words
 of a short line.
@@ -19,7 +19,8 @@ _LABELS = {
     "feladó|de la|šalje|kimden|από|发件人|寄件者|差出人",
     "sent": "보낸 날짜|보낸날짜|날짜|נשלח|תאריך|تم الإرسال|التاريخ|išsiųsta|nosūtīts|saadetud|kuupäev|"
     "đã gửi|ngày gửi|ngày|dikirim|tanggal|ημερομηνία|"
-    "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
+    "sent|date|sent at|enviados|enviadas|отправленные|elküldött üzenetek|trimise|"
+    "wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
     "inviato|verzonden|odesláno|skickat|sendt|отправлено|дата|надіслано|dato|data wysłania|gesendet am|date d'envoi|"
     "enviada em|data/hora|message du|lähetetty|päivämäärä|pvm|odoslané|elküldve|dátum|trimis|poslano|gönderildi|"
     "tarih|στάλθηκε|изпратено|发送时间|日期|寄件日期|送信日時",
@@ -76,7 +77,8 @@ initial header|mail original|mail d'origine|e-mail original|origineel bericht|or
 original besked|oprindelig mail
 alkuperäinen viesti|välitetty viesti|edelleenlähetetty viesti|исходное письмо|пересылаемое письмо
 початкове повідомлення|переадресоване повідомлення|原始邮件|转发邮件|原始郵件|eredeti üzenet
-pôvodná správa|preposlaná správa|mesaj original|izvorna poruka|orijinal mesaj""".replace(
+pôvodná správa|preposlaná správa|továbbított üzenet
+mesaj original|mesaj înaintat|mesaj redirecționat|izvorna poruka|orijinal mesaj""".replace(
         "\n", "|"
     ).split("|")
 )
@@ -104,13 +106,15 @@ FORWARDS = frozenset(
 début du message transféré|początek przekazanej wiadomości|początek przekazywanej wiadomości
 inicio del mensaje reenviado|inizio messaggio inoltrato|início da mensagem encaminhada
 begin doorgestuurd bericht|vidarebefordrat brev|start på videresendt besked|videresendt melding
-začátek přeposílané zprávy|начало переадресованного сообщения""".replace("\n", "|").split("|")
+začátek přeposílané zprávy|начало переадресованного сообщения|начало пересылаемого сообщения
+початок переадресованого повідомлення|välitetty viesti alkaa|začiatok preposlanej správy
+továbbított levél kezdete|începutul mesajului redirecționat""".replace("\n", "|").split("|")
 )
 
 # What an attribution begins with: `On …, Jan wrote:`, `W dniu … Jan pisze:`, `Am … schrieb Jan:`.
 STARTERS = (
     "on ", "w dniu ", "dnia ", "am ", "le ", "el ", "il ", "op ", "den ", "dne ", "på ", "em ",
-    "no dia ", "às ", "wiadomość napisana przez ", "użytkownik ", "zitat von ", "quoting ",
+    "no dia ", "às ", "dňa ", "în ", "pe ", "wiadomość napisana przez ", "użytkownik ", "zitat von ", "quoting ",
     "cytowanie ",
 )  # fmt: skip
 
@@ -123,7 +127,7 @@ VERBS = _words(
     schreibt geschrieben écrit escribió escribio scritto schreef skrev skriver napsal napsala
     napsal(a) píše geschreven escreveu написал написала написал(а) пишет писал написав
     написав(ла) написав(-ла) пише писал(а) писал(-а)
-    писав писав(ла) kirjoitti írta quoting cytowanie zitat napisao napisala napísal(a)"""
+    писав писав(ла) kirjoitti írta scris quoting cytowanie zitat napisao napisala napísal napísala napísal(a)"""
 )
 
 # The words around the date, the name and the verb in the attributions of programs.
@@ -132,7 +136,7 @@ GLUE = _words(
     om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
     folgendes wiadomość przez odesílatel użytkownik użytkownika użytkowniczka von пользователь
     користувач от від d di del al wł dem der då h va han kello uživatel
-    godzinie klockan la(s keltezéssel időpontban ezt"""
+    godzinie klockan la(s keltezéssel időpontban dátummal időpont ezt în pe la dňa užívateľ používateľ følgende"""
 )
 
 _STEMS = """jan feb mar apr may jun jul aug sep oct okt nov dec dez mär maj mai sty lut kwi cze lip sie wrz
@@ -148,7 +152,13 @@ CALENDAR_WORDS = _words(
     пт сб вс нд tammik helmik maalisk huhtik toukok kesäk heinäk elok syysk lokak marrask
     jouluk maanantai tiistai keskiviikko torstai perjantai lauantai sunnuntai seč selč
     eet eest bst msk
-    gmt utc mez mesz cet cest est edt pst pdt cst mst z
+    gmt utc mez mesz cet cest est edt pst pdt cst mst brt brst wet west z
+    maanantaina tiistaina keskiviikkona torstaina perjantaina lauantaina sunnuntaina tirsdag martes
+    január február márc március ápr április máj május jún június júl július szept szeptember október
+    hétfő kedd szerda csütörtök péntek szombat vasárnap sze szo pondelok utorok streda štvrtok piatok nedeľa
+    ian ianuarie februarie martie aprilie iun iunie iul iulie septembrie octombrie noiembrie
+    decembrie luni marți miercuri joi vineri sâmbătă duminică mie vin sâm dum
+    kwiecień czerwiec lipiec sierpień wrzesień październik listopad grudzień
     jänner januára februára marca apríla mája júna júla augusta septembra októbra novembra decembra
     sausio vasario kovo balandžio gegužės birželio liepos rugpjūčio rugsėjo spalio lapkričio gruodžio
     януари февруари март април май юни юли август септември октомври ноември декември
@@ -237,9 +247,26 @@ CONTACT_MARKS = (*REACH_MARKS, "gmbh", "sp. z", " ltd", " inc.", "hrb ")
 # If such a line also has the digits of a number, a word that begins with one of these is enough;
 CALL_WORDS = (
     "tel", "tél", "phone", "fon", "mob", "fax", "faks", "kom", "тел", "gsm", "cell", "電話", "电话", "전화",
-    "هاتف", "טל", "τηλ",
+    "هاتف", "טל", "τηλ", "tlf", "puh",
 )  # fmt: skip
-CONTACT_WORDS = (*CALL_WORDS, "nip", "regon", "krs", "vat", "ust", "ičo", "siret", "iban")
+CONTACT_WORDS = (
+    *CALL_WORDS,
+    "nip",
+    "regon",
+    "krs",
+    "vat",
+    "ust",
+    "ičo",
+    "siret",
+    "iban",
+    "p.iva",
+    "cvr",
+    "org.nr",
+    "kvk",
+    "dič",
+    "інн",
+    "инн",
+)
 # if it has any digit, the word for a street, or one that ends like it.
 STREET_WORDS = _words("ul al av str street road avenue rue calle via вул ул lane straat")
 STREET_ENDS = ("straße", "strasse", "str", "straat", "gasse", "weg", "platz", "gatan", "vej")
@@ -274,7 +301,7 @@ CONTACTS = _words(
 CLOSINGS = _words(
     """regards wishes pozdrawiam poważaniem pozdrowieniami grüßen grüße gruß grüssen cordialement vous salutations
     saludo saludos cordialmente saluti saluto groet groeten cumprimentos atenciosamente pozdravem přáním повагою
-    уважением hälsning hälsningar hilsen hilsner terveisin terveisiä"""
+    уважением hälsning hälsningar hilsen hilsner terveisin terveisiä pozdravom üdvözlettel tisztelettel stimă"""
 )
 # Words in the text of a letter.
 REQUESTS = _words(

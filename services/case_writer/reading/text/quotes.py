@@ -39,16 +39,22 @@ _QUOTATION_MARKS = "\"'\u201e\u201c\u201d\u00ab\u00bb\u2018\u2019\u300c"
 
 
 def strip_quotes(
-    full_text: str, *, quotes_are_marked: bool = False, author: str = "", subject: str = ""
+    full_text: str,
+    *,
+    quotes_are_marked: bool = False,
+    author: str = "",
+    subject: str = "",
+    recipients: tuple[str, ...] = (),
 ) -> str:
     """The author's own new text in `full_text`; all of it if nothing marks the rest, or if nothing
     would be left.
 
     `quotes_are_marked` means that each `>` comes from quotes marked in HTML, so that only quotes
     follow it. By `author`, their name and address, and the `subject` of the mail, their signature
-    and the header of the mail that they answer are recognized.
+    and the header of the mail that they answer are recognized; by the names of the `recipients`,
+    attributions to one of them.
     """
-    reply = reply_of(author.rpartition(" ")[0], subject)
+    reply = reply_of(author.rpartition(" ")[0], subject, recipients)
     lines = _Lines(full_text, quotes_are_marked=quotes_are_marked, author=author, reply=reply)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
     if len(kept) == len(lines.lines):
@@ -119,7 +125,8 @@ class _Lines(LinesWithEnding):
         """
         following = self.next_line(index + 1)
         if following is None or following == index + 1:
-            return following is None and "@" in attribution and has_verb(attribution)
+            is_of_program = "@" in attribution and has_verb(attribution)
+            return is_of_program and (following is None or has_seconds(attribution))
         if self.bare[following][0] in _QUOTATION_MARKS:
             return False
         if has_verb(attribution):

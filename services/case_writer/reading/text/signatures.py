@@ -55,6 +55,7 @@ _COMPANY_FORMS = frozenset(
         "s.l.",
     }
     | {"s.p.a.", "b.v.", "n.v.", "j.", "s.r.l.", "s.c.", "e.k.", "e.v.", "d.o.o.", "plc."}
+    | {"s.n.c.", "s.a.s.", "lda.", "ltda.", "kft.", "zrt.", "nyrt.", "bt.", "b.v.b.a."}
 )
 _ORIGINS = frozenset(
     {"sp.", "z", "o.o.", "spol.", "r.o.", "s.", "mbh", "i", "at", "in", "for", "am"}

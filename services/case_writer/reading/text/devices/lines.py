@@ -14,11 +14,14 @@ from services.case_writer.reading.text.devices.words import (
 _MAX_DEVICE_CHARS = 90
 _MAX_DEVICE_WORDS = 12
 _OFFERED = ("outlook", "mail")
-_FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
+_FOR = frozenset(
+    {"for", "für", "dla", "pour", "para", "per", "voor", "pro", "pre", "til", "till", "för"}
+)
 _NEEDS_SENT = ("von meinem", "von meiner")
 _SENT = (["gesendet"], ["geschickt"], ["versendet"], ["gesendet."])
 _SYSTEMS = frozenset({"ios", "android", "androida", "androidu", "mac", "windows", "iphone"})
 _FETCHED = frozenset({"herunterladen", "beziehen", "holen", "downloaden", "hämta", "hente"})
+_ENDS = ("gesendet", "küldve")
 _AS_BLANKS = "\xa0\u2013\u2014"
 _SIGNS = ".,;:()!"
 _LAST_LETTER = "\u2e7f"  # letters beyond it belong to languages without spaces, and to Korean
@@ -46,7 +49,7 @@ def is_device_line(line: str) -> bool:
     if low[-1:] > _LAST_LETTER or low[:1] > _LAST_LETTER:
         return _is_framed(low)
     first, _, _ = low.partition(" ")
-    if first not in _DEVICE_FIRST_WORDS and first != "outlook" and not low.endswith("gesendet"):
+    if first not in _DEVICE_FIRST_WORDS and first != "outlook" and not low.endswith(_ENDS):
         return False  # as nearly all lines
     has_things = first not in DEVICE_OFFERS
     if not has_things and not (
@@ -68,7 +71,7 @@ def is_device_line(line: str) -> bool:
         return is_offer and _is_product(words[2:3], has_things=False)
     if words[-1:] == ["gesendet"]:
         return words[0] in ("von", "vom") and _is_product(words[1:-1], has_things=True)
-    return False
+    return words[-1:] == ["küldve"] and _is_product(words[:-1], has_things=False)
 
 
 def _bare(low: str) -> str:

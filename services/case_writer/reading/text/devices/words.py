@@ -17,7 +17,8 @@ DEVICE_STARTS = (
     "wysłane z mojego", "wysłane z mojej", "wysłano z mojego", "wysłane z", "wysłano z",
     "wysłane ze", "wysłano ze", "wysłane przy użyciu", "wysłano za pomocą", "pobierz",
     "von meinem", "von meiner", "gesendet von meinem", "gesendet von meiner", "gesendet von",
-    "gesendet mit", "gesendet über", "diese nachricht wurde von meinem", "holen sie sich",
+    "gesendet mit", "gesendet über", "diese nachricht wurde von meinem",
+    "diese e-mail wurde von meinem", "holen sie sich",
     "envoyé de mon", "envoyé depuis mon", "envoyé à partir de", "envoyé à partir", "envoyé depuis", "envoyé de",
     "obtenez", "télécharger", "enviado desde mi", "enviado desde", "enviado do meu",
     "enviado de mi", "enviado do", "enviado a partir do meu", "enviado a partir do",
@@ -34,7 +35,9 @@ DEVICE_STARTS = (
     "enviado com", "inviato con", "inviata con", "inviata da", "verzonden via", "verstuurd met",
     "verstuurd via", "odesláno přes", "надіслано через", "отправлено через", "skickat via",
     "sendt via", "wysłano z użyciem", "gesendet aus",
-    "gesendet via", "lähetetty käyttäen", "wysłane za pomocą",
+    "gesendet via", "lähetetty käyttäen", "wysłane za pomocą", "odoslané z môjho", "odoslané z",
+    "odoslané zo", "získať", "stiahnuť", "trimis de pe", "trimis din", "trimis cu", "obțineți",
+    "descărcați", "отправлено с помощью", "az outlook beszerzése", "az outlook letöltése",
 )  # fmt: skip
 DEVICE_PRODUCTS = _words(
     """iphone iphone'a iphone’a iphone'u iphone-a iphonea iphonie iphonu iphonen ipad ipad'a
@@ -44,15 +47,17 @@ DEVICE_PRODUCTS = _words(
     windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада
     iphonesta iphonestani ipadista ipadistani androidista outlookista galaxy-laitteestani
     galaxy-puhelimesta galaxysta galaxy-smartphone android-gerät telekom mailspring airmail
+    iphone-ul ipad-ul iphone-ról iphone-omról ios-hez androidhoz
     superhuman tutanota spark zoho fastmail shortwave bluemail
     seznam яндекс tuta mimestream naver daum qq foxmail hotmail icloudu protonmaila proton.me"""
 )
 # Names that also mean something else: they count only with `mail` in the line.
-DEVICE_NAMES = _words("edison libero aqua canary nine spike newton orange virgilio")
+DEVICE_NAMES = _words("edison libero aqua canary nine spike newton orange virgilio почты")
 # How lines begin that advertise a program; a phone is not advertised like this.
 DEVICE_OFFERS = _words(
     "get download pobierz holen obtenez télécharger obter obtenga obtener scarica ottieni získejte stáhnout отримайте "
-    "получить hämta skaffa hent få skaff hanki získat отримати скачать завантажити загрузить"
+    "получить hämta skaffa hent få skaff hanki získat získať stiahnuť obțineți descărcați "
+    "отримати скачать завантажити загрузить"
 )
 # The words of the sentence that may follow.
 DEVICE_APOLOGIES = _words(
@@ -65,7 +70,8 @@ DEVICE_THINGS = _words(
     """phone smartphone smartphona smartfona smartfonu mobile handy mobiltelefon telefon telefonu telefonem
     telefonie tablet tabletu tableta tablette téléphone móvil movil teléfono celular telemóvel
     telefono cellulare telefoon mobiel mobil mobilu mobiltelefonu mobilní телефона смартфона
-    смартфону телефону mobiltelefonen mobilen cell device unterwegs puhelimesta puhelimestani älypuhelimesta"""
+    смартфону телефону mobiltelefonen mobilen cell device unterwegs puhelimesta puhelimestani älypuhelimesta
+    telefónu telefonul"""
 )
 DEVICE_OTHERS = _words(
     """for für dla pour para per voor pro för til till на для mail mobile app application
@@ -79,7 +85,7 @@ DEVICE_OTHERS = _words(
     la messagerie sécurisée sichere seguro. correio cliente klient klienta w på 5g 4g meinem/meiner
     search organize conquer program programa handset network. celular aplicativo applicazione appka aplikaci mobila
     laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu best work zařízení mého пристрою
-    мого"""
+    мого su pre pentru meu mea устройства az készülékemről telefonomról"""
 )
 
 

@@ -134,6 +134,23 @@ ATTRIBUTIONS = {
         "Anna Nowak <anna@office.example> kirjoitti 23.11.2026 kello 10.11:",
         "Anna Nowak kirjoitti 23.11.2026 klo 10.11:",
         "maanantai 23. marraskuuta 2026 klo 10.11.12 UTC+2 Anna Nowak <anna@office.example> kirjoitti:",
+        "maanantaina 23. marraskuuta 2026 klo 10.11.12 UTC+2 Anna Nowak <anna@office.example> kirjoitti:",
+    ],
+    "sk": [
+        "po 23. 11. 2026 o 10:11 Anna Nowak <anna@office.example> napísal(a):",
+        "Dňa 23. 11. 2026 o 10:11 Anna Nowak napísal(a):",
+        "Dňa 23. septembra 2026 o 10:11 používateľ Anna Nowak <anna@office.example> napísal:",
+    ],
+    "hu": [
+        "Anna Nowak <anna@office.example> ezt írta (időpont: 2026. szept. 23., Sze, 10:11):",
+        "2026. 11. 23. 10:11 keltezéssel, Anna Nowak írta:",
+        "2026. márc. 23. dátummal, 10:11 időpontban Anna Nowak <anna@office.example> írta:",
+    ],
+    "ro": [
+        "În sâm., 14 feb. 2026 la 10:11, Anna Nowak <anna@office.example> a scris:",
+        "Pe 23 iul. 2026, la 10:11, Anna Nowak <anna@office.example> a scris:",
+        "Pe 23.11.2026 10:11, Anna Nowak a scris:",
+        "Pe miercuri, 12 august 2026 la 10:11:12 EET, Anna Nowak <anna@office.example> a scris:",
     ],
 }
 
@@ -195,6 +212,11 @@ LABELS = {
     "sk": ("Od", "Odoslané", "Komu", "Predmet"),
     "hu": ("Feladó", "Elküldve", "Címzett", "Tárgy"),
     "ro": ("De la", "Trimis", "Către", "Subiect"),
+    "zimbra-es": ("De", "Enviados", "Para", "Asunto"),
+    "zimbra-pt": ("De", "Enviadas", "Para", "Assunto"),
+    "zimbra-ru": ("От", "Отправленные", "Кому", "Тема"),
+    "zimbra-hu": ("Feladó", "Elküldött üzenetek", "Címzett", "Tárgy"),
+    "zimbra-ro": ("De la", "Trimise", "Către", "Subiect"),
     "zh": ("发件人", "发送时间", "收件人", "主题"),
     "ko": ("보낸 사람", "보낸 날짜", "받는 사람", "제목"),
     "he": ("מאת", "נשלח", "אל", "נושא"),
@@ -276,6 +298,8 @@ SEPARATORS = {
         "-------- Opprinnelig melding --------",
     ],
     "fi": ["-----Alkuperäinen viesti-----", "---------- Välitetty viesti ---------"],
+    "hu": ["-------- Továbbított üzenet --------"],
+    "ro": ["-------- Mesaj înaintat --------"],
 }
 
 DEVICE_LINES = {
@@ -402,6 +426,13 @@ DEVICE_LINES = {
         "Skaff deg Outlook for Android",
     ],
     "fi": ["Lähetetty iPhonesta", "Lähetetty Galaxy-laitteestani", "Hanki Outlook for iOS"],
+    "sk": ["Odoslané z iPhonu", "Odoslané z môjho Galaxy", "Získať Outlook pre iOS"],
+    "hu": ["Az iPhone készülékemről küldve", "iPhone-ról küldve", "Az Outlook beszerzése iOS-hez"],
+    "ro": [
+        "Trimis de pe iPhone-ul meu",
+        "Trimis de pe telefonul meu Galaxy",
+        "Obțineți Outlook pentru iOS",
+    ],
     "with a link": [
         "Outlook für iOS<https://outlook.example/o0> beziehen",
         "Outlook voor iOS<https://outlook.example/o0> downloaden",
@@ -430,6 +461,10 @@ DEVICE_LINES = {
         "Sent from my phone. Please excuse any typos.",
         "Von meinem/meiner Galaxy gesendet",
         "Von unterwegs gesendet",
+        "Diese E-Mail wurde von meinem Android-Mobiltelefon mit WEB.DE Mail gesendet.",
+        "Отправлено из Почты Mail",
+        "Отправлено с устройства Galaxy",
+        "Inviato da Yahoo Mail su Android",
         "Envoyé avec la messagerie sécurisée Proton Mail.",
         "Envoyé à partir d'Outlook pour Android",
         "Verstuurd vanaf mijn Samsung-smartphone.",
@@ -492,6 +527,13 @@ SIGNATURES = [
     "-- \nJan K.\nAcme sp. z o.o.\nwww.acme.example",
     "-- \nS pozdravem\nJan Kowal",
     "-- \nZ poważaniem\nJan van der Berg",
+    "-- \nS pozdravom\nJan Kowal",
+    "-- \nCu stimă\nJan Kowal",
+    "-- \nJan Kowal\nPadarias Kowal, Lda.\nTelefone: 210 000 123",
+    "-- \nJan Kowal\nPanificio Kowal s.n.c.\nTel. 06 5550 0123\nP.IVA 01234567890",
+    "-- \nJan Kowal\nKowals Cykler ApS\nTlf. 55 50 12 34\nCVR 12345678",
+    "-- \nJan Kowal\nPuusepät Kowal Oy\nPuh. 09 555 0123",
+    "-- \nKowal Jan\nKowal Asztalos Kft.\nTel.: +36 1 555 0123",
 ]
 
 LIST_FOOTERS = [
@@ -601,6 +643,26 @@ def test_an_attribution_may_have_any_name(name: str) -> None:
         if "Anna Nowak <" in attribution:
             other = attribution.replace("Anna Nowak", name)
             assert strip_quotes(f"{OWN}\n\n{other}\n{_quoted()}") == OWN
+
+
+@pytest.mark.parametrize("name", ["Desk", "Marta", "Julia"])
+def test_a_name_may_begin_like_a_month_or_a_weekday(name: str) -> None:
+    for attribution in _each(ATTRIBUTIONS):
+        other = attribution.replace("Anna Nowak", name)
+        assert strip_quotes(f"{OWN}\n\n{other}\n{_quoted()}") == OWN
+
+
+@pytest.mark.parametrize("name", ["Отдел продаж", "Apoio ao Cliente", "The boat yard", "Die Werft"])
+def test_the_name_of_a_recipient_may_have_any_words(name: str) -> None:
+    for attribution in _each(ATTRIBUTIONS):
+        other = attribution.replace("Anna Nowak", name)
+        recipients = ("Jan Kowal", name)
+        assert strip_quotes(f"{OWN}\n\n{other}\n{_quoted()}", recipients=recipients) == OWN
+
+
+def test_only_a_whole_name_of_a_recipient_is_one() -> None:
+    own = f"{OWN}\n\nOn 23/11/2026 10:11, the boat yards wrote:\n{_quoted()}"
+    assert strip_quotes(own, recipients=("the boat yard",)) == own
 
 
 @pytest.mark.parametrize(
@@ -715,6 +777,46 @@ def test_a_header_of_outlook_goes_above_the_labels_of_a_form(label: str) -> None
     header = "From: Anna <a@x.example>\nSent: Monday, November 23, 2026 10:11 AM\nTo: Jan"
     form = f"Subject: Ware\n\n{label}: when do you deliver?"
     assert strip_quotes(f"{OWN}\n\n{header}\n{form}") == OWN
+
+
+def test_a_quote_may_be_on_the_line_of_its_attribution() -> None:
+    attribution = "On Mon, 23 Nov 2026 at 10:11, Anna<anna@office.example> wrote:"
+    quote = f"  {attribution}   When do the boxes arrive? \n Anna  "
+    assert strip_quotes(f"{OWN}\n\nSent from Yahoo Mail on Android \n \n{quote}") == OWN
+    for own in (
+        f"{OWN}\n\nAnna <a@x.example> wrote:   Tuesday",
+        f"{OWN}\n\nAt 10:11 he wrote:   no",
+    ):
+        assert strip_quotes(own) == own
+
+
+def test_a_quote_without_marks_may_be_directly_below_an_attribution_with_seconds() -> None:
+    date = "On 23/11/2026 10:11:12"
+    assert strip_quotes(f"{OWN}\n\n{date}, Anna <anna@office.example> wrote:\n{BODY}") == OWN
+    for own in (
+        f"{OWN}\n\n{date}, Anna Nowak wrote:\n{BODY}",
+        f"{OWN}\n\nOn 23/11/2026 10:11, Anna <anna@office.example> wrote:\n{BODY}",
+    ):
+        assert strip_quotes(own) == own
+
+
+FORWARDS = [
+    "Begin forwarded message:",
+    "Anfang der weitergeleiteten Nachricht:",
+    "Začiatok preposlanej správy:",
+    "Välitetty viesti alkaa:",
+    "Початок переадресованого повідомлення:",
+    "Továbbított levél kezdete:",
+    "Începutul mesajului redirecționat:",
+]
+
+
+@pytest.mark.parametrize("title", FORWARDS)
+def test_a_forwarded_mail_goes_with_its_title(title: str) -> None:
+    header = (
+        "From: Anna Nowak <anna@office.example>\nSubject: Ware\nDate: 23 November 2026\nTo: Jan"
+    )
+    assert strip_quotes(f"{OWN}\n\n{title}\n\n{header}\n\n{BODY}") == OWN
 
 
 def test_labels_between_a_rule_and_an_attribution_go() -> None:

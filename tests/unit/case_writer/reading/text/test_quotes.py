@@ -58,6 +58,15 @@ def test_an_answer_between_quotes_keeps_them_all() -> None:
     assert strip_quotes(mail) == mail
 
 
+def test_a_blank_line_of_a_quote_within_a_quote_belongs_to_it() -> None:
+    quote = "On 23 Nov 2026 at 10:11, Anna Nowak <a@x.example> wrote:\n> Yes.\n>\n>> First.\n"
+    for blank in (">>", ">> ", "> >", ">>>"):
+        assert strip_quotes(f"Hello\n\n{quote}{blank}\n>> Second.") == "Hello"
+        assert strip_quotes(f"{quote}{blank}\n>> Second.\n\nHello") == "Hello"
+        own = f"Hello\n{blank}\nnext page"
+        assert strip_quotes(own) == own
+
+
 def test_only_the_attribution_makes_a_quote_above_disappear() -> None:
     quote = text("> one", "", "answer")
     assert strip_quotes(quote) == quote
