@@ -143,7 +143,9 @@ class _Reader:
             return self._laid_out(safe_html)
         if len(plain) <= _STUB_CHARS and "html" in plain.lower():
             other = self._laid_out(safe_html)
-            return other if len(other) > 2 * len(plain) else plain
+            words = set(plain.split())
+            is_other_text = 2 * len(words.intersection(other.split())) < len(words)
+            return other if is_other_text or len(other) > 2 * len(plain) else plain
         return plain
 
     def _laid_out(self, safe_html: str) -> str:

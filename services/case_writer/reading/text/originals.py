@@ -25,6 +25,7 @@ from services.case_writer.reading.text.marked_lines import (
     MarkedLines,
 )
 from services.case_writer.reading.text.quote_markers import (
+    CLOSINGS,
     FIRST_PERSON,
     FORWARDS,
     REPLY_ABOVE,
@@ -96,6 +97,8 @@ class OriginalLines(MarkedLines):
         following = self.next_line(index + 1)
         if following == index + 1 and self._is_own_heading(index):
             return True
+        if following is not None and self._is_within_sentence(index, following):
+            return True
         is_only = index >= self._last_title and not self._has_sections
         if following is None or is_only or self.is_quoted[following]:
             return False
@@ -103,6 +106,21 @@ class OriginalLines(MarkedLines):
         is_section = not (label_of(low) or "@" in low or self.ends_attribution(following))
         self._has_sections |= is_section
         return is_section
+
+    def _is_within_sentence(self, title: int, following: int) -> bool:
+        """Whether a sentence above the title continues in the line that follows: the author
+        mentions it.
+        """
+        above = next(filter(None, reversed(self.bare[max(0, title - 3) : title])), "").split()
+        below = low_of(self.bare[following])
+        is_open = (
+            len(above) >= _SENTENCE_WORDS
+            and above[-1].isalpha()
+            and above[-1].islower()
+            and CLOSINGS.isdisjoint(word.lower() for word in above)
+        )
+        is_continued = below[0].isalpha() and self.bare[following][0] == below[0]
+        return is_open and is_continued and not label_of(below)
 
     def _is_own_heading(self, index: int) -> bool:
         """Whether the text directly below the title continues it as a sentence, or the title is

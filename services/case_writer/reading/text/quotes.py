@@ -160,14 +160,20 @@ class _Lines(LinesWithEnding):
         return next(filter(None, lines), "")
 
     def _is_shown(self, index: int) -> bool:
-        """Whether the author announces a header, further above, that is not that of an answer."""
+        """Whether the author announces a header, further above, that is not that of an answer. One
+        without an address may be shown in any order, if the subject is not that of an answer.
+        """
         above = self._line_above(index)
         return (
             above[-1:] in (*COLONS,)
             and not label_of(low_of(above))
             and label_of(low_of(self.bare[index])) == "from"
-            and not begins_as_reply(self.bare, index)
+            and not (begins_as_reply(self.bare, index) and self._may_be_answered(index))
         )
+
+    def _may_be_answered(self, header: int) -> bool:
+        end = header_end(self.bare, header, below_rule=True)
+        return bool(self.reply.subject) or any("@" in bare for bare in self.bare[header:end])
 
     def _is_answered_below(self, attribution: int) -> bool:
         """Whether an answer is between this attribution and its quote: the next marked quote has no

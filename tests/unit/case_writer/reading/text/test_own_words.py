@@ -481,6 +481,29 @@ def test_a_quotation_that_the_author_announces_stays() -> None:
     assert strip_quotes(mail) == mail
 
 
+LOG_BOOK = (
+    "From: Night Watch\nSent: 23 November 2026 10:15\nTo: Day Watch\nSubject: pump 4\n\nNoise."
+)
+
+
+def test_a_header_that_the_author_announces_stays_unless_the_mail_is_an_answer() -> None:
+    mail = f"What I read in the log book:\n\n{LOG_BOOK}\n\nWho repairs it?"
+    for subject in ("", "Pump 4"):
+        assert strip_quotes(mail, subject=subject) == mail
+    assert strip_quotes(mail, subject="FW: pump 4") == "What I read in the log book:"
+    sent = mail.replace("Night Watch", "Night Watch <night@x.example>")
+    assert strip_quotes(sent) == "What I read in the log book:"
+
+
+@pytest.mark.parametrize("title", ["-----Original Message-----", "------ Forwarded message ------"])
+def test_a_title_within_a_sentence_stays(title: str) -> None:
+    mail = f"Your page shows\n\n{title}\n\nin English although the rest is Irish."
+    assert strip_quotes(mail) == mail
+    for above in ("Your page shows it.", "kind regards,", "best regards from Galway, Anna"):
+        quoted = f"{above}\n\n{title}\n\nin English although the rest is Irish."
+        assert strip_quotes(quoted) == above
+
+
 def test_an_answer_between_an_attribution_and_its_quote_stays() -> None:
     attribution = "On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:"
     mail = f"Hello Anna,\n\n{attribution}\n\nthe price is firm.\n\n> And pallets?\n\nIncluded."
