@@ -59,6 +59,11 @@ class Principal:
         """The actor's id in histories and in the audit log."""
         return self.acting.actor.id
 
+    @property
+    def account(self) -> str:
+        """Whose limits apply: the person, also for their tokens; or the token without an owner."""
+        return self.acting.user or self.id
+
 
 class Access:
     """Applies the rules of the processes in the settings."""

@@ -22,6 +22,7 @@ from services.desk.composing.uploads import Uploads
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.http.problems import not_found
+from services.desk.http.turns import Turns
 from services.desk.live.hub import LiveHub
 from services.desk.ports import Tools
 from services.desk.presence import Presences
@@ -33,6 +34,11 @@ from services.desk.webhooks.sending import WebhookSender
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
+
+# Of one user, in memory: bodies that are being read, and files that are being uploaded. One form
+# with files is received at a time.
+BODIES_AT_ONCE = 16
+FILES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,9 @@ class Desk:
     tools: Tools
     client_address: Callable[[HTTPConnection], str]
     live: LiveHub = field(default_factory=LiveHub)
+    body_turns: Turns = field(default_factory=lambda: Turns(BODIES_AT_ONCE))
+    file_turns: Turns = field(default_factory=lambda: Turns(FILES_AT_ONCE))
+    form_turns: Turns = field(default_factory=lambda: Turns(1))
     activity: Activity = field(default_factory=Activity)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 

@@ -110,7 +110,8 @@ class Dispatcher:
         )
         content = b""
         if endpoint.body is not None:
-            content = await bodies.read_body(request, bodies.MAX_JSON_BYTES)
+            async with self._desk.body_turns.of(principal.account):
+                content = await bodies.read_body(request, bodies.MAX_JSON_BYTES)
         call = Call(
             desk=self._desk,
             principal=principal,

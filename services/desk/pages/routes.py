@@ -6,12 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from services.desk.accounts.web.forms import MAX_FORM_BYTES
 from services.desk.accounts.web.wiring import sign_in_routes
 from services.desk.api.routes import PREFIX as API
 from services.desk.desk import Desk
 from services.desk.http.dispatch import ROUTE, Authenticator, Dispatcher
 from services.desk.pages.assets import PREFIX, Assets
-from services.desk.pages.dispatch import PageDispatcher
+from services.desk.pages.dispatch import MAX_BYTES, MAX_BYTES_WITH_FILES, PageDispatcher
 from services.desk.pages.handlers import (
     account,
     cases,
@@ -95,6 +96,9 @@ FORMS: Sequence[tuple[str, Handler]] = (
 )
 
 
+_WITH_FILES = frozenset({f"{_CASE}/answers", f"{_CASE}/notes"})
+
+
 def page_routes(desk: Desk, authenticator: Authenticator) -> Sequence[BaseRoute]:
     """Every page."""
     assets = Assets()
@@ -104,12 +108,21 @@ def page_routes(desk: Desk, authenticator: Authenticator) -> Sequence[BaseRoute]
     return [
         *(dispatcher.home(path) for path, _ in FORMS if path not in pages),
         *(dispatcher.route(path, handler) for path, handler in PAGES),
-        *(dispatcher.route(path, handler, "POST") for path, handler in FORMS),
-        dispatcher.route("/preferences", account.preferences, "POST", public=True),
+        *(
+            dispatcher.route(path, handler, "POST", most=_most_bytes(path))
+            for path, handler in FORMS
+        ),
+        dispatcher.route(
+            "/preferences", account.preferences, "POST", public=True, most=MAX_FORM_BYTES
+        ),
         *sign_in_routes(desk, TemplateSignInPages(site)),
         _static(assets),
         dispatcher.everything_else(),
     ]
+
+
+def _most_bytes(path: str) -> int:
+    return MAX_BYTES_WITH_FILES if path in _WITH_FILES else MAX_BYTES
 
 
 def _static(assets: Assets) -> Route:

@@ -126,6 +126,11 @@ PEOPLE: dict[str, Principal] = {
         scopes=frozenset({Permission.READ}),
         token="reading",
     ),
+    "scanner": Principal(  # a token of anna
+        acting=ActingAs(Actor(kind="token", id="tok_scanner"), user="anna@office.example"),
+        scopes=frozenset({Permission.READ, Permission.WORK}),
+        token="tok_scanner",
+    ),
     "helping": Principal(
         acting=ActingAs(Actor(kind="token", id="anna@office.example")),
         processes=frozenset({"help"}),

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 
 from services.desk.app import build_app
 from services.desk.desk import Desk
-from services.desk.http import server
+from services.desk.http import bodies, server
 from services.desk.pages.routes import page_routes
 from services.runtime.process.lifecycle import Stop
 from tests.integration.desk.conftest import KnownPeople
@@ -181,3 +181,52 @@ async def test_no_path_leads_to_a_file_of_the_machine(port: int, path: str) -> N
 )
 async def test_a_request_that_is_not_http_gets_400_or_is_closed(port: int, sent: bytes) -> None:
     assert (await ask(port, sent))[:12] in {b"", b"HTTP/1.1 400"}
+
+
+FORM_TYPES = ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("media", FORM_TYPES)
+@pytest.mark.parametrize(
+    ("who", "path"), [("", "/preferences"), ("anna", "/views"), ("anna", "/cases/1/notes")]
+)
+async def test_a_large_form_is_not_read(port: int, who: str, path: str, media: str) -> None:
+    """Nor is one that a visitor without an account sends in pieces, without its length."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: d\r\nsec-fetch-site: same-origin\r\n"
+        f"x-test-user: {who}\r\ncontent-type: {media}\r\n"
+    ).encode()
+    answer = await ask(port, head + b"content-length: 200000000\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413"), answer[:300]
+    assert b"connection: close" in answer.lower()
+    if not who:
+        piece = b"%x\r\n%b\r\n" % (100_000, b"x" * 100_000)
+        answer = await ask(port, head + b"transfer-encoding: chunked\r\n\r\n" + piece)
+        assert answer.startswith(b"HTTP/1.1 413"), answer[:300]
+
+
+@pytest.mark.parametrize("media", FORM_TYPES)
+async def test_a_form_that_trickles_is_given_up(
+    port: int, media: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_SILENCE_S", 0.2)
+    head = (
+        "POST /preferences HTTP/1.1\r\nHost: d\r\nsec-fetch-site: same-origin\r\n"
+        f"content-type: {media}\r\ncontent-length: 1000\r\n\r\n"
+    )
+    answer = await ask(port, f"{head}--x".encode())
+    assert answer.startswith(b"HTTP/1.1 408"), answer[:300]
+
+
+async def test_of_one_user_one_large_form_is_received_at_a_time(
+    port: int, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_SILENCE_S", 0.5)
+    head = (
+        f"POST /cases/1/notes HTTP/1.1\r\nHost: d\r\n{PEOPLE}content-length: 40000000\r\n"
+        f"content-type: {FORM_TYPES[0]}\r\n\r\n--x"
+    ).encode()
+    started = asyncio.get_running_loop().time()
+    answers = await asyncio.gather(*(ask(port, head) for _ in range(3)))
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 408"] * 3
+    assert asyncio.get_running_loop().time() - started > 1.4  # the others waited for their turn

@@ -473,3 +473,9 @@ async def test_an_error_of_the_navigation_becomes_a_page_without_it(
     answer = await browser("anna").ask("GET", path)
     assert answer.status == status
     assert b"</html>" in answer.body
+
+
+async def test_a_token_is_for_programs_and_opens_no_page(browser: Browser) -> None:
+    for path in ("/todo", "/account", "/tokens"):
+        answer = await browser("scanner").ask("GET", path)
+        assert (answer.status, answer.headers["location"]) == (303, f"/sign-in?next={path}")
