@@ -208,8 +208,9 @@ class IdempotentReply(msgspec.Struct, frozen=True, kw_only=True):
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `uploads`: a file that waits for its note or answer.
 
-    `id` is random; only its `owner` (an actor's id) can use it, in case `case`. MongoDB deletes the
-    document after `expires_at`; the next sweep removes the content.
+    `id` is random; only its `owner` (an actor's id) can use it, in case `case`. It counts against
+    the limits of `user` until `used_at`, when a note or an answer first had the file. MongoDB
+    deletes the document after `expires_at`; the next sweep removes the content.
     """
 
     COLLECTION: ClassVar[str] = "uploads"
@@ -223,6 +224,8 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     blob: BlobId
     at: datetime
     expires_at: datetime
+    user: str = ""
+    used_at: datetime | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

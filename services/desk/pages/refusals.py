@@ -34,6 +34,7 @@ _FIELDS_OF_REASONS: Mapping[str, Sequence[str]] = {
     "text-too-long": ("text",),
     "too-many-recipients": ("added",),
     "unusable-address": ("added",),
+    "too-many-uploads": (_FILE,),
     "user-exists": ("address",),
 }
 # Fields of requests and of forms have the same names, except for these.

@@ -139,6 +139,7 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     desk.publish(changes, [mail.id])
     return await _answered(call, mail, changes[-1].revision)
 
+    await desk.uploads.mark_used(principal.id, case.number, body.uploads)
 
 async def _answered(call: Call[NoQuery, AnswerRequest], mail: OutgoingMail, revision: int) -> Reply:
     editors = [call.body.editor] if call.body.editor else None

@@ -111,6 +111,7 @@ async def add_note(call: Call[NoQuery, NoteRequest]) -> Reply:
         seen=case,
     )
     call.desk.publish(done.written)
+    await call.desk.uploads.mark_used(call.principal.id, case.number, call.body.uploads)
     editors = [call.body.editor] if call.body.editor else None
     await call.desk.drafts.remove(case.number, "note", call.principal.id, editors)
     comment = await call.desk.reader.comment(case.number, done.comment or "")
@@ -124,20 +125,26 @@ async def add_note(call: Call[NoQuery, NoteRequest]) -> Reply:
 
 
 async def upload(call: Call[UploadQuery, None]) -> Reply:
-    """Upload a file, its content as the body, for a note or an answer of this case."""
+    """Upload a file, its content as the body, for a note or an answer of this case. Refused while
+    too many files of the user wait for theirs.
+    """
     case = await call.visible_case(Permission.WORK)
     if call.request is None:
         raise ValueError("an upload needs the request's own body")
-    content = await read_body(call.request, MAX_UPLOAD_BYTES)
-    if not content:
-        raise ProblemError(422, "empty-file", "the body is empty; send the file's content")
-    kept = await call.desk.uploads.add(
-        call.principal.id,
-        case.number,
-        safe_name(call.query.name),
-        call.query.content_type,
-        content,
-    )
+    desk, user = call.desk, call.principal.account
+    await desk.uploads.require_room(user, files=1)  # before the file is read
+    async with desk.file_turns.of(user):
+        content = await read_body(call.request, MAX_UPLOAD_BYTES)
+        if not content:
+            raise ProblemError(422, "empty-file", "the body is empty; send the file's content")
+        kept = await desk.uploads.add(
+            call.principal.id,
+            case.number,
+            safe_name(call.query.name),
+            call.query.content_type,
+            content,
+            user=user,
+        )
     view = UploadView(id=kept.id, name=kept.name, content_type=kept.content_type, size=kept.size)
     return Reply(view)
 
@@ -190,7 +197,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         query=UploadQuery,
         response=UploadView,
         status=201,
-        refusals=(404,),
+        refusals=(404, 409),
         tag="comments",
         upload=True,
     ),

@@ -182,6 +182,7 @@ async def _added_files(visit: Visit) -> list[str]:
             safe_name(file.filename or "file"),
             file.content_type or "application/octet-stream",
             content,
+            user=visit.principal.account,
         )
         visit.stored[kept.id] = file
     if too_large:

@@ -71,7 +71,9 @@ async def _body(
     visit: Visit, mail: OutgoingMail, before: Draft | None, written_at: int
 ) -> dict[str, Any]:
     text, kept = (mail.text or "").rstrip(), before.uploads if before else []
-    files = await visit.desk.uploads.restore(visit.principal.id, mail.case, mail.attachments, kept)
+    files = await visit.desk.uploads.restore(
+        visit.principal.id, mail.case, mail.attachments, kept, user=visit.principal.account
+    )
     return {
         # An earlier attempt may have saved the answer already.
         "text": joined_text(text, before.text) if before and before.text.strip() else text,

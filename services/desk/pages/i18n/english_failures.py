@@ -64,6 +64,10 @@ FAILURES = Failures(
         "text-too-long": ("The text is too long. Attach it as a file.",),
         "too-late": ("The answer was sent already, or it was taken back.",),
         "too-many-recipients": ("There are too many recipients. Remove some.",),
+        "too-many-uploads": (
+            "More than {files} files or {megabytes} MB wait for a note or an answer. Use them, or wait two days.",
+            "Too many of your files wait for their note or answer.",
+        ),
         "too-many-views": ("There are too many saved views. Remove one first.",),
         "unknown-process": ("The process is not in the settings. Ask an administrator.",),
         "unusable-address": ("Mail cannot be sent to one of the addresses. Correct it.",),

@@ -74,6 +74,10 @@ FAILURES = Failures(
         "text-too-long": ("Tekst jest za długi. Dołącz go jako plik.",),
         "too-late": ("Odpowiedź już wysłano albo cofnięto.",),
         "too-many-recipients": ("Odbiorców jest za dużo. Usuń kilku.",),
+        "too-many-uploads": (
+            "Ponad {files} plików lub {megabytes} MB czeka na notatkę albo odpowiedź. Użyj ich albo odczekaj dwa dni.",
+            "Za dużo Twoich plików czeka na notatkę lub odpowiedź.",
+        ),
         "too-many-views": ("Zapisanych widoków jest za dużo. Najpierw usuń któryś.",),
         "unknown-process": ("Procesu nie ma w ustawieniach. Zapytaj administratora.",),
         "unusable-address": ("Na jeden z adresów nie da się wysłać wiadomości. Popraw go.",),

@@ -56,7 +56,8 @@
     request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total; };
     request.onload = () => {
       if (request.status !== 201) {
-        fail(form, row, request.status === 413 ? form.dataset.tooLarge : form.dataset.notAdded);
+        const why = { 409: form.dataset.tooMany, 413: form.dataset.tooLarge }[request.status];
+        fail(form, row, why ?? form.dataset.notAdded);
         return;
       }
       bar.remove();

@@ -65,11 +65,11 @@ async def test_a_draft_saved_while_an_answer_is_recalled_is_kept(
     assert answer.status == 303
     restore, forms = desk.uploads.restore, [await window(anna)]
 
-    async def restores(*arguments: Any) -> list[str]:
+    async def restores(*arguments: Any, **named: Any) -> list[str]:
         for form in forms:
             forms.remove(form)
             assert (await post(anna, KEEP, text="One more thing", **form)).status == 204
-        return await restore(*arguments)
+        return await restore(*arguments, **named)
 
     monkeypatch.setattr(desk.uploads, "restore", restores)
     assert (await post(anna, await recall_path(desk))).status == 303

@@ -3,6 +3,7 @@
 import pytest
 
 from services.desk.app import build_app
+from services.desk.composing import uploads
 from services.desk.desk import Desk
 from services.desk.pages.handlers import drafts
 from services.desk.pages.routes import page_routes
@@ -118,3 +119,18 @@ async def test_the_files_of_someone_who_is_signed_out_are_to_be_chosen_again(
     assert page.status == 401
     assert "Choose these files again: a.pdf" in page.text
     assert 'type="file"' in page.text
+
+
+async def test_a_file_over_the_limit_of_its_user_costs_no_text(
+    browser: Browser, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(1)
+    monkeypatch.setattr(uploads, "MAX_UNUSED", 1)
+    typed = [("revision", "1"), ("text", "See the files"), ("do", "save")]
+    files = {"first.pdf": b"%PDF 1", "second.pdf": b"%PDF 2"}
+    polish = browser("ada").with_headers(cookie="language=pl")
+    page = page_of(await post(polish, "/cases/1/notes", typed, files))
+    form = page.form("/cases/1/notes")
+    assert page.status == 409
+    assert "Ponad 1 plików" in page.text
+    assert (form.value("text"), page.text.count('name="upload"')) == ("See the files", 1)
