@@ -116,12 +116,16 @@ class ParkedMailRepository:
 
     async def content(self, mail: Mail) -> bytes:
         """The exact bytes of the mail. Raises PermanentError if they are not stored."""
+        return await self._blobs.get(self.blob(mail))
+
+    def blob(self, mail: Mail) -> str:
+        """The id of the mail's content. Raises PermanentError if that is not stored."""
         if mail.raw is None:
             hint = "replay it from an archive or a backup that has the content"
             raise PermanentError(
                 f"mail {mail.id} was {mail.outcome} as {mail.reason}: its content is missing; {hint}"
             )
-        return await self._blobs.get(mail.raw)
+        return mail.raw
 
     async def discard(self, mail: Mail, note: Discard) -> None:
         """Ignore the mail for good, with a record of who did it and why. Its content is kept.

@@ -3,9 +3,10 @@
 import re
 from urllib.parse import quote
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from services.desk.http.problems import ProblemError
+from services.runtime.store.blobs import Blobs
 
 # The types that a browser may display; everything else is saved. Never SVG or HTML, which can run
 # scripts.
@@ -22,40 +23,56 @@ _SAVED = {"message/rfc822": "message/rfc822"}  # runs nothing, and mail programs
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-def file_response(
-    content: bytes,
+async def file_response(
+    blobs: Blobs,
+    sha256: str,
     name: str,
     content_type: str,
     *,
-    sha256: str,
     range_header: str | None = None,
     in_place: bool = False,
 ) -> Response:
-    """A file, or the part that `range_header` requests.
+    """A stored file, or the part that `range_header` requests. It is read while it is sent, so that
+    many who read slowly do not fill the memory.
 
-    With `in_place`, the browser shows a harmless type in a sandbox; by default, every file is
-    saved. Raises ProblemError 416 for a range outside the file.
+    Raises ProblemError 416 for a range outside the file, PermanentError if its content is missing.
+    """
+    size = await blobs.length(sha256)
+    headers = file_headers(name, content_type, sha256, in_place=in_place)
+    part = _part(range_header, size) if range_header else None
+    first, last = part or (0, size - 1)
+    headers["Content-Length"] = str(last + 1 - first)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    if size == 0:
+        return Response(b"", 200, headers)
+    return StreamingResponse(
+        blobs.slow_pieces(sha256, first, last), 206 if part is not None else 200, headers
+    )
+
+
+def file_headers(
+    name: str, content_type: str, sha256: str, *, in_place: bool = False
+) -> dict[str, str]:
+    """With `in_place`, the browser shows a harmless type in a sandbox; by default, every file is
+    saved.
     """
     shown = _SHOWN.get(content_type.partition(";")[0].strip().lower()) if in_place else None
     headers = {
+        "Content-Type": shown or _SAVED.get(content_type, "application/octet-stream"),
         "Content-Disposition": disposition(name, in_place=shown is not None),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "private, max-age=3600",
+        "Vary": "Cookie, Authorization",  # another user of the browser gets it from the desk
         "Accept-Ranges": "bytes",
         "ETag": f'"{sha256}"',
     }
     if shown == "application/pdf":
         # A sandbox would disable the browser's own viewer, which runs no scripts of the page.
         headers["Content-Security-Policy"] = "default-src 'none'; object-src 'self'"
-    media_type = shown or _SAVED.get(content_type, "application/octet-stream")
-    part = _part(range_header, len(content)) if range_header else None
-    if part is None:
-        return Response(content, 200, headers, media_type=media_type)
-    first, last = part
-    headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-    return Response(content[first : last + 1], 206, headers, media_type=media_type)
+    return headers
 
 
 def disposition(name: str, *, in_place: bool) -> str:

@@ -64,7 +64,9 @@ def content_ids(html: str) -> frozenset[str]:
         for tag in _TAG.finditer(html)
         if (tag[1] or "").lower() == "img"
     )
-    return frozenset(source[4:] for source in found if source[:4].lower() == "cid:")
+    return frozenset(
+        html_lib.unescape(source[4:]) for source in found if source[:4].lower() == "cid:"
+    )
 
 
 def framed_document(

@@ -154,20 +154,54 @@ class Blobs:
 
         Raises PermanentError if it is missing, and after the last piece if it is incomplete.
         """
+        file = await self._file(sha256)
+        size, digest = 0, hashlib.sha256()
+        async for data in self._data(sha256, 0, _chunk_count(file), _READ_AT_ONCE):
+            size += len(data)
+            digest.update(data)
+            yield data
+        if digest.hexdigest() != sha256:
+            raise _incomplete(file, size)
+
+    async def length(self, sha256: str) -> int:
+        """The length of the content. Raises PermanentError if it is missing or incomplete."""
+        file = await self._file(sha256)
+        if not await self._whole([file]):
+            raise PermanentError(f"the blob {sha256} is incomplete: pieces of it are missing")
+        return int(file["length"])
+
+    async def slow_pieces(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
+        """The bytes from `first` to `last` for someone who may read slowly: little of them is in
+        memory.
+
+        Raises PermanentError if the content is missing, and before the last piece of a damaged one
+        that is read as a whole.
+        """
+        file = await self._file(sha256)
+        is_whole = first == 0 and last == file["length"] - 1
+        digest, held, n = hashlib.sha256(), b"", first // CHUNK_BYTES
+        async for data in self._data(sha256, n, last // CHUNK_BYTES + 1, at_once=1):
+            digest.update(data)
+            if held:
+                yield held
+            begin = n * CHUNK_BYTES
+            held, n = data[max(0, first - begin) : last + 1 - begin], n + 1
+        if is_whole and digest.hexdigest() != sha256:
+            raise _incomplete(file, n * CHUNK_BYTES)
+        yield held
+
+    async def _file(self, sha256: str) -> Document:
         file = await self._files.find_one({"_id": sha256})
         if file is None:
             raise PermanentError(f"the database has no blob {sha256}")
-        size, digest = 0, hashlib.sha256()
-        for first in range(0, _chunk_count(file), _READ_AT_ONCE):
-            some = {"files_id": sha256, "n": {"$gte": first, "$lt": first + _READ_AT_ONCE}}
+        return file
+
+    async def _data(self, sha256: str, first: int, end: int, at_once: int) -> AsyncIterator[bytes]:
+        """The data of the chunks from `first` on, without `end`."""
+        for n in range(first, end, at_once):
+            some = {"files_id": sha256, "n": {"$gte": n, "$lt": min(n + at_once, end)}}
             for chunk in await self._chunks.find(some, sort="n"):
-                size += len(chunk["data"])
-                digest.update(chunk["data"])
                 yield chunk["data"]
-        if digest.hexdigest() != sha256:
-            raise PermanentError(
-                f"the blob {sha256} is incomplete: {size} of {file['length']} bytes are there"
-            )
 
     async def heads(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """The first bytes of each content, up to 255 KiB, without a check of its hash; contents
@@ -175,6 +209,12 @@ class Blobs:
         """
         first = {"files_id": {"$in": list(hashes)}, "n": 0}
         return {chunk["files_id"]: chunk["data"] for chunk in await self._chunks.find(first)}
+
+
+def _incomplete(file: Document, size: int) -> PermanentError:
+    return PermanentError(
+        f"the blob {file['_id']} is incomplete: {size} of {file['length']} bytes are there"
+    )
 
 
 def _chunk_count(file: Document) -> int:

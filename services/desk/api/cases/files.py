@@ -33,13 +33,12 @@ async def download_attachment(call: Call[AttachmentQuery, None]) -> Response:
     if comment is None:
         raise not_found("attachment")
     file = next(file for file in comment.attachments if file.sha256 == sha256)
-    content = await call.desk.blobs.get(file.blob)
     await call.audit("attachment-downloaded", f"case {case.number} {sha256}")
-    return file_response(
-        content,
+    return await file_response(
+        call.desk.blobs,
+        file.blob,
         file.name,
         file.content_type,
-        sha256=sha256,
         range_header=call.request.headers.get("range") if call.request else None,
         in_place=call.query.inline,
     )
@@ -68,10 +67,9 @@ async def download_original(call: Call[NoQuery, None]) -> Response:
     comment = await call.desk.reader.comment(case.number, call.path["comment"])
     if comment is None or comment.original is None:
         raise not_found("comment with its original mail")
-    content = await call.desk.blobs.get(comment.original)
     await call.audit("original-downloaded", f"case {case.number} {comment.id}")
-    return file_response(
-        content, f"case-{case.number}.eml", "message/rfc822", sha256=comment.original
+    return await file_response(
+        call.desk.blobs, comment.original, f"case-{case.number}.eml", "message/rfc822"
     )
 
 

@@ -136,10 +136,9 @@ async def show_parked(call: Call[NoQuery, None]) -> Reply:
 async def download_parked(call: Call[NoQuery, None]) -> Response:
     """The exact bytes of the mail."""
     mail = await visible_mail(call)
-    content = await call.desk.parked.content(mail)
     await call.audit("parked-viewed", f"{mail.id} original")
-    name = f"{mail.id[:12]}.eml"
-    return file_response(content, name, "message/rfc822", sha256=mail.raw or mail.id)
+    blob, name = call.desk.parked.blob(mail), f"{mail.id[:12]}.eml"
+    return await file_response(call.desk.blobs, blob, name, "message/rfc822")
 
 
 async def retry_parked(call: Call[NoQuery, RetryRequest]) -> Reply:

@@ -7,6 +7,7 @@ from services.desk.http.problems import not_found
 from services.desk.pages.headers import mail_headers
 from services.desk.pages.mail_view import (
     MAX_PICTURE_BYTES,
+    MAX_PICTURES_BYTES,
     SAFE_PICTURES,
     Picture,
     content_ids,
@@ -43,11 +44,13 @@ async def show_mail(visit: Visit) -> Response:
 async def _pictures(visit: Visit, comment: Comment) -> dict[str, Picture]:
     """The pictures that the HTML refers to, by Content-ID."""
     wanted = content_ids(comment.html or "")
-    found = {}
+    found: dict[str, Picture] = {}
+    left = MAX_PICTURES_BYTES
     for file in comment.attachments:
-        if file.content_id not in wanted or file.size > MAX_PICTURE_BYTES:
+        if file.content_id not in wanted or file.size > min(MAX_PICTURE_BYTES, left):
             continue
         if file.content_type in SAFE_PICTURES:
+            left -= file.size
             content = await visit.desk.blobs.get(file.blob)
             found[file.content_id] = Picture(file.content_type, content)
     return found

@@ -7,7 +7,7 @@ import pytest
 from services.desk.http.conditional import entity_tag, expected_revision
 from services.desk.http.csrf import is_same_origin
 from services.desk.http.cursors import Place, read_cursor, write_cursor
-from services.desk.http.downloads import disposition, file_response
+from services.desk.http.downloads import disposition, file_headers
 from services.desk.http.problems import ProblemError
 
 AT = datetime(2026, 11, 29, 9, 0, tzinfo=UTC)
@@ -75,6 +75,6 @@ def test_a_file_name_stays_within_its_header(name: str) -> None:
 
 @pytest.mark.parametrize("content_type", ["image/svg+xml", "text/html", "application/xhtml+xml"])
 def test_what_can_run_scripts_is_never_shown_in_place(content_type: str) -> None:
-    response = file_response(b"x", "x", content_type, sha256="0" * 64, in_place=True)
-    assert response.headers["content-disposition"].startswith("attachment")
-    assert response.headers["content-type"] == "application/octet-stream"
+    headers = file_headers("x", content_type, "0" * 64, in_place=True)
+    assert headers["Content-Disposition"].startswith("attachment")
+    assert headers["Content-Type"] == "application/octet-stream"

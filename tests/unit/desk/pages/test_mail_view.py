@@ -119,3 +119,7 @@ def test_what_was_stripped_is_shown_as_quoted(full: str) -> None:
     rest = quoted_rest(own, full)
     assert set(full.split("\n")) <= {*own.split("\n"), *rest.split("\n"), ""}
     assert bool(rest) == (own != full)
+
+
+def test_a_picture_is_found_whatever_its_content_id_contains() -> None:
+    assert content_ids('<img src="cid:a&amp;b@mail" alt="">') == {"a&b@mail"}
