@@ -14,8 +14,9 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
     `events` are kinds of changes such as `stage-moved`, empty for all. `processes` are those it is
     limited to, empty for all that its owner may see. `owner` is the actor's id, of a user or a
-    token as `owner_kind` says; what the owner may not see is not delivered. `previous_secret` also
-    signs until `previous_until`, None for most. `disabled_reason` is empty while it is active.
+    token as `owner_kind` says; what the owner may not see is not delivered. `account` is the person
+    behind a token, or the owner: whose limits apply. `previous_secret` also signs until
+    `previous_until`, None for most. `disabled_reason` is empty while it is active.
     """
 
     COLLECTION: ClassVar[str] = "webhooks"
@@ -33,6 +34,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     owner_kind: Literal["person", "token"]
     created_at: datetime
     updated_at: datetime
+    account: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

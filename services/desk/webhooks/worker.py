@@ -1,7 +1,8 @@
 """Sends deliveries that are due. Any desk can send any delivery, but never two desks the same one
 at a time.
 
-Each webhook has a few slots, so that a receiver that does not respond does not delay others.
+Each webhook has a few slots, and each account has a share of all slots, so that receivers that do
+not respond do not delay others.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ MaySee = Callable[[Webhook, str], Awaitable[bool]]
 
 SWEEP_INTERVAL_S = 2.0
 PLACES_PER_WEBHOOK = 2
+PLACES_PER_ACCOUNT = 8
 PLACES = 32
 GONE = 410
 
@@ -42,7 +44,7 @@ class WebhookWorker:
         self._sender = sender
         self._may_see = may_see
         self._woken = asyncio.Event()
-        self._running: dict[asyncio.Task[None], str] = {}
+        self._running: dict[asyncio.Task[None], Webhook] = {}
         self._in_hand: set[str] = set()
 
     def wake(self) -> None:
@@ -75,16 +77,21 @@ class WebhookWorker:
 
     async def _start_due(self) -> None:
         now = await self._webhooks.now()
-        busy = Counter(self._running.values())
+        busy = Counter(webhook.id for webhook in self._running.values())
         for webhook in await self._webhooks.active_with_due(now):
-            free = min(PLACES_PER_WEBHOOK - busy[webhook.id], PLACES - len(self._running))
+            shares = Counter(map(_account, self._running.values()))
+            free = min(
+                PLACES_PER_WEBHOOK - busy[webhook.id],
+                PLACES_PER_ACCOUNT - shares[_account(webhook)],
+                PLACES - len(self._running),
+            )
             if free <= 0:
                 continue
             due = await self._webhooks.due(webhook.id, now, free + len(self._in_hand))
             for delivery_id in [key for key in due if key not in self._in_hand][:free]:
                 self._in_hand.add(delivery_id)
                 task = asyncio.create_task(self._deliver(webhook, delivery_id, now))
-                self._running[task] = webhook.id
+                self._running[task] = webhook
                 task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
@@ -147,6 +154,10 @@ class WebhookWorker:
             )
         if answer is not None and answer.status == GONE:
             await self._webhooks.disable(webhook.id, "the receiver answered 410 Gone", now)
+
+
+def _account(webhook: Webhook) -> str:
+    return webhook.account or webhook.owner
 
 
 def _outcome(

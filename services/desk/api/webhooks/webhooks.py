@@ -95,12 +95,15 @@ async def add_webhook(call: Call[NoQuery, WebhookRequest]) -> Reply:
     asked, actor = call.body, call.principal.acting.actor
     _check_names(call, asked.events, asked.processes)
     _check_url(call, asked.url)
-    mine = {"owner": actor.id, "owner_kind": actor.kind}
+    account = call.principal.account
+    mine = {"$or": [{"account": account}, {"owner": account}]}
     new_id = f"wh_{call.new_id()[:16]}"
     others = [each for each in await call.desk.webhooks.all(mine) if each.id != new_id]
     if len(others) >= MAX_OWN_WEBHOOKS:
         raise ProblemError(
-            409, "too-many-webhooks", f"you have {MAX_OWN_WEBHOOKS} webhooks; remove one first"
+            409,
+            "too-many-webhooks",
+            f"you and your tokens have {MAX_OWN_WEBHOOKS} webhooks; remove one first",
         )
     now = await call.desk.webhooks.now()
     webhook = Webhook(
@@ -111,6 +114,7 @@ async def add_webhook(call: Call[NoQuery, WebhookRequest]) -> Reply:
         secret=new_secret(),
         owner=actor.id,
         owner_kind="token" if actor.kind == "token" else "person",
+        account=account,
         created_at=now,
         updated_at=now,
     )

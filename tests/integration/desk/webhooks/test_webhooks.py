@@ -30,14 +30,14 @@ from services.desk.webhooks.repository import webhooks_with_due
 from services.desk.webhooks.sending import WebhookSender
 from services.desk.webhooks.signing import signature
 from services.desk.webhooks.targets import networks
-from services.desk.webhooks.worker import WebhookWorker
+from services.desk.webhooks.worker import PLACES_PER_ACCOUNT, WebhookWorker
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.topology import DESK_INDEX, EVENT, Topology, mailcase_topology
 from services.runtime.process.lifecycle import Stop
 from tests.asgi import Client
 from tests.integration.brokers import connected
 from tests.integration.desk.conftest import OpenCase
-from tests.integration.desk.webhooks.receiver import Receiver, receiving, status
+from tests.integration.desk.webhooks.receiver import Received, Receiver, receiving, status
 from tests.unit.casework.builders import OPERATOR
 from tests.unit.desk.webhooks.test_payload import EVENT as TITLED
 from tests.unit.desk.webhooks.test_payload import webhook
@@ -505,3 +505,48 @@ async def test_nobody_has_more_than_their_share_of_webhooks(
     answer = await client("anna").ask("POST", f"{PREFIX}/webhooks", body)
     assert (answer.status, answer.json()["reason"]) == (409, "too-many-webhooks")
     await add(client("hans"), receiver)
+
+
+async def test_the_silent_receivers_of_one_account_delay_no_other(
+    desk: Desk, receiver: Receiver
+) -> None:
+    async def silence(_request: Received, writer: asyncio.StreamWriter) -> None:
+        await writer.drain()
+        await released.wait()
+
+    released, now = asyncio.Event(), await desk.webhooks.now()
+    async with receiving() as silent:
+        silent.answer = silence
+        url, owner = f"http://127.0.0.1:{silent.port}/in", {"owner_kind": "token"}
+        slow = [
+            webhook(id=f"wh_s{n}", url=url, owner=f"tok_{n}", account="eve@office.example", **owner)
+            for n in range(20)
+        ]
+        for hook in slow:
+            await desk.webhooks.add(hook)
+            other = [
+                to_document(new_delivery(hook, TITLED, now)) | {"_id": f"{hook.id} {n}"}
+                for n in range(3)
+            ]
+            await desk.store.collection(Delivery.COLLECTION).insert(other)
+        hook = await subscribe(desk, receiver, created_at=now)
+        async with working(desk):
+            await until(lambda: enough(silent))
+            await desk.webhooks.put([new_delivery(hook, TITLED, now)])
+            await stored(desk, "delivered")
+            released.set()
+            assert len(silent.received) == PLACES_PER_ACCOUNT
+
+
+async def enough(receiver: Receiver) -> bool:
+    return len(receiver.received) >= PLACES_PER_ACCOUNT
+
+
+async def test_a_persons_tokens_share_their_number_of_webhooks(
+    allowing: Desk, client: Clients, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.desk.api.webhooks.webhooks.MAX_OWN_WEBHOOKS", 1)
+    await add(client("anna"), receiver)
+    body = {"url": f"http://127.0.0.1:{receiver.port}/in"}
+    answer = await client("scanner").ask("POST", f"{PREFIX}/webhooks", body)
+    assert (answer.status, answer.json()["reason"]) == (409, "too-many-webhooks")
