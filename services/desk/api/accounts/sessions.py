@@ -14,7 +14,7 @@ from services.desk.http.problems import forbidden, not_found
 
 class SessionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose sessions: a user's address; the caller's own without it. Others' need the scope
-    admin.
+    admin, and so do all for a token.
     """
 
     user: Annotated[str, Meta(min_length=1, max_length=254)] | None = None
@@ -56,7 +56,7 @@ async def end_session(call: Call[NoQuery, None]) -> Reply:
     """End a session at once: its browser is signed out, its live pages end."""
     is_admin = call.desk.access.may(call.principal, Permission.ADMIN)
     user = call.principal.acting.user
-    if user is None and not is_admin:
+    if not is_admin and call.principal.session is None:
         raise not_found("session")
     ended = await call.desk.accounts.revoke_session(
         call.path["session"],
@@ -78,8 +78,9 @@ def own_or_admin(call: Call[Any, Any], user: str | None) -> str:
     wanted = user.strip().lower() if user is not None else own
     if wanted is None:
         raise forbidden("a program without an owner has no user; name a user")
-    if wanted != own and not call.desk.access.may(call.principal, Permission.ADMIN):
-        raise forbidden("these are the sessions of another user; this requires admin")
+    is_own = wanted == own and call.principal.session is not None
+    if not is_own and not call.desk.access.may(call.principal, Permission.ADMIN):
+        raise forbidden("only a signed-in person sees their own sessions; this requires admin")
     return wanted
 
 

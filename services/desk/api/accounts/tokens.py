@@ -12,10 +12,11 @@ from schemas.stored.desk import Token
 from services.desk.access import Permission
 from services.desk.accounts.credentials.tokens import check_limits
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
-from services.desk.http.problems import forbidden, not_found
+from services.desk.http.problems import ProblemError, forbidden, not_found
 
 Line = Annotated[str, Meta(min_length=1, max_length=200)]
 MAX_DAYS = 3650
+MAX_OWN_TOKENS = 50
 
 
 class TokenView(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,12 +61,15 @@ class MadeToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_tokens(call: Call[NoQuery, None]) -> Reply:
-    """The caller's tokens; administrators see all."""
-    if call.desk.access.may(call.principal, Permission.ADMIN):
-        tokens = await call.desk.accounts.tokens.all()
+    """The caller's tokens; administrators see all. A token without the scope admin sees itself."""
+    principal, stored = call.principal, call.desk.accounts.tokens
+    if call.desk.access.may(principal, Permission.ADMIN):
+        tokens = await stored.all()
+    elif principal.token is not None:
+        own = await stored.get(principal.token)
+        tokens = [own] if own is not None else []
     else:
-        user = call.principal.acting.user
-        tokens = await call.desk.accounts.tokens.all(user) if user is not None else []
+        tokens = await stored.all(principal.account)
     return Reply(TokenList(items=[_view(token) for token in tokens]))
 
 
@@ -81,7 +85,12 @@ async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
         raise forbidden("only an administrator can create a token with the scope admin")
     check_limits(new.processes, new.roles, call.desk.settings.processes)
     accounts, token_id = call.desk.accounts, f"tok_{call.new_id()[:16]}"
-    is_repeated = await accounts.tokens.get(token_id) is not None
+    mine = await accounts.tokens.all(user)
+    is_repeated = any(token.id == token_id for token in mine)
+    if not is_repeated and sum(map(accounts.tokens.holds, mine)) >= MAX_OWN_TOKENS:
+        raise ProblemError(
+            409, "too-many-tokens", f"you have {MAX_OWN_TOKENS} tokens; revoke one first"
+        )
     secret, token = await accounts.make_token(
         new.name,
         [scope.value for scope in new.scopes],
@@ -99,13 +108,13 @@ async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
 
 async def revoke_token(call: Call[NoQuery, None]) -> Reply:
     """Revoke a token at once: the caller's own, or for administrators any. A token may revoke
-    itself.
+    itself, and others only with the scope admin.
     """
     accounts, principal = call.desk.accounts, call.principal
     token = await accounts.tokens.get(call.path["token"])
     own = token is not None and (
         token.id == principal.token
-        or (token.owner is not None and token.owner == principal.acting.user)
+        or (principal.session is not None and token.owner == principal.acting.user)
     )
     if token is None or not (own or call.desk.access.may(principal, Permission.ADMIN)):
         raise not_found("token")

@@ -99,6 +99,7 @@ FAILURES = Failures(
             "Too many attempts failed. Wait {minutes} min, then try again.",
             "Too many attempts failed. Try again later.",
         ),
+        "too-many-tokens": ("There are too many tokens. Revoke one first.",),
         "too-many-webhooks": ("There are too many webhooks. Remove one first.",),
         "user-disabled": ("The account is disabled. Enable it first.",),
         "user-exists": ("There is an account for {user} already.", "There is such an account."),

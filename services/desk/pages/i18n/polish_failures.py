@@ -111,6 +111,7 @@ FAILURES = Failures(
             "Zbyt wiele nieudanych prób. Odczekaj {minutes} min i spróbuj ponownie.",
             "Zbyt wiele nieudanych prób. Spróbuj później.",
         ),
+        "too-many-tokens": ("Tokenów jest za dużo. Najpierw unieważnij któryś.",),
         "too-many-webhooks": ("Webhooków jest za dużo. Najpierw usuń któryś.",),
         "user-disabled": ("Konto jest wyłączone. Najpierw je włącz.",),
         "user-exists": ("Konto {user} już istnieje.", "Takie konto już istnieje."),
