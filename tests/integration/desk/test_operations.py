@@ -92,7 +92,11 @@ async def test_a_mailbox_without_a_status_report_is_unread(client: Clients, desk
     assert (mailbox["state"], mailbox["waiting"], mailbox["failure"]) == ("up", 3, None)
     await states.update({}, {"$set": {"failure": "log-in: wrong password", "hint": "set it"}})
     mailbox = (await maria.ask("GET", "/api/v1/mailboxes")).json()["items"][0]
-    assert (mailbox["state"], mailbox["hint"]) == ("down", "set it")
+    assert (mailbox["state"], mailbox["hint"], mailbox["waiting"]) == ("down", "set it", 3)
+    never = {"waiting": 0, "oldest_at": None, "last_success_at": None}
+    await states.update({}, {"$set": never})
+    mailbox = (await maria.ask("GET", "/api/v1/mailboxes")).json()["items"][0]
+    assert (mailbox["state"], mailbox["waiting"]) == ("down", None)
     await states.update({}, {"$set": {"at": now - timedelta(minutes=5)}})
     mailbox = (await maria.ask("GET", "/api/v1/mailboxes")).json()["items"][0]
     assert mailbox["state"] == "unread"

@@ -18,7 +18,8 @@ SILENT_AFTER = timedelta(seconds=40)
 class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     """A mailbox. `state` is `unread` when no fetcher has reported on it recently.
 
-    `waiting` counts mails that are listed and not recorded yet. `failure` says why it is down,
+    `waiting` counts mails that are listed and not recorded yet; null while nobody knows, as before
+    the first session. `failure` says why it is down,
     `hint` how to fix it; both are null if it is up. `problem` is the same as a constant word, and
     `answer` the mail server's own text in it; both may be empty. Responses never contain the
     password.
@@ -97,13 +98,19 @@ def _view(call: Call[Any, Any], mailbox: Mailbox, state: MailboxState | None) ->
         reported_at=state.at if state else None,
         reader=state.reader if state else None,
         last_success_at=state.last_success_at if state else None,
-        waiting=state.waiting if state else None,
+        waiting=_waiting(state),
         oldest_at=state.oldest_at if state else None,
         failure=failure,
         hint=(hint or None) if failure else None,
         problem=state.problem if state else "",
         answer=state.answer if state else "",
     )
+
+
+def _waiting(state: MailboxState | None) -> int | None:
+    """How many mails wait; None if the mailbox was not read yet, or is not read now."""
+    was_read = state is not None and (state.waiting or state.last_success_at)
+    return state.waiting if state is not None and was_read else None
 
 
 async def test_login(call: Call[NoQuery, LoginTestRequest]) -> Reply:

@@ -309,6 +309,7 @@ class MailboxesPage(msgspec.Struct, frozen=True, kw_only=True):
     states: Mapping[str, str]
     last_success: str
     waiting: str
+    unknown: str
     oldest: str
     why_down: str
     unread_hint: str

@@ -328,6 +328,7 @@ ENGLISH = c.Catalog(
         },
         last_success="Last success",
         waiting="Waiting",
+        unknown="unknown",
         oldest="Oldest",
         why_down="Why it is down",
         unread_hint="No fetcher has reported on it recently. Start one, or see its log.",

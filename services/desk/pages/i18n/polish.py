@@ -347,6 +347,7 @@ POLISH = c.Catalog(
         },
         last_success="Ostatni udany odczyt",
         waiting="Czeka",
+        unknown="nie wiadomo",
         oldest="Najstarsza",
         why_down="Dlaczego nie działa",
         unread_hint="Żadna usługa ostatnio jej nie odczytała. Uruchom fetcher albo sprawdź jego dziennik.",
