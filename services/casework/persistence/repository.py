@@ -93,7 +93,9 @@ class CaseRepository:
     async def ensure_indexes(self) -> None:
         """Create the indexes for lists, histories and the publisher."""
         await self._changes.ensure_index("case", "revision", unique=True)
-        await self._store.collection(Publication.COLLECTION).ensure_index("at")
+        publications = self._store.collection(Publication.COLLECTION)
+        await publications.ensure_index("at")
+        await publications.ensure_index("cases")  # many wait after an outage of the broker
         await self._cases.ensure_index("status", "due_at")
         # The process is at the end, so that counting someone's cases reads no document.
         latest = ("-updated_at", "-_id")

@@ -81,6 +81,20 @@ async def test_overdue_cases_are_found_without_reading_the_others(
     assert explained["executionStats"]["totalDocsExamined"] == 1
 
 
+async def test_unpublished_changes_of_cases_are_found_without_reading_the_others(
+    desk: Desk, opened: OpenCase
+) -> None:
+    """After an outage of the broker, many publications wait."""
+    for number in range(1, 30):
+        await opened(number)
+    command = {"find": "publications", "filter": {"cases": {"$in": [7, 8]}}}
+    explained = await desk.store._database.command(
+        {"explain": command, "verbosity": "executionStats"}
+    )
+    assert explained["executionStats"]["totalDocsExamined"] <= 2
+    assert "COLLSCAN" not in stages(json.dumps(explained, default=str))
+
+
 GROWING = ("cases", "changes", "comments", "outbox", "search", "drafts", "presence", "views")
 LISTS = ("todo", "mine", "unassigned", "all", "closed")
 FILTERS = ("process=invoices", "process=help&stage=new", "stage=approval", "sort=due", "sort=number",
