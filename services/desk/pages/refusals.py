@@ -14,6 +14,7 @@ FIELD = "field."
 UPLOAD = "upload"
 _FILE = "file"  # a field without a text
 _SECRET = frozenset({"password", "current", "repeat"})  # never in a response
+_TICKS = frozenset({"case", "mail", "letter"})  # what someone chose for a bulk action
 # The first of these names that the form has.
 _FIELDS_OF_REASONS: Mapping[str, Sequence[str]] = {
     "empty-note": ("text",),
@@ -33,8 +34,8 @@ _FIELDS_OF_REASONS: Mapping[str, Sequence[str]] = {
     "same-case": ("target",),
     "text-too-long": ("text",),
     "too-many-recipients": ("added",),
-    "unusable-address": ("added",),
     "too-many-uploads": (_FILE,),
+    "unusable-address": ("added",),
     "user-exists": ("address",),
 }
 # Fields of requests and of forms have the same names, except for these.
@@ -74,6 +75,12 @@ def with_stored(form: FormData, stored: Mapping[str, UploadFile]) -> FormData:
     files = list(stored.values())
     left = [item for item in form.multi_items() if item[1] not in files]
     return FormData([*left, *((UPLOAD, upload) for upload in stored)])
+
+
+def with_left(form: FormData, error: PartlyRefusedError) -> FormData:
+    """The form with only what was refused still chosen."""
+    others = [item for item in form.multi_items() if item[0] != error.field]
+    return FormData([*others, *((error.field, value) for value in error.left)])
 
 
 def entered(form: FormData) -> dict[str, list[str]]:
@@ -119,7 +126,9 @@ def why(problem: Problem, field: str, t: Catalog) -> str:
 
 
 def kept_form(action: str, form: FormData, t: Catalog, settings: Settings) -> KeptForm | None:
-    """The form to show again, apart from its page; None if there is no text that someone typed."""
+    """The form to show again, apart from its page; None if it has no text that someone typed, and
+    nothing that they ticked.
+    """
     labels = _labels(action, t)
     titles = {
         f"{FIELD}{field.name}": field.title or field.name
@@ -137,10 +146,19 @@ def kept_form(action: str, form: FormData, t: Catalog, settings: Settings) -> Ke
         if isinstance(value, UploadFile) and value.filename
     ]
     uploads = sum(field.name == UPLOAD for field in fields)
+    ticks = sum(field.name in _TICKS for field in fields)
     has_text = any(field.label and field.value.strip() for field in fields)
-    if not (files or uploads or has_text):
+    is_entered = bool(files or uploads or has_text)
+    if not (is_entered or ticks):
         return None
-    return KeptForm(action=action, fields=fields, files=tuple(files), uploads=uploads)
+    return KeptForm(
+        action=action,
+        fields=fields,
+        files=tuple(files),
+        uploads=uploads,
+        ticks=ticks,
+        is_entered=is_entered,
+    )
 
 
 def _labels(action: str, t: Catalog) -> Mapping[str, str]:
@@ -161,8 +179,8 @@ def _labels(action: str, t: Catalog) -> Mapping[str, str]:
 
 
 def partial_refusal(action: str, form: FormData, error: PartlyRefusedError) -> Refusal:
-    """The form with only what was refused still chosen."""
-    values = entered(form) | {error.field: list(error.left)}
+    """The refusal of a form for its page, with only what was refused still chosen."""
+    values = entered(with_left(form, error))
     return Refusal(action=action, values=values, why=error.message.text)
 
 

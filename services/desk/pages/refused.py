@@ -18,6 +18,7 @@ from services.desk.pages.refusals import (
     kept_form,
     partial_refusal,
     refusal,
+    with_left,
     with_stored,
 )
 from services.desk.pages.views.page import Message, Refusal
@@ -39,7 +40,9 @@ async def refused_page(visit: Visit, error: Exception, route: str, homes: Homes)
         shown = partial_refusal(action, visit.form, error)
         response = await _home(visit, home, homes, shown, error.message)
         if response is None:
-            return visit.redirect(home, shown.why, tone="bad", undo=error.message.undo)
+            message = error.message if error.message.undo else None
+            left = replace(visit, form=with_left(visit.form, error), message=message)
+            return await error_page(left, error, kept_form(action, left.form, visit.t, settings))
         response.status_code = problem.status
         return response
     kept = kept_form(action, visit.form, visit.t, settings)
@@ -49,7 +52,8 @@ async def refused_page(visit: Visit, error: Exception, route: str, homes: Homes)
         return RedirectResponse(f"/sign-in?next={quote(home or '/todo')}", 303)
     if home is not None and problem.status < 500:
         shown = refusal(action, visit.form, problem, visit.t, settings)
-        message = Message(text=shown.why, tone="bad") if kept is None else None
+        has_place = kept is not None and kept.is_entered
+        message = None if has_place else Message(text=shown.why, tone="bad")
         response = await _home(visit, home, homes, shown, message)
         if response is not None:
             response.status_code = problem.status

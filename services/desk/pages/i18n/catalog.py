@@ -413,6 +413,8 @@ class ErrorPages(msgspec.Struct, frozen=True, kw_only=True):
     back_to_case: str
     reference: str
     kept: str
+    kept_choice: str
+    kept_ticks: Plural
     kept_files: str
     kept_uploads: Plural
     kept_signed_out: str

@@ -557,6 +557,12 @@ POLISH = c.Catalog(
         back="Wróć do listy",
         back_to_case="Wróć do sprawy",
         kept="To, co zostało wpisane",
+        kept_choice="To, co zostało wybrane",
+        kept_ticks=Plural(
+            "Nadal wybrano {n} pozycję.",
+            "Nadal wybrano {n} pozycji.",
+            "Nadal wybrano {n} pozycje.",
+        ),
         kept_files="Wybierz ponownie te pliki: {names}",
         kept_uploads=Plural(
             "{n} plik jest nadal dołączony.",

@@ -165,12 +165,16 @@ class KeptField(msgspec.Struct, frozen=True, kw_only=True):
 class KeptForm(msgspec.Struct, frozen=True, kw_only=True):
     """A form that could not be taken, with what it contained, to be sent again. `files` are the
     names of its files, which a page cannot fill in; `uploads` is how many others are stored.
+    `ticks` is how many things were chosen for a bulk action. `is_entered` is false if there is
+    nothing else.
     """
 
     action: str
     fields: tuple[KeptField, ...]
     files: tuple[str, ...] = ()
     uploads: int = 0
+    ticks: int = 0
+    is_entered: bool = True
 
 
 class ErrorView(msgspec.Struct, frozen=True, kw_only=True):

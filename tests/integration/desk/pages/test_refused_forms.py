@@ -173,6 +173,35 @@ async def test_a_form_outlives_the_session_and_the_database(
     assert answer.status in {200, 303}, answer.body.decode()[-2000:]
 
 
+async def test_the_ticks_of_a_list_outlive_the_session_and_the_database(
+    browser: Browser, opened: OpenCase, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(1)
+    await opened(2)
+    sent: dict[str, str | list[str]] = {
+        "case": ["1.1", "2.1"],
+        "do": "close",
+        "next": "/all?stage=registration",
+    }
+    with monkeypatch.context() as away:
+        for operation in ("find_one", "find", "insert", "update", "update_returning"):
+            away.setattr(Collection, operation, _away)
+        unavailable = await post(browser("ada"), "/cases/bulk", **sent)
+    signed_out = await post(browser("revoked"), "/cases/bulk", **sent)
+    assert (unavailable.status, signed_out.status) == (409, 401)
+    assert b"2 are still chosen." in signed_out.body
+    kept = [page_of(answer).form("/cases/bulk").fields for answer in (unavailable, signed_out)]
+    for fields in kept:
+        assert [value for name, value in fields if name == "case"] == sent["case"]
+    fields = kept[0]
+    content = urlencode(fields).encode()
+    headers = {"content-type": FORM}
+    again = await browser("ada").ask("POST", "/cases/bulk", content=content, headers=headers)
+    assert (again.status, again.headers["location"]) == (303, sent["next"])
+    cases = await desk.reader.cases([{}], sort=("_id",), limit=9)
+    assert [case.status for case in cases] == ["closed", "closed"]
+
+
 async def _away(*_: object, **__: object) -> None:
     raise TransientError("no server")
 
