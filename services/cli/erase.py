@@ -1,6 +1,7 @@
 """`mailcase erase` and `mailcase retention`: erase personal data, and report what was erased."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -12,8 +13,11 @@ from services.casework.erasure.run import ErasureReport
 from services.cli.case.context import acting, opened_repository
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted, loaded, printable
 from services.runtime.errors import Mistake, SettingsError
+from services.runtime.mail.addresses import base_address
 from services.runtime.settings import Settings
 
+# A part of an address would be found in the addresses of others.
+_ADDRESS = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\".]+(?:\.[^\s@<>(),;:\".]+)*")
 Address = Annotated[str, Parameter(help="The person's address.")]
 DryRun = Annotated[
     bool,
@@ -35,10 +39,13 @@ def erase(
 
     This cannot be undone.
     """
-    if address.count("@") != 1 or address != address.strip() or address.startswith("@"):
+    if not _ADDRESS.fullmatch(address):
         hint = "give one address, such as jan@example.com"
         raise SettingsError([Mistake("erase", f"{printable(address)!r} is not an address", hint)])
     settings = loaded(config)
+    if {address.lower(), base_address(address.lower())} & settings.own_addresses:
+        hint = "it is in every mail to the mailbox; give the address of a person"
+        raise SettingsError([Mistake("erase", f"{printable(address)} is a mailbox of ours", hint)])
     report = asyncio.run(_erased(settings, address, dry_run=dry_run))
     until = datetime.now(UTC) + timedelta(days=settings.archive.max_age_days)
     if json:

@@ -19,6 +19,12 @@ ERASED_FLAG = "erased"
 ERASED_CONTENT = b"This content was erased at the request of the person concerned.\n"
 MIN_PHRASE_CHARS = 12  # shorter lines are greetings, which do not identify anyone
 MIN_NAME_CHARS = 3
+# A letter or digit before a trace may be the end of an escape: `=3D` (RFC 2045), `%3C`, `\n`.
+_ESCAPED = r"(?<=[=%][0-9a-f]{2})|(?<=\\[nrt])"
+# A sign of addresses may also be a list's bullet, or end a sentence.
+_BEGINS = rf"(?:(?<!\w)(?<!\w[.+@-])|{_ESCAPED})"
+_ENDS = r"(?!\w|@|[.+-]\w)"
+_NAME_BEGINS = _BEGINS.replace(r"\w", r"[^\W_]")  # an underscore may stand for a space
 # Identifiers that are not personal data and that other documents refer to.
 _KEPT_KEYS = frozenset(
     {"_id", "process", "stage", "blob", "sha256", "original", "raw", "type", "kind", "state"}
@@ -35,10 +41,19 @@ class Traces:
     phrases: Collection[str]
 
     def pattern(self) -> re.Pattern[str]:
-        """Matches every trace, the longest first, in upper or lower case."""
-        texts = {self.address, *self.names, *self.phrases} - {""}
-        ordered = sorted(texts, key=lambda text: (-len(text), text))
-        return re.compile("|".join(re.escape(text) for text in ordered), re.IGNORECASE)
+        """Matches every trace, the longest first, in upper or lower case; but not within another
+        address or word, such as marjan@x.example for jan@x.example, or January for Jan. A name of
+        several words may have an ending, as in `Jan Kowalskiego`.
+        """
+        bounded = {self.address: f"{_BEGINS}{re.escape(self.address)}{_ENDS}"}
+        for name in self.names:
+            ends = "" if " " in name else _ENDS
+            bounded.setdefault(name, f"{_NAME_BEGINS}{re.escape(name)}{ends}")
+        for phrase in self.phrases:
+            bounded.setdefault(phrase, re.escape(phrase))
+        bounded.pop("", None)
+        ordered = sorted(bounded, key=lambda text: (-len(text), text))
+        return re.compile("|".join(bounded[text] for text in ordered), re.IGNORECASE)
 
 
 def phrases(texts: Iterable[str]) -> set[str]:

@@ -325,6 +325,30 @@ async def test_what_belongs_to_others_stays(worked: Store) -> None:
     assert untouched == to_document(comment(mail_key(2, "a"), 2, untouched["at"]))
 
 
+async def test_the_data_of_someone_with_a_longer_address_stays(worked: Store) -> None:
+    """Also if their case is looked through, because it contains the shorter one."""
+    marjan = f"mar{JAN}"
+    await open_case(
+        worked, 3, opened_by=Person("Marjan", marjan), participants=[marjan, f"{JAN}.pl"]
+    )
+    text = {"author.address": marjan, "text": marjan, "full_text": f"From {marjan}, {JAN}.pl"}
+    comments = worked.collection(Comment.COLLECTION)
+    await comments.update({"_id": mail_key(3, "a")}, {"$set": text})
+    waiting = outgoing(id="ack 3", case=3, to=[marjan], remaining=[marjan])
+    await worked.collection(OutgoingMail.COLLECTION).insert([to_document(waiting)])
+    names = ("cases", "comments", "outbox", "changes")
+
+    async def documents() -> list[Any]:
+        found = [await worked.collection(name).find({}) for name in names]
+        return [each for part in found for each in part if 3 in {each["_id"], each.get("case")}]
+
+    before = await documents()
+    report = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    assert 3 not in report.cases
+    assert await documents() == before
+    assert len(before) > 3
+
+
 async def test_a_dry_run_counts_the_same_and_changes_nothing(worked: Store) -> None:
     before = await every_byte(worked)
     counted = await Eraser(worked, PROCESSES).erase(JAN, ANNA, dry_run=True)
