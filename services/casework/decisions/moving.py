@@ -55,6 +55,10 @@ def _move_to_process(action: actions.Move, name: str, situation: Situation) -> A
         raise ActionRefusedError(
             "no-such-stage", f"a case cannot enter {name} at {action.stage!r}", hint
         )
+    left = situation.process
+    current = left.stage(situation.case.stage) if left is not None else None
+    if left is not None and current is not None:
+        _require_role(current, situation, left)
     _require_fields(process, target, situation.case)
     return _enter(process, target, situation)
 
@@ -96,6 +100,11 @@ def _require_transition(
             names=", ".join(titles),
         )
     roles = situation.acting.roles_in(process)
+    _require_role(current, situation, process)
+
+
+def _require_role(current: Stage, situation: Situation, process: Process) -> None:
+    """Raises ActionRefusedError if the actor may not move a case out of `current`."""
     if current.roles and MANAGER not in roles and roles.isdisjoint(current.roles):
         problem = f"only {' or '.join(current.roles)} may move a case out of {current.name}"
         raise ActionRefusedError(

@@ -177,6 +177,11 @@ class TestMoving:
         lost = case(stage="removed", fields=NUMBERED)
         assert decide(Move(stage="approval"), situation(lost)).changes
 
+    def test_only_the_roles_of_a_stage_move_a_case_out_of_it_to_another_process(self) -> None:
+        refused = refusal(Move(process="help"), AT_APPROVAL, WORKER)
+        assert (refused.reason, refused.facts["names"]) == ("not-allowed", "approver")
+        assert decide(Move(process="help"), situation(AT_APPROVAL, OPERATOR)).changes
+
     def test_another_process_begins_at_its_initial_stage(self) -> None:
         moved = decide(Move(process="help"), situation(OPEN)).changes[235][0]
         assert isinstance(moved, StageMoved)
