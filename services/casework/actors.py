@@ -44,6 +44,12 @@ class ActingAs:
         return _with_included(held)
 
 
+def normal_assignee(text: str) -> str:
+    """A user's address as accounts have it, in lower case; `group:NAME` unchanged."""
+    text = text.strip()
+    return text if text.startswith("group:") else text.lower()
+
+
 def _granted(process: Process, user: str, groups: Collection[str]) -> frozenset[str]:
     if not process.access:
         return frozenset({WORKER})

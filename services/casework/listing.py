@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from services.casework.actors import normal_assignee
+
 Status = Literal["open", "closed"]
 SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", "number": "_id"}
 
@@ -40,7 +42,7 @@ class CaseFilter:
         }
         query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         if self.assignee is not None:
-            query["assignee"] = self.assignee or None
+            query["assignee"] = normal_assignee(self.assignee) or None
         if self.assignees is not None:
             query["assignee"] = {"$in": [assignee or None for assignee in self.assignees]}
         if self.overdue:

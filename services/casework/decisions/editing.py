@@ -2,6 +2,7 @@
 
 from schemas.changes import Assigned, DueSet, Noted, Titled
 from services.casework import actions
+from services.casework.actors import normal_assignee
 from services.casework.decisions.situation import Accepted, Situation, one_change
 from services.casework.refusals import ActionRefusedError
 
@@ -11,7 +12,7 @@ MAX_NOTE_CHARS = 1_000_000
 
 def assign(action: actions.Assign, situation: Situation) -> Accepted:
     case = situation.case
-    to = action.to.strip() if action.to else None
+    to = normal_assignee(action.to) if action.to else None
     if to is not None and "@" not in to and not to.startswith("group:"):
         hint = "give a user's address, or group:NAME"
         raise ActionRefusedError("invalid-assignee", f"{to!r} is neither a user nor a group", hint)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from schemas.changes import Assigned, StageMoved, What
 from schemas.stored import Case
 from services.casework import actions
-from services.casework.actors import MANAGER, WORKER
+from services.casework.actors import MANAGER, WORKER, normal_assignee
 from services.casework.decisions.deadlines import due_at
 from services.casework.decisions.situation import Accepted, AutomaticMail, Situation, known_process
 from services.casework.refusals import ActionRefusedError
@@ -76,8 +76,9 @@ def _enter(process: Process, target: Stage, situation: Situation) -> Accepted:
     )
     enter = target.on_enter
     by_rule: dict[int, Sequence[What]] = {}
-    if enter.assign is not None and enter.assign != case.assignee:
-        by_rule[case.number] = [Assigned(was=case.assignee, to=enter.assign)]
+    assignee = normal_assignee(enter.assign) if enter.assign is not None else None
+    if assignee is not None and assignee != case.assignee:
+        by_rule[case.number] = [Assigned(was=case.assignee, to=assignee)]
     mail = None
     if enter.send_to is not None and enter.text is not None:
         mail = AutomaticMail(target.name, enter.send_to, enter.subject, enter.text)
@@ -99,12 +100,12 @@ def _require_transition(
             to=target.title,
             names=", ".join(titles),
         )
-    roles = situation.acting.roles_in(process)
     _require_role(current, situation, process)
 
 
 def _require_role(current: Stage, situation: Situation, process: Process) -> None:
     """Raises ActionRefusedError if the actor may not move a case out of `current`."""
+    roles = situation.acting.roles_in(process)
     if current.roles and MANAGER not in roles and roles.isdisjoint(current.roles):
         problem = f"only {' or '.join(current.roles)} may move a case out of {current.name}"
         raise ActionRefusedError(

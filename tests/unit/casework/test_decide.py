@@ -217,6 +217,10 @@ class TestSmallActions:
     def test_assigning_and_taking_away(self) -> None:
         given = decide(Assign(to="anna@office.example"), situation()).changes[235]
         assert given == [Assigned(was=None, to="anna@office.example")]
+        typed = decide(Assign(to=" Anna@Office.example"), situation()).changes[235]
+        assert typed == given  # as lists and accounts have it
+        group = decide(Assign(to="group:IT"), situation()).changes[235]
+        assert group == [Assigned(was=None, to="group:IT")]
         taken = case(assignee="anna@office.example")
         assert decide(Assign(to=None), situation(taken)).changes[235] == [
             Assigned(was="anna@office.example", to=None)
