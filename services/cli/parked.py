@@ -1,7 +1,6 @@
 """`mailcase parked`: list, show, retry and discard the mails that belong to no case."""
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,6 +13,7 @@ from services.case_writer.main import isolated_reader
 from services.case_writer.ports import UnreadableMailError
 from services.casework.parked import ParkedFilter, ParkedMailRepository, why_not_retryable
 from services.cli.mail.summaries import MailSummary, summaries
+from services.cli.terminal.account import account_name
 from services.cli.terminal.lines import print_line
 from services.cli.terminal.mails import print_headers, write_bytes
 from services.cli.terminal.options import (
@@ -195,7 +195,7 @@ async def _discard(settings: Settings, prefixes: Sequence[str], why: str) -> int
     async with Store.opened(store_url(settings), settings.store.database) as store:
         mails = ParkedMailRepository(store)
         chosen = [await mails.get(prefix) for prefix in prefixes]
-        note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
+        note = Discard(by=account_name(), why=why, at=datetime.now(UTC))
         for mail in chosen:
             try:
                 await mails.discard(mail, note)

@@ -1,10 +1,10 @@
 """Shared by the account commands: the accounts of the settings, and the text of a refusal."""
 
 import asyncio
-import getpass
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
+from services.cli.terminal.account import account_name
 from services.desk.accounts.accounts import Accounts
 from services.desk.accounts.errors import AccountError
 from services.desk.events import PATIENCE_S, announce_access_change
@@ -49,4 +49,4 @@ async def _announce(settings: Settings, subjects: Sequence[str]) -> None:
 
 def operator() -> str:
     """Who acts, for the audit log: the account of this machine."""
-    return f"cli:{getpass.getuser()}"
+    return f"cli:{account_name()}"

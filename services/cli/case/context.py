@@ -1,6 +1,5 @@
 """Shared by the commands of `mailcase case`: the actor, the database, and the text of a refusal."""
 
-import getpass
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -12,6 +11,8 @@ from services.casework.actors import ActingAs
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.persistence.repository import CaseRepository
 from services.casework.results import no_such_case
+from services.cli.terminal.account import account_name
+from services.cli.terminal.options import reject_blank
 from services.runtime.errors import PermanentError
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
@@ -25,6 +26,7 @@ AsUser = Annotated[
         help="Act as this user, with the roles that the settings give them; default: with every role.",
         env_var="MAILCASE_AS",
         show_env_var=True,
+        validator=reject_blank,
     ),
 ]
 
@@ -32,8 +34,9 @@ AsUser = Annotated[
 def acting(as_user: str | None) -> ActingAs:
     """The account's name with every role, or a user with the roles of the settings."""
     if as_user is not None:
-        return ActingAs(Actor(kind="person", id=as_user, name=as_user))
-    account = getpass.getuser()
+        user = as_user.strip().lower()  # as accounts have it
+        return ActingAs(Actor(kind="person", id=user, name=user))
+    account = account_name()
     return ActingAs(Actor(kind="person", id=f"cli:{account}", name=account), everything=True)
 
 

@@ -1,12 +1,12 @@
 """Finds dead letters by what the command line selects, requeues them and discards them."""
 
-import getpass
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 from schemas.stored import Discard
 from services.casework.dead_letters import browse_letters, discard_letter, requeue_letter
+from services.cli.terminal.account import account_name
 from services.cli.terminal.options import before_moment, hex_prefix
 from services.cli.terminal.output import report_failure
 from services.runtime.broker.browse import Found
@@ -137,7 +137,7 @@ async def discard_letters(
         Broker.connected(broker_url(settings), connection_name("dead")) as broker,
     ):
         _check_ids([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
-        note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
+        note = Discard(by=account_name(), why=why, at=datetime.now(UTC))
 
         async def discard_one(found: Found, letter: DeadLetter) -> str:
             await discard_letter(store, found, letter, note)

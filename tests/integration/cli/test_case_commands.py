@@ -156,6 +156,17 @@ class TestWorking:
         status, out, _ = run("assign", "1", "--to-me")
         assert status == 0
         assert "anna@office.example" in out
+        monkeypatch.setenv("MAILCASE_AS", "")  # of a script, from a variable that is not set
+        status, _, err = run("close", "1")
+        assert (status, "is empty" in err) == (2, True)
+
+    def test_an_address_is_the_same_in_any_case(
+        self, run: Run, store_url: str, database: str
+    ) -> None:
+        prepare(store_url, database, 1)
+        status, out, _ = run("assign", "1", "--to-me", "--as", "Anna@Office.example")
+        assert (status, "assigned to anna@office.example" in out) == (0, True)
+        assert "Invoice 12/2026" in run("list", "--assignee", "ANNA@office.example")[1]
 
     def test_merging_and_unmerging(self, run: Run, store_url: str, database: str) -> None:
         prepare(store_url, database, 1, 2)
