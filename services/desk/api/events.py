@@ -28,7 +28,7 @@ async def stream_events(call: Call[NoQuery, None]) -> Reply | Response:
 
     try:
         stream = desk.live.join(
-            principal.id, desk.access.processes(principal), subjects_of(principal)
+            principal.account, desk.access.processes(principal), subjects_of(principal)
         )
     except TooManyStreamsError as error:
         if error.own:

@@ -15,7 +15,7 @@ from schemas.case_events import CaseEvent
 
 MAX_WAITING = 500  # cases for one stream; with more, the client fetches everything
 MAX_STREAMS = 1_500  # of a desk
-MAX_STREAMS_EACH = 30  # of one user or token; a browser opens one for each tab
+MAX_STREAMS_EACH = 50  # of one user and their tokens; a browser opens one for each tab
 
 
 class TooManyStreamsError(Exception):

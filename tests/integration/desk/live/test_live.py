@@ -209,6 +209,16 @@ async def test_nobody_has_more_than_their_share_of_streams(
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
 
 
+async def test_a_users_tokens_share_their_streams(
+    desk: Desk, client: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.desk.live.hub.MAX_STREAMS_EACH", 1)
+    async with served(desk, KnownPeople()) as (port, _), page(port, "anna") as anna:
+        await anna.until(b"event: open")
+        answer = await client("scanner").ask("GET", f"{PREFIX}/events")
+        assert (answer.status, answer.json()["reason"]) == (429, "too-many-streams")
+
+
 @pytest.mark.slow
 async def test_three_hundred_pages_see_a_hundred_changes_a_second_within_one(
     desk: Desk, broker: Broker, monkeypatch: pytest.MonkeyPatch
