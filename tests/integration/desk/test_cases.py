@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from services.casework.outgoing import Answerable
+from services.casework.persistence.answers import MongoAnswers
 from services.desk.desk import Desk
 from tests.asgi import Client
 from tests.integration.desk.conftest import OpenCase
@@ -261,3 +263,22 @@ async def test_a_merge_is_undone_by_delete(client: Clients, opened: OpenCase) ->
     assert undone.json()["merged_into"] is None
     history = (await anna.ask("GET", "/api/v1/cases/2/history")).json()["items"]
     assert [change["what"] for change in history] == ["opened", "merged", "unmerged"]
+
+
+async def test_an_answer_never_leaves_from_a_case_that_its_case_was_merged_into_meanwhile(
+    desk: Desk, client: Clients, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other case may be of a process in which the writer has no role."""
+    await opened(1)
+    await opened(2, process="help", stage="new")
+    answerable = type(desk.answers).case
+
+    async def merged(self: MongoAnswers, _number: int) -> Answerable | None:
+        return await answerable(self, 2)
+
+    monkeypatch.setattr(MongoAnswers, "case", merged)
+    body = {"text": "Paid", "to": ["jan@buyer.example"]}
+    headers = {"if-match": '"r1"'}
+    answer = await client("maria").ask("POST", "/api/v1/cases/1/answers", body, headers=headers)
+    assert answer.status == 412
+    assert await desk.reader.outgoing(2) == []

@@ -119,6 +119,8 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     answerable = await desk.answers.case(case.number)
     if answerable is None:
         raise not_found("case")
+    if answerable.number != case.number:  # merged meanwhile, maybe into a case that nobody may see
+        raise StaleRevisionError(case.number, case.revision, case.revision + 1)
     command = AnswerCase(
         id=answer_id,
         case=case.number,
@@ -137,9 +139,9 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     write = partial(desk.answers.write, mail, principal.acting.actor, expected=call.expected)
     changes = await retry_conflicts(write)
     desk.publish(changes, [mail.id])
+    await desk.uploads.mark_used(principal.id, case.number, body.uploads)
     return await _answered(call, mail, changes[-1].revision)
 
-    await desk.uploads.mark_used(principal.id, case.number, body.uploads)
 
 async def _answered(call: Call[NoQuery, AnswerRequest], mail: OutgoingMail, revision: int) -> Reply:
     editors = [call.body.editor] if call.body.editor else None
