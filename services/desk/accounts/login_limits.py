@@ -35,6 +35,7 @@ PAIR = Limit("account-network", 10, timedelta(minutes=15))
 DEVICE = Limit("device", 10, timedelta(minutes=15))
 NETWORK = Limit("network", 60, timedelta(minutes=15))
 ACCOUNT = Limit("account", 60, timedelta(hours=1))
+CALLBACK = Limit("callback", 60, timedelta(minutes=15))
 
 
 class LoginLimits:
@@ -55,6 +56,7 @@ class LoginLimits:
         if device is not None and await self._is_known(device, account):
             limits = [(DEVICE, hashed(device))]
         else:
+            await self._require_not_refused(NETWORK, network)  # leaves no counter behind
             limits = [
                 (PAIR, f"{network} {account}"),
                 (NETWORK, network),
@@ -64,6 +66,12 @@ class LoginLimits:
         for limit, key in limits:
             counted.append(await self._count(limit, key))
         return counted
+
+    async def reserve_callback(self, address: str) -> list[str]:
+        """As `reserve`, for a return from the OpenID provider: anyone can forge one, and each makes
+        us ask the provider and is in the audit log.
+        """
+        return [await self._count(CALLBACK, network_of(address))]
 
     async def release(self, keys: list[str]) -> None:
         """Uncount an attempt that succeeded."""
@@ -92,17 +100,30 @@ class LoginLimits:
         query = {"_id": hashed(device), "user": account, "expires_at": {"$gt": self._clock()}}
         return await self._devices.find_one(query, ["_id"]) is not None
 
+    async def _require_not_refused(self, limit: Limit, key: str) -> None:
+        """Raises TooManyAttemptsError if an attempt was refused in this window before."""
+        attempts_id, ends_at = self._window(limit, key)
+        document = await self._attempts.find_one({"_id": attempts_id}, ["count"])
+        if document is not None and document["count"] > limit.attempts:
+            raise self._refused(ends_at, is_first=False)
+
     async def _count(self, limit: Limit, key: str) -> str:
-        now = self._clock()
-        length_s = limit.window.total_seconds()
-        window = int(now.timestamp() // length_s)
-        ends_at = datetime.fromtimestamp((window + 1) * length_s, UTC)
-        attempts_id = f"{limit.kind} {hashed(key)} {window}"
+        attempts_id, ends_at = self._window(limit, key)
         count = await self._incremented(attempts_id, ends_at)
         if count > limit.attempts:
-            retry_after_s = int((ends_at - now).total_seconds()) + 1
-            raise TooManyAttemptsError(retry_after_s, is_first=count == limit.attempts + 1)
+            raise self._refused(ends_at, is_first=count == limit.attempts + 1)
         return attempts_id
+
+    def _window(self, limit: Limit, key: str) -> tuple[str, datetime]:
+        """The id of the present counter, and when it ends."""
+        length_s = limit.window.total_seconds()
+        number = int(self._clock().timestamp() // length_s)
+        ends_at = datetime.fromtimestamp((number + 1) * length_s, UTC)
+        return f"{limit.kind} {hashed(key)} {number}", ends_at
+
+    def _refused(self, ends_at: datetime, *, is_first: bool) -> TooManyAttemptsError:
+        retry_after_s = int((ends_at - self._clock()).total_seconds()) + 1
+        return TooManyAttemptsError(retry_after_s, is_first=is_first)
 
     async def _incremented(self, attempts_id: str, ends_at: datetime) -> int:
         change = {"$inc": {"count": 1}, "$setOnInsert": {"expires_at": ends_at}}

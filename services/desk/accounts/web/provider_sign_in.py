@@ -13,14 +13,20 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from schemas.reasons import IdentityProblem
-from services.desk.accounts.errors import AccountError
+from services.desk.accounts.errors import AccountError, TooManyAttemptsError
 from services.desk.accounts.oidc.errors import IdentityRefusedError, ProviderUnavailableError
 from services.desk.accounts.oidc.login_attempt import LoginAttempt
 from services.desk.accounts.oidc.provider import CALLBACK, Provider
 from services.desk.accounts.oidc.sign_on import SignOn
 from services.desk.accounts.web.cookies import cookie_value
 from services.desk.accounts.web.forms import read_form
-from services.desk.accounts.web.pages import PROVIDER, PROVIDER_SIGN_OUT, SIGN_IN, PlainPages
+from services.desk.accounts.web.pages import (
+    PROVIDER,
+    PROVIDER_SIGN_OUT,
+    SIGN_IN,
+    PlainPages,
+    SignInForm,
+)
 from services.desk.accounts.web.sign_in import SignIn, page
 from services.runtime.logs import get_logger
 
@@ -80,7 +86,18 @@ class ProviderSignIn:
         return RedirectResponse(url or SIGN_IN, 303, _NO_STORE)
 
     async def callback(self, request: Request) -> Response:
-        """Handle the browser's return from the provider: check everything, then begin a session."""
+        """Handle the browser's return from the provider: check everything, then begin a session.
+
+        Failures are limited for each network.
+        """
+        limits, address = self.sign_in.accounts.limits, self.sign_in.client_address(request)
+        try:
+            counted = await limits.reserve_callback(address)
+        except TooManyAttemptsError as error:
+            if error.is_first:
+                audit = self.sign_in.accounts.audit
+                await audit.record("login-refused", address=address, thing="unknown account")
+            return self.sign_in.limited(request, SignInForm(by_provider=True), error)
         cookies, query = self.sign_in.cookies, request.query_params
         held = cookie_value(request.headers.getlist("cookie"), cookies.login)
         attempt = LoginAttempt.from_cookie(held)
@@ -100,8 +117,10 @@ class ProviderSignIn:
             await self._note_failure(request, error)
         except ProviderUnavailableError as error:
             log.warning("provider_unavailable", error=error)
+            await limits.release(counted)
             response = self._failed(IdentityProblem.UNAVAILABLE)
         else:
+            await limits.release(counted)
             response = await self.sign_in.enter(request, logged_in, attempt.next)
         response.headers.append("Set-Cookie", cookies.clear(cookies.login))
         return response

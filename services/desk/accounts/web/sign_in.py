@@ -1,7 +1,7 @@
 """Signing in and out with forms: with a password, by a one-time link."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 
 from starlette.requests import Request
@@ -81,9 +81,7 @@ class SignIn:
         except LoginFailedError:
             return self._refused(request, form, "failed", 401)
         except TooManyAttemptsError as error:
-            response = self._refused(request, form, "limited", 429)
-            response.headers["Retry-After"] = str(error.retry_after_s)
-            return response
+            return self.limited(request, form, error)
         except BusyError:
             return self._refused(request, form, "busy", 503)
         except TransientError:
@@ -172,8 +170,14 @@ class SignIn:
                 403, "cross-site", "the form came from another site; use the desk's own pages"
             )
 
+    def limited(self, request: Request, form: SignInForm, error: TooManyAttemptsError) -> Response:
+        """The form after too many failed attempts."""
+        response = self._refused(request, form, "limited", 429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+
     def _refused(self, request: Request, form: SignInForm, problem: str, status: int) -> Response:
-        refused = SignInForm(form.next, form.address, problem)  # type: ignore[arg-type] # one of the words
+        refused = replace(form, problem=problem)  # type: ignore[arg-type] # one of the words
         return self.pages.sign_in(request, refused, status)
 
     async def _welcome_form(

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
-from schemas.stored.desk import DeskSession, Token, User
+from schemas.stored.desk import DeskSession, LoginAttempts, Token, User
 from services.desk.access import Permission
+from services.desk.accounts import login_limits
 from services.desk.accounts.accounts import Accounts, Client
 from services.desk.accounts.authenticator import AccountAuthenticator
 from services.desk.accounts.credentials.passwords import Passwords
@@ -201,6 +202,25 @@ async def test_one_network_does_not_try_one_password_on_every_account(accounts: 
         except LoginFailedError:
             pass
     assert refused == 20
+
+
+async def test_the_attempts_of_a_network_that_waits_leave_no_counters(
+    accounts: Accounts, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = login_limits.Limit("network", 3, timedelta(minutes=15))
+    monkeypatch.setattr(login_limits, "NETWORK", network)
+
+    async def guess(number: int) -> str:
+        with pytest.raises(AccountError) as caught:
+            await accounts.log_in(f"user{number}@office.example", "a wrong guess", OFFICE)
+        return caught.value.reason
+
+    reasons = [await guess(number) for number in range(4)]
+    assert reasons == ["login-failed"] * 3 + ["too-many-attempts"]
+    attempts = store.collection(LoginAttempts.COLLECTION)
+    before = await attempts.count({})
+    assert {await guess(number) for number in range(4, 20)} == {"too-many-attempts"}
+    assert await attempts.count({}) == before
 
 
 async def test_log_ins_that_succeed_use_up_no_attempts(accounts: Accounts) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -11,8 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from msgspec.structs import replace
 
-from schemas.stored.desk import DeskSession
+from schemas.stored.desk import AuditEntry, DeskSession, LoginAttempts
 from services.cli.check import _check_provider
+from services.desk.accounts import login_limits
 from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
 from services.desk.app import build_app
 from services.desk.audit_log import AuditFilter
@@ -314,3 +316,25 @@ async def test_chromium_lets_a_person_sign_in_at_the_provider_and_out_of_both(
     require_programs()
     await provider.person(**ANNA)
     await run_script("provider.mjs", DESK_URL=url, PROVIDER_URL=provider.issuer)
+
+
+async def test_forged_callbacks_are_limited_for_each_network(
+    office: Desk, provider: RunningProvider, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each made us ask the provider, and filled the audit log."""
+    limit = login_limits.Limit("callback", 3, timedelta(minutes=15))
+    monkeypatch.setattr(login_limits, "CALLBACK", limit)
+    await office.store.collection(LoginAttempts.COLLECTION).delete({})
+    for _ in range(5):  # those that succeed do not count
+        _, page = await sign_in(provider, url)
+        assert page.location == f"{url}/cases/7"
+    forger, before = Browser(), await entries(office)
+    forged = [await forger.get(f"{url}/sign-in/provider/callback?code=x") for _ in range(6)]
+    assert [page.status for page in forged] == [303] * 3 + [429] * 3
+    assert "Too many attempts" in forged[-1].text
+    added = [entry.what for entry in (await entries(office))[: -len(before) or None]]
+    assert sorted(added) == ["login-failed"] * 3 + ["login-refused"]
+
+
+async def entries(office: Desk) -> list[AuditEntry]:
+    return await office.accounts.audit.entries(AuditFilter(), limit=100)
