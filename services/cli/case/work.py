@@ -18,7 +18,7 @@ from services.casework import actions
 from services.casework.results import Done
 from services.cli.case.context import AsUser, acting, opened_repository
 from services.cli.terminal.files import media_type, read_bytes, read_text
-from services.cli.terminal.options import Attach, CaseNumber, TextFile, moment, reject_blank
+from services.cli.terminal.options import Attach, CaseNumber, TextFile, coming_moment, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
@@ -155,13 +155,15 @@ def title(
 
 def due(
     number: CaseNumber,
-    when: Annotated[str, Parameter(help="A time such as 2026-12-24T12:00 (UTC), or `never`.")],
+    when: Annotated[
+        str, Parameter(help="A time such as 2026-12-24T12:00 (UTC), 2h or 7d from now, or `never`.")
+    ],
     /,
     *,
     options: WorkOptions = DEFAULTS,
 ) -> None:
     """Set or remove a case's due date."""
-    due_at = None if when == "never" else moment(when, "case due", datetime.now(UTC))
+    due_at = None if when == "never" else coming_moment(when, "case due", datetime.now(UTC))
     _act(number, actions.SetDue(due_at=due_at), options)
 
 
@@ -215,6 +217,9 @@ def split(
     options: WorkOptions = DEFAULTS,
 ) -> None:
     """Open a new case with some of a case's comments."""
+    if not all(text.strip() for text in comment):  # of a script's variable that is not set
+        hint = "give the beginning of an id that `mailcase case show N --json` prints"
+        raise SettingsError([Mistake("--comment", "is empty", hint)])
     wish = actions.SplitOff(comments=comment, title=title)
     _act(number, wish, options)
 

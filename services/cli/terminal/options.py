@@ -132,6 +132,19 @@ def moment(text: str, option: str, now: datetime) -> datetime:
         raise SettingsError([Mistake(option, f"{text!r} is out of range", _MOMENT)]) from None
 
 
+def coming_moment(text: str, option: str, now: datetime) -> datetime:
+    """A time as for `moment`, or a time from now such as `2h` or `7d`.
+
+    Raises SettingsError, naming `option`.
+    """
+    try:
+        time = moment(text, option, now)
+        return now + (now - time) if _AGE.fullmatch(text.strip()) else time
+    except (SettingsError, OverflowError):
+        hint = "give a time such as 2026-12-24T12:00 (UTC), or a time from now such as 2h or 7d"
+        raise SettingsError([Mistake(option, f"{text!r} is not such a time", hint)]) from None
+
+
 def since_moment(text: str | None, now: datetime) -> datetime | None:
     """The time of `--since`; None if it is not given.
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,11 @@ class TestWorking:
         assert run("reopen", "1")[0] == 0
         assert run("assign", "1", "--nobody")[0] == 0
         assert run("due", "1", "2026-12-24T12:00")[0] == 0
+        _, out, _ = run("due", "1", "7d", "--json")  # from now, never ago
+        due = datetime.fromisoformat(json.loads(out)["case"]["due_at"])
+        assert timedelta(days=6.9) < due - datetime.now(UTC) <= timedelta(days=7)
         assert run("due", "1", "never")[0] == 0
+        assert "such as 2h or 7d" in run("due", "1", "tomorrow")[2]
         status, _, err = run("assign", "1")
         assert (status, "needs exactly one assignee" in err) == (2, True)
 

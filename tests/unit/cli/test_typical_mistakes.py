@@ -101,6 +101,7 @@ MISTAKES: list[tuple[Prepare, list[str], str, str]] = [
     ),
     (nothing, ["case", "show", "eight"], "is not a case number", "give it as 235"),
     (nothing, ["case", "show", "1"], "store.url: missing", "start `mailcase up`"),
+    (nothing, ["case", "split", "1", "--comment", ""], "--comment: is empty", "case show"),
     (nothing, ["erase", "jan@"], "is not an address", "give one address"),
     (nothing, ["erase", "@example.com"], "is not an address", "give one address"),
     (
