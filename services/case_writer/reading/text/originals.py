@@ -40,6 +40,7 @@ REPLY_SIGNS = "#-=*_+\u2014\u2013"
 _AROUND_REQUEST = REPLY_SIGNS + " .:"
 _TITLE_RULES = ("---", "===", "***", "___")
 _SENTENCE_WORDS = 3
+_LINES_ABOVE = 6
 _TEXT_BEHIND = ":   "  # an attribution
 _REQUEST_WORDS = 6  # before `above this line`
 
@@ -87,7 +88,10 @@ class OriginalLines(MarkedLines):
         attribution = f"{self.bare[index].partition(_TEXT_BEHIND)[0]}:"
         is_whole = "@" in attribution and has_verb(attribution) and is_dated(attribution)
         return (
-            is_whole and self.may_look() and self.introduces_quote(attribution, above_quote=False)
+            bool(self.reply.subject)
+            and is_whole
+            and self.may_look()
+            and self.introduces_quote(attribution, above_quote=False)
         )
 
     def _is_section(self, index: int) -> bool:
@@ -111,7 +115,7 @@ class OriginalLines(MarkedLines):
         """Whether a sentence above the title continues in the line that follows: the author
         mentions it.
         """
-        above = next(filter(None, reversed(self.bare[max(0, title - 3) : title])), "").split()
+        above = self.line_above(title).split()
         below = low_of(self.bare[following])
         is_open = (
             len(above) >= _SENTENCE_WORDS
@@ -197,6 +201,13 @@ class OriginalLines(MarkedLines):
         rule = self.bare[above - 1] if above > 0 else ""
         is_ruled = len(rule) >= FOOTER_RULE and not rule.strip(RULE)
         return above - 1 if is_ruled and above < index else index
+
+    def line_above(self, index: int) -> str:
+        """The last line above `index` that is not blank; "" if it is far above. Outlook writes
+        three lines for one that is blank.
+        """
+        lines = reversed(self.bare[max(0, index - _LINES_ABOVE) : index])
+        return next(filter(None, lines), "")
 
     def next_line(self, index: int) -> int | None:
         return next(

@@ -33,7 +33,6 @@ from services.case_writer.reading.text.originals import RULE, is_reply_marker
 
 _SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
 _ENDS = ">\uff1a"  # of an attribution line without a colon
-_LINES_ABOVE = 6
 _ADDRESS_ENDS = (">:", "):", "]:")
 _QUOTATION_MARKS = "\"'\u201e\u201c\u201d\u00ab\u00bb\u2018\u2019\u300c"
 
@@ -126,7 +125,8 @@ class _Lines(LinesWithEnding):
         following = self.next_line(index + 1)
         if following is None or following == index + 1:
             is_of_program = "@" in attribution and has_verb(attribution)
-            return is_of_program and (following is None or has_seconds(attribution))
+            is_of_answer = bool(self.reply.subject) and has_seconds(attribution)
+            return is_of_program and (following is None or is_of_answer)
         if self.bare[following][0] in _QUOTATION_MARKS:
             return False
         if has_verb(attribution):
@@ -152,18 +152,11 @@ class _Lines(LinesWithEnding):
         above = self.bare[index - 1] if index else ""
         return above[-1:] in (*COLONS,) and not label_of(low_of(above))
 
-    def _line_above(self, index: int) -> str:
-        """The last line above `index` that is not blank; "" if it is far above. Outlook writes
-        three lines for one that is blank.
-        """
-        lines = reversed(self.bare[max(0, index - _LINES_ABOVE) : index])
-        return next(filter(None, lines), "")
-
     def _is_shown(self, index: int) -> bool:
         """Whether the author announces a header, further above, that is not that of an answer. One
-        without an address may be shown in any order, if the subject is not that of an answer.
+        without an address may be shown in any order, if its subject is not the answered one.
         """
-        above = self._line_above(index)
+        above = self.line_above(index)
         return (
             above[-1:] in (*COLONS,)
             and not label_of(low_of(above))
@@ -173,7 +166,11 @@ class _Lines(LinesWithEnding):
 
     def _may_be_answered(self, header: int) -> bool:
         end = header_end(self.bare, header, below_rule=True)
-        return bool(self.reply.subject) or any("@" in bare for bare in self.bare[header:end])
+        answered = self.reply.subject
+        return any(
+            "@" in bare or (answered and low_of(bare).endswith(answered))
+            for bare in self.bare[header:end]
+        )
 
     def _is_answered_below(self, attribution: int) -> bool:
         """Whether an answer is between this attribution and its quote: the next marked quote has no
@@ -239,7 +236,7 @@ class _Lines(LinesWithEnding):
         """Whether the line above a quote announces it. An attribution in an unknown language, or in
         unusual words, has a date, an address or a verb.
         """
-        above = self._line_above(quoted)
+        above = self.line_above(quoted)
         may_be_attribution = any(sign.isdigit() or sign == "@" for sign in above) or has_verb(above)
         return above[-1:] in (*COLONS,) and not may_be_attribution
 

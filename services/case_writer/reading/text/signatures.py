@@ -66,6 +66,7 @@ _NAME_CHARS = 3
 _FOREIGN_NAME_CHARS = 2  # a name in Chinese
 _NAME_WORDS = 6
 _HEADING_WORDS = 3
+_CLOSING_WORDS = 5
 _DISCLAIMER_WORDS = 15
 _SIGNS = ".,;:()!"
 _SENTENCE_ENDS = "?!\u3002\uff01\uff1f\u061f\u0964\u2026"
@@ -86,8 +87,8 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     lines = [line.strip() for line in lines if line.strip()]
     if is_list_footer(lines):
         return True
-    if len(lines) > _MAX_LINES:
-        return False
+    if len(lines) > _MAX_LINES or any(map(_is_closing, lines[1:])):
+        return False  # above a closing is the letter
     has_disclaimer = _has_disclaimer(" ".join(lines).lower())
     is_marked = any(has_contact(line.lower()) for line in lines)
     is_by = has_disclaimer or _is_by(author, [line.lower() for line in lines])
@@ -109,6 +110,12 @@ def is_signature(lines: list[str], *, author: str, is_typed: bool) -> bool:
     if not is_marked and len(lines) == 1 and _has_other_script(lines[0], author):
         return False
     return not any(_is_own(line.lower(), is_marked=is_marked) for line in lines)
+
+
+def _is_closing(line: str) -> bool:
+    """Whether a short line closes a letter: `Mit freundlichen Grüßen`."""
+    words = [word.strip(_SIGNS) for word in line.lower().split()]
+    return len(words) <= _CLOSING_WORDS and not CLOSINGS.isdisjoint(words[-2:])
 
 
 def _begins_with_name(lines: list[str]) -> bool:

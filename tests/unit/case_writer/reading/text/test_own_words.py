@@ -431,6 +431,8 @@ def test_what_may_be_a_signature_stays_unless_it_says_whose_it_is(own: str) -> N
         "Shifts\n\n--\nMonday\nJan Kowal\nTuesday\nEva Lis",
         "Night shift\n\n--\nJan Kowal\nEva Lis\nTom Ash",
         "Shifts\n\n--\nMonday - Jan Kowal\nTuesday - Eva Lis",
+        "Missing:\n--\n3 bolts\n--\nAll else is fine\n\nKind regards\nJan Kowal\nwww.kowal.example",
+        "First offer\n-- \nSecond offer\n\nMit freundlichen Grüßen\nJan Kowal\nwww.kowal.example",
     ],
 )
 def test_names_below_a_typed_delimiter_stay(mail: str) -> None:
@@ -491,14 +493,17 @@ def test_a_header_that_the_author_announces_stays_unless_the_mail_is_an_answer()
     for subject in ("", "Pump 4"):
         assert strip_quotes(mail, subject=subject) == mail
     assert strip_quotes(mail, subject="FW: pump 4") == "What I read in the log book:"
+    answer = f"{mail}\n\nOn 23 Nov 2026, at 10:11, Anna <a@x.example> wrote:\n> Any news?"
+    assert strip_quotes(answer, subject="Re: Boats") == mail
     sent = mail.replace("Night Watch", "Night Watch <night@x.example>")
     assert strip_quotes(sent) == "What I read in the log book:"
 
 
 @pytest.mark.parametrize("title", ["-----Original Message-----", "------ Forwarded message ------"])
 def test_a_title_within_a_sentence_stays(title: str) -> None:
-    mail = f"Your page shows\n\n{title}\n\nin English although the rest is Irish."
-    assert strip_quotes(mail) == mail
+    for gap in ("\n\n", "\n\n\xa0\n\n"):
+        mail = f"Your page shows{gap}{title}{gap}in English although the rest is Irish."
+        assert strip_quotes(mail) == mail
     for above in ("Your page shows it.", "kind regards,", "best regards from Galway, Anna"):
         quoted = f"{above}\n\n{title}\n\nin English although the rest is Irish."
         assert strip_quotes(quoted) == above
