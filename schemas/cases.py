@@ -19,8 +19,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     Message-IDs that the mail refers to, nearest first, for the case writer to look up. `flags` are
     flags of the comment. `reports_on` are the Message-IDs of our mails that a delivery report is
     about. `signed` are the cases named by signed Message-IDs of ours in the mail, which nobody can
-    forge. `authentication` is the receiving server's verdict on the author, empty if there is none.
-    The case writer adds `resolution` if it decided otherwise than the rule proposed.
+    forge. `addressed` are the cases named by addresses of ours, such as `invoices+235@x.example`:
+    no other system uses these. `authentication` is the receiving server's verdict on the author,
+    empty if there is none. The case writer adds `resolution` if it decided otherwise than the rule
+    proposed.
     """
 
     rule: str
@@ -31,6 +33,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[str] = []
     reports_on: list[str] = []
     signed: list[int] = []
+    addressed: list[int] = []
     authentication: Authentication = ""
 
 

@@ -23,7 +23,8 @@ _PLUS_ADDRESS = re.compile(
 class CaseCandidates:
     """Case numbers, best first, the rule that found the first, and the thread's Message-IDs.
 
-    `signed` are the cases named by Message-IDs that we signed.
+    `signed` are the cases named by Message-IDs that we signed, `addressed` those named by addresses
+    of ours.
     """
 
     rule: Rule
@@ -31,6 +32,7 @@ class CaseCandidates:
     cases: list[int]
     thread_ids: list[str]
     signed: list[int]
+    addressed: list[int]
 
 
 def find_candidates(headers: MailHeaders, policy: Policy) -> CaseCandidates:
@@ -55,6 +57,7 @@ def find_candidates(headers: MailHeaders, policy: Policy) -> CaseCandidates:
         cases=cases[:MAX_CASES],
         thread_ids=thread_ids,
         signed=found[Rule.OWN_MESSAGE_ID][:MAX_CASES],
+        addressed=found[Rule.PLUS_ADDRESS][:MAX_CASES],
     )
 
 

@@ -106,6 +106,7 @@ def delivery_report(facts: MailFacts) -> Verdict | None:
         ],
         flags=[_report_flag(report)],
         signed=signed_cases(signer, facts.report_ids)[:MAX_CASES],
+        addressed=candidates.addressed,
         authentication=facts.authentication,
         reports_on=signed_ids(signer, report.message_ids or candidates.thread_ids[:1]),
     )
@@ -130,6 +131,7 @@ def automatic_reply(facts: MailFacts) -> Verdict | None:
         thread_ids=candidates.thread_ids,
         flags=facts.flags,
         signed=candidates.signed,
+        addressed=candidates.addressed,
         authentication=facts.authentication,
     )
     otherwise: Literal["open", "ignore"] = "ignore" if evidence else "open"
@@ -152,6 +154,7 @@ def known_case(facts: MailFacts) -> Verdict | None:
         thread_ids=candidates.thread_ids,
         flags=facts.flags,
         signed=candidates.signed,
+        addressed=candidates.addressed,
         authentication=facts.authentication,
     )
     return Verdict("append", decision)

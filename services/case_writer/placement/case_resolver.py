@@ -133,7 +133,6 @@ class CaseResolver:
             verified=verified,
             doubtful=doubtful,
             number_is_foreign=doubtful
-            and kind == "mail"
             and refers
             and self._is_foreign_number(target, mail, reading),
             is_stranger=not verified and not (kind == "bounce" and is_proven),
@@ -249,8 +248,9 @@ class CaseResolver:
         return number
 
     def _is_foreign_number(self, target: Target, mail: PreparedMail, reading: MailReading) -> bool:
-        """Whether nothing but the number leads to the case, not even its title."""
-        if mail.decision.rule != Rule.CASE_REFERENCE or self.is_proven(target, mail):
+        """Whether nothing but a number in a subject leads to the case, not even its title."""
+        addressed: set[Target] = {self._followed(number) for number in mail.decision.addressed}
+        if target in addressed or self.is_proven(target, mail):
             return False
         known = None if isinstance(target, NewCase) else self._snapshot.cases.get(target)
         return known is not None and bare_title(known.title) != bare_title(reading.subject)

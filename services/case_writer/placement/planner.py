@@ -168,7 +168,7 @@ class _Planner:
             decision, reserved_by = resolved_case.decision, resolved_case.reserved_by
             self._place_without_case(mail, reading, decision, reserved_by)
         else:
-            self._place_matched(mail, reading, resolved_case.match, resolved_case.reserved_by)
+            self._place_matched(mail, reading, resolved_case.match)
 
     def _is_retried_copy(self, mail: PreparedMail) -> bool:
         """Whether a person retries a mail that was ignored as a copy."""
@@ -182,25 +182,17 @@ class _Planner:
         mail: PreparedMail,
         reading: MailReading,
         match: CaseMatch,
-        reserved_by: Target | None,
     ) -> None:
         """Add the mail to the case that it leads to, or do what the rules of the case require
         instead."""
         rules, decision, is_mail = match.rules, match.decision, match.kind == "mail"
-        if match.is_closed and rules.reply_to_closed == "new-case" and is_mail:
-            self._open(
-                mail, reading, resolved(decision, Resolution.CASE_CLOSED), refers_to=match.target
-            )
+        is_closed = match.is_closed and rules.reply_to_closed == "new-case"
+        if is_closed and (is_mail or match.doubtful):
+            self._refuse(mail, reading, match, Resolution.CASE_CLOSED)
         elif match.doubtful and rules.reply_from == "participants":
-            refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
-            if is_mail:
-                self._open(mail, reading, refused, refers_to=match.target)
-            else:
-                self._place_without_case(mail, reading, refused, reserved_by)
+            self._refuse(mail, reading, match, Resolution.NOT_A_PARTICIPANT)
         elif match.number_is_foreign:
-            self._open(
-                mail, reading, resolved(decision, Resolution.FOREIGN_NUMBER), refers_to=match.target
-            )
+            self._refuse(mail, reading, match, Resolution.FOREIGN_NUMBER)
         elif not match.doubtful or rules.reply_from != "hold":
             self._append(mail, reading, match)
         elif mail.was_let_through:  # a person let it through
@@ -208,6 +200,18 @@ class _Planner:
         else:
             refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
             self._leave_unassigned(mail, "parked", ParkReason.NOT_A_PARTICIPANT, refused)
+
+    def _refuse(
+        self, mail: PreparedMail, reading: MailReading, match: CaseMatch, why: Resolution
+    ) -> None:
+        """Keep the mail out of the case. A person's mail opens a case that refers to it. A report
+        or an automatic answer is placed as if it led to no case.
+        """
+        refused = resolved(match.decision, why)
+        if match.kind == "mail":
+            self._open(mail, reading, refused, refers_to=match.target)
+        else:
+            self._place_without_case(mail, reading, refused, match.target)
 
     def _append(
         self,

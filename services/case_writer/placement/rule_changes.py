@@ -64,9 +64,10 @@ class RuleChanges:
         if not is_plain and self._resolver.is_proven(target, mail):
             return None
         rules = self._rules_at(target, mail)
-        if is_plain and rules.reply_to_closed == "new-case" and self._resolver.is_closed(target):
-            return "reply_to_closed"
         takes_part = self._resolver.takes_part(target, mail, reading)
+        is_closed = rules.reply_to_closed == "new-case" and self._resolver.is_closed(target)
+        if is_closed and (is_plain or not takes_part):
+            return "reply_to_closed"
         return "reply_from" if rules.reply_from != "anyone" and not takes_part else None
 
     def elsewhere(
@@ -74,7 +75,7 @@ class RuleChanges:
     ) -> RuleChange:
         """Where a mail goes if the case `refused` does not accept it because of `setting`."""
         if setting == "reply_to_closed":
-            target = NewCase(mail.process, refers_to=refused)
+            target = NewCase(mail.process, refers_to=refused) if _is_plain(mail) else None
             return RuleChange(target, resolved(decision, Resolution.CASE_CLOSED), setting)
         today = resolved(decision, Resolution.NOT_A_PARTICIPANT)
         if self._rules_at(refused, mail).reply_from == "hold" or not _is_plain(mail):

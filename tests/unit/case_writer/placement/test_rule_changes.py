@@ -207,6 +207,14 @@ def test_a_number_that_was_overlooked_does_not_get_a_stranger_past_the_settings(
     assert (moved(held), listed(held)) == ([], [(None, "reply_from")])
 
 
+def test_a_report_with_an_overlooked_number_does_not_get_into_a_closed_case() -> None:
+    command = msgspec.structs.replace(appending("m", 5), kind="bounce", otherwise="park")
+    report, before = item(command, author=EVE), recorded(7, decision=Decision(rule="thread"))
+    closed = CASES | {5: case(status="closed")}
+    done = again(report, before, cases=closed, reply_to_closed="new-case")
+    assert (moved(done), listed(done)) == ([], [(None, "reply_to_closed")])
+
+
 def test_a_report_is_in_its_case_whatever_the_settings_say_of_strangers() -> None:
     command = msgspec.structs.replace(
         appending("m", 5), kind="bounce", otherwise="park", reason="delivery-report"
