@@ -133,6 +133,9 @@ def test_a_replay_shows_its_effects_in_advance_and_resumes_after_a_stop(
         audited = mailcase(pipeline, "audit", "--deep")
     assert dry.count(": opened [#") == 12
     assert dry.endswith("12 rederived\n")
+    not_again = "settings that do not apply again: number_from_strangers, max_new_cases_per_sender"
+    assert dry.startswith(not_again)
+    assert again.startswith(not_again)
     assert first.returncode == 130
     assert 0 < left < 11
     assert f"{left} rederived" in again

@@ -15,7 +15,7 @@ from services.cli.replay.archive_reader import begin_at, read_case_history
 from services.cli.replay.case_history import CaseHistory
 from services.cli.replay.case_numbers import keep_numbers, print_gaps
 from services.cli.replay.dry_run import DryRun
-from services.cli.replay.options import ReplayOptions
+from services.cli.replay.options import NOT_APPLIED_AGAIN, ReplayOptions
 from services.cli.replay.publisher import ReplayPublisher
 from services.cli.replay.selection import Choice, bracketed, check_selection
 from services.cli.replay.session import ReplaySession
@@ -159,6 +159,8 @@ async def _replay(
 ) -> int:
     stop = Stop()
     _stop_at_signal(stop)
+    if options.rederive or dry:
+        print(f"settings that do not apply again: {', '.join(NOT_APPLIED_AGAIN)}", flush=True)
     start: Start = begin_at(choice.since) if from_offset is None else from_offset
     async with Store.opened(store_url(settings), settings.store.database) as store:
         async with Broker.connected(broker_url(settings), connection_name("replay")) as broker:

@@ -7,6 +7,13 @@ from msgspec import structs
 from schemas.mails import RawMail, Replay
 from services.cli.replay.case_history import CaseHistory
 
+# They depend on what the cases and their senders were when the mail came.
+NOT_APPLIED_AGAIN = (
+    "number_from_strangers",
+    "max_new_cases_per_sender",
+    "max_new_cases_per_mailbox",
+)
+
 
 @dataclass(frozen=True)
 class ReplayOptions:
