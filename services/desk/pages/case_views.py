@@ -171,6 +171,7 @@ def entry(
         at=comment.at,
         text=comment.text,
         quoted=quoted_rest(comment.text, comment.full_text),
+        quoted_lines=quoted_lines(comment.text, comment.full_text),
         subject=comment.subject,
         files=tuple(file_view(case, file) for file in comment.attachments if not file.inline),
         flags=tuple(comment.flags),
@@ -220,6 +221,15 @@ def quoted_rest(text: str, full_text: str) -> str:
     if full.endswith(own):
         return full[: -len(own)].strip("\n")
     return full
+
+
+def quoted_lines(text: str, full_text: str) -> int:
+    """How many lines of a mail, without blank ones, are not its author's own new text.
+
+    At least one, because it is shown only if something was cut.
+    """
+    own, full = (sum(map(bool, map(str.strip, part.splitlines()))) for part in (text, full_text))
+    return max(full - own, 1)
 
 
 def stage_buttons(case: CaseView, failures: Failures) -> tuple[StageButton, ...]:

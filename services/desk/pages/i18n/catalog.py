@@ -159,7 +159,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     field_also: str
     field_sources: Mapping[str, str]
     history: str
-    quoted: str
+    quoted_lines: Plural
     formatted: str
     formatted_title: str
     original: str

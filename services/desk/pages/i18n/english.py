@@ -152,7 +152,7 @@ ENGLISH = c.Catalog(
             "header": "a header of the mail",
         },
         history="History",
-        quoted="Quoted text",
+        quoted_lines=Plural("{n} line of quoted text", "{n} lines of quoted text"),
         formatted="Show formatted mail",
         formatted_title="Formatted mail of {author}",
         original="Original mail",

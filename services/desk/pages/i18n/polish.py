@@ -159,7 +159,11 @@ POLISH = c.Catalog(
             "header": "nagłówka wiadomości",
         },
         history="Historia",
-        quoted="Cytowany tekst",
+        quoted_lines=Plural(
+            "{n} wiersz cytowanego tekstu",
+            "{n} wierszy cytowanego tekstu",
+            "{n} wiersze cytowanego tekstu",
+        ),
         formatted="Pokaż wiadomość z formatowaniem",
         formatted_title="Wiadomość z formatowaniem od: {author}",
         original="Oryginał wiadomości",

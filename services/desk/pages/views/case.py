@@ -33,7 +33,8 @@ class FileView(msgspec.Struct, frozen=True, kw_only=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the conversation. `kind` is the comment's, or `waiting` for a mail on its way.
 
-    `quoted` is the text after the author's own new text. `mail_href` is the framed HTML, None if
+    `quoted` is the text after the author's own new text, and `quoted_lines` how many lines of the
+    mail are not their own. `mail_href` is the framed HTML, None if
     there is none; `remote_images` are those that it withholds. `leaves_at` is set while the mail
     can be recalled by a POST to `recall_href`.
     """
@@ -45,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     text: str
     quoted: str = ""
+    quoted_lines: int = 0
     subject: str = ""
     to: tuple[str, ...] = ()
     cc: tuple[str, ...] = ()

@@ -227,6 +227,7 @@ def entries() -> tuple[Entry, ...]:
             "Proszę o potwierdzenie otrzymania oraz informację o terminie płatności.\n\n"
             "Z poważaniem\nJan Kowalski",
             quoted="W dniu 20.11.2026 Anna Nowak napisała:\n> Prosimy o fakturę do końca miesiąca.",
+            quoted_lines=2,
             files=files,
             flags=("unverified-sender", "charset-repaired"),
             mail_href="/cases/235/comments/m1/mail",

@@ -2,7 +2,7 @@ import pytest
 
 from services.case_writer.reading.html.sanitizer import sanitize
 from services.case_writer.reading.text.quotes import strip_quotes
-from services.desk.pages.case_views import quoted_rest
+from services.desk.pages.case_views import quoted_lines, quoted_rest
 from services.desk.pages.headers import mail_headers, page_headers
 from services.desk.pages.mail_view import (
     MAX_PICTURE_BYTES,
@@ -105,20 +105,24 @@ def test_characters_that_reorder_or_hide_text_become_visible() -> None:
 
 
 @pytest.mark.parametrize(
-    "full",
+    ("full", "lines"),
     [
-        "Yes.\n\nOn 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\n> When?\n> Anna",
-        "On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\n> When?\n\nTuesday.",
-        "> When?\n>\n> Anna\n\nTuesday.\n\n-- \nJan\ntel. 22 555 01 00",
-        "Tuesday.\n\nSent from my iPhone",
-        "Tuesday.",
+        (
+            "Yes.\n\nOn 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\n> When?\n> Anna",
+            3,
+        ),
+        ("On 23 Nov 2026, at 10:11, Anna <anna@office.example> wrote:\n> When?\n\nTuesday.", 2),
+        ("> When?\n>\n> Anna\n\nTuesday.\n\n-- \nJan\ntel. 22 555 01 00", 6),
+        ("Tuesday.\n\nSent from my iPhone", 1),
+        ("Tuesday.", 0),
     ],
 )
-def test_what_was_stripped_is_shown_as_quoted(full: str) -> None:
+def test_what_was_stripped_is_shown_as_quoted(full: str, lines: int) -> None:
     own = strip_quotes(full)
     rest = quoted_rest(own, full)
     assert set(full.split("\n")) <= {*own.split("\n"), *rest.split("\n"), ""}
     assert bool(rest) == (own != full)
+    assert not rest or quoted_lines(own, full) == lines
 
 
 def test_a_picture_is_found_whatever_its_content_id_contains() -> None:
