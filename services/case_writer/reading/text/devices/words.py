@@ -28,6 +28,7 @@ DEVICE_STARTS = (
     "verzonden vanaf", "download", "odesláno z mého", "odesláno z", "odesláno ze",
     "odesláno pomocí", "získejte", "stáhnout", "надіслано з мого", "надіслано з",
     "відправлено з мого", "відправлено з", "отримайте", "отправлено с моего", "отправлено с",
+    "отправлено со",
     "отправлено из", "получить", "skickat från min", "skickat från mitt", "skickat från",
     "skickat med", "hämta", "skaffa", "sendt fra min", "sendt fra mit", "sendt fra",
     "sendt med", "hent", "få", "skaff deg", "lähetetty", "hanki", "získat", "отримати",
@@ -46,7 +47,7 @@ DEVICE_PRODUCTS = _words(
     outlook outlooka gmail yahoo aol proton protonmail k-9 bluemail aquamail thunderbird
     windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада
     iphonesta iphonestani ipadista ipadistani androidista outlookista galaxy-laitteestani
-    galaxy-puhelimesta galaxysta galaxy-smartphone android-gerät telekom mailspring airmail
+    galaxy-puhelimesta galaxysta galaxy-smartphone galaxy-gerät android-gerät telekom mailspring airmail
     iphone-ul ipad-ul iphone-ról iphone-omról ios-hez androidhoz
     superhuman tutanota spark zoho fastmail shortwave bluemail
     seznam яндекс tuta mimestream naver daum qq foxmail hotmail icloudu protonmaila proton.me"""
@@ -85,7 +86,7 @@ DEVICE_OTHERS = _words(
     la messagerie sécurisée sichere seguro. correio cliente klient klienta w på 5g 4g meinem/meiner
     search organize conquer program programa handset network. celular aplicativo applicazione appka aplikaci mobila
     laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu best work zařízení mého пристрою
-    мого su pre pentru meu mea устройства az készülékemről telefonomról"""
+    мого su pre pentru meu mea устройства az készülékemről telefonomról пошти o"""
 )
 
 

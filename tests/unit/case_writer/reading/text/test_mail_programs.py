@@ -334,6 +334,7 @@ DEVICE_LINES = {
     ],
     "de": [
         "Von meinem iPhone gesendet",
+        "Gesendet von meinem Galaxy-Gerät",
         "Von meinem iPad gesendet",
         "Gesendet von meinem Samsung Galaxy Smartphone.",
         "Gesendet von Outlook für Android",
@@ -394,12 +395,15 @@ DEVICE_LINES = {
     ],
     "uk": [
         "Надіслано з iPhone",
+        "Надіслано з Пошти для Windows",
         "Надіслано з мого пристрою Galaxy",
         "Відправлено з iPhone",
         "Отримайте Outlook для Android",
     ],
     "ru": [
         "Отправлено с iPhone",
+        "Отправлено с устройства Samsung Galaxy",
+        "Отправлено со смартфона Samsung Galaxy",
         "Отправлено с моего iPhone",
         "Отправлено из Outlook для Android",
         "Отправлено из мобильной Почты Mail.ru",

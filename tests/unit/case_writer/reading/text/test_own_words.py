@@ -174,6 +174,8 @@ LIKE_DEVICE_LINES = [
     "Odesláno z Prahy",
     "Надіслано з Києва",
     "Отправлено с почты",
+    "Отправлено со склада",
+    "Отправлено с устройства 3 отчёта",
     "Skickat från Stockholm",
     "Sendt fra Oslo",
     "Sendt fra min kone",
