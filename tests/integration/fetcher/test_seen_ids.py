@@ -1,6 +1,7 @@
 """The store of seen ids on a real replica set."""
 
 import asyncio
+import json
 import threading
 import uuid
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local import PrivateServers
-from services.fetcher.sources.seen_ids import StoredSeenIds
+from services.fetcher.leases.store import StoredLeases
+from services.fetcher.sources.seen_ids import FETCHED, StoredSeenIds
 from services.runtime.store.mongo import Store
 from tests.contract.seen_ids_contract import SeenIdsContract
 
@@ -40,3 +42,17 @@ class TestStoredSeenIds(SeenIdsContract):
     @pytest.fixture
     def other_mailbox(self, store: Store, loop: asyncio.AbstractEventLoop) -> StoredSeenIds:
         return StoredSeenIds(store, "invoices2", loop)
+
+
+def test_the_ids_of_a_mailbox_are_found_by_an_index(
+    store: Store, loop: asyncio.AbstractEventLoop
+) -> None:
+    async def explained() -> str:
+        await StoredLeases(store).prepare(["invoices"])
+        asked = {"find": FETCHED, "filter": {"mailbox": "invoices"}}
+        plan = await store._database.command({"explain": asked, "verbosity": "queryPlanner"})
+        return json.dumps(plan, default=str)
+
+    plan = asyncio.run_coroutine_threadsafe(explained(), loop).result(60)
+    assert "IXSCAN" in plan
+    assert "COLLSCAN" not in plan
