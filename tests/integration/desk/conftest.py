@@ -137,6 +137,16 @@ PEOPLE: dict[str, Principal] = {
         token="helping",
     ),
 }
+# Tokens of an administrator that have every scope but one.
+PEOPLE |= {
+    f"without {permission}": Principal(
+        acting=ActingAs(Actor(kind="token", id="ada@office.example"), everything=True),
+        scopes=frozenset(Permission) - {permission},
+        admin=permission is not Permission.ADMIN,
+        token=f"without {permission}",
+    )
+    for permission in Permission
+}
 
 
 class KnownPeople:

@@ -1,15 +1,24 @@
 """Every operation for every kind of caller. The test fails if the matrix lacks an operation."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from schemas.stored import Mail
+from schemas.stored import Attachment, Case, Comment, Mail, to_document
+from schemas.stored.desk import DeskSession, Token
 from services.desk.access import Permission
+from services.desk.accounts.web.cookies import Cookies
+from services.desk.accounts.web.wiring import http_authenticator
 from services.desk.api.routes import ENDPOINTS, PREFIX
+from services.desk.app import build_app
+from services.desk.desk import Desk
 from services.desk.http.endpoint import Endpoint
+from services.desk.search.index import SearchIndex
 from tests.asgi import Answer, Client
+from tests.integration.casework.test_casework import mail_key
 from tests.integration.desk.conftest import PARKED, OpenCase
 
 Clients = Callable[[str], Client]
@@ -93,6 +102,33 @@ REQUESTS: dict[str, tuple[str, Any]] = {
 }
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
+# Who may not do what a permission allows, and who may. anna is a worker, maria a manager and rita a
+# reader of the process invoices; hans is a worker and otto a manager of another process; eve has no
+# role; ada is an administrator.
+REFUSED: Mapping[Permission | None, tuple[str, ...]] = {
+    None: (),
+    Permission.READ: ("eve",),
+    Permission.WORK: ("eve", "rita", "reading"),
+    Permission.ANSWER: ("eve", "rita", "reading"),
+    Permission.PARKED: ("eve", "rita", "anna", "hans", "reading", "helping"),
+    Permission.ADMIN: ("eve", "rita", "anna", "maria", "hans", "otto", "reading", "helping"),
+}
+ALLOWED: Mapping[Permission | None, tuple[str, ...]] = {
+    None: ("eve", "rita", "anna", "maria", "hans", "otto", "ada"),
+    Permission.READ: ("rita", "anna", "maria", "reading", "ada"),
+    Permission.WORK: ("anna", "maria", "ada"),
+    Permission.ANSWER: ("anna", "maria", "ada"),
+    Permission.PARKED: ("maria", "ada"),
+    Permission.ADMIN: ("ada",),
+}
+# People who have the permission in another process only.
+ELSEWHERE: Mapping[Permission | None, tuple[str, ...]] = {
+    Permission.READ: ("hans", "otto", "helping"),
+    Permission.WORK: ("hans", "otto", "helping"),
+    Permission.ANSWER: ("hans", "otto", "helping"),
+    Permission.PARKED: ("otto",),
+}
+
 
 async def ask(client: Client, endpoint: Endpoint[Any, Any]) -> Answer:
     path, body = REQUESTS[endpoint.name]
@@ -107,33 +143,102 @@ def test_the_matrix_has_every_operation() -> None:
     assert set(REQUESTS) == set(BY_NAME)
 
 
+@pytest.fixture
+async def ended(desk: Desk, parked: Mail) -> dict[str, dict[str, str]]:
+    """The header fields of an administrator's sessions and tokens that have ended, by name."""
+    accounts, past = desk.accounts, datetime.now(UTC) - timedelta(days=1)
+    user, _ = await accounts.add_user("ada@office.example", "Ada", [], admin=True, by="test")
+    proofs = {}
+    for how in ("revoked", "expired"):
+        value, session = await accounts.sessions.begin(user, "192.0.2.7", "Firefox")
+        text, token = await accounts.tokens.create(how, list(Permission), owner=user.id)
+        if how == "revoked":
+            await accounts.sessions.revoke({"_id": session.id})
+            await accounts.tokens.revoke(token.id)
+        for collection, thing in ((DeskSession.COLLECTION, session), (Token.COLLECTION, token)):
+            if how == "expired":
+                change = {"$set": {"expires_at": past}}
+                assert await desk.store.collection(collection).update({"_id": thing.id}, change)
+        cookie = f"{Cookies.of(desk.public_url).session}={value}"
+        proofs[f"{how} session"] = {"cookie": cookie, "sec-fetch-site": "same-origin"}
+        proofs[f"{how} token"] = {"authorization": f"Bearer {text}"}
+    return proofs
+
+
 @pytest.mark.parametrize("name", BY_NAME)
-async def test_access(name: str, client: Clients, opened: OpenCase, parked: Mail) -> None:
+async def test_access(
+    name: str,
+    client: Clients,
+    opened: OpenCase,
+    desk: Desk,
+    ended: dict[str, dict[str, str]],
+) -> None:
     await opened(1)
     await opened(2)
     endpoint = BY_NAME[name]
-    for nobody in ("", "revoked"):
-        assert (await ask(client(nobody), endpoint)).status == 401, nobody
-    if endpoint.permission is None:
-        return
-    refused = (await ask(client("eve"), endpoint)).status
-    assert refused == 403, "no role at all"
-    if endpoint.permission is Permission.ADMIN:
-        for other in ("anna", "maria", "reading"):
-            assert (await ask(client(other), endpoint)).status == 403, other
-        assert (await ask(client("ada"), endpoint)).status not in {401, 403}
-        return
+    assert (await ask(client(""), endpoint)).status == 401, "anonymous"
+    real = build_app(desk, http_authenticator(desk))
+    for how, headers in ended.items():
+        assert (await ask(Client(real, headers), endpoint)).status == 401, how
+    refused = REFUSED[endpoint.permission]
+    if endpoint.permission is not None:
+        refused += (f"without {endpoint.permission}",)
+    for other in refused:
+        assert (await ask(client(other), endpoint)).status == 403, other
     if "{" in endpoint.path:
-        managing = endpoint.permission is Permission.PARKED
-        for other in ("otto",) if managing else ("hans", "helping", "otto"):
+        for other in ELSEWHERE.get(endpoint.permission, ()):
             answer = await ask(client(other), endpoint)
             assert answer.status == 404, f"{other} has a role in another process only"
             assert "supplier" not in answer.body.decode()
-    if endpoint.permission is not Permission.READ:
-        for reader in ("rita", "reading"):
-            assert (await ask(client(reader), endpoint)).status == 403, reader
-    allowed = "maria" if endpoint.permission is Permission.PARKED else "anna"
-    assert (await ask(client(allowed), endpoint)).status not in {401, 403}, allowed
+    for allowed in ALLOWED[endpoint.permission]:
+        assert (await ask(client(allowed), endpoint)).status not in {401, 403}, allowed
+
+
+@pytest.mark.parametrize("name", ["hans", "otto", "helping"])
+async def test_nothing_of_another_process_is_found_by_any_door(
+    name: str, client: Clients, opened: OpenCase, desk: Desk, parked: Mail
+) -> None:
+    await opened(1, title="Secret invoice")
+    await opened(3, process="help", stage="new", title="Help")
+    key, blob = mail_key(1, "a"), await desk.blobs.put(b"a secret file")
+    file = Attachment(
+        name="secret.txt",
+        content_type="text/plain",
+        size=13,
+        sha256=blob.sha256,
+        inline=False,
+        content_id=None,
+        blob=blob.sha256,
+    )
+    change = {"attachments": [to_document(file)], "original": blob.sha256, "html": "<p>secret</p>"}
+    await desk.store.collection(Comment.COLLECTION).update({"_id": key}, {"$set": change})
+    past = datetime.now(UTC) - timedelta(hours=1)
+    await desk.store.collection(Case.COLLECTION).update_all({}, {"$set": {"updated_at": past}})
+    await SearchIndex(desk.store).rebuild(lambda _done, _known: None)
+    doors = [
+        f"/cases/{number}/{path}"
+        for number in (1, 3)
+        for path in (
+            f"attachments/{blob.sha256}",
+            f"comments/{key}",
+            f"comments/{key}/html",
+            f"comments/{key}/original",
+        )
+    ]
+    doors += ["/cases/1", "/cases/1/history", "/cases/1/comments", "/cases/1/answer-suggestion"]
+    doors += [f"/parked/{PARKED}", f"/parked/{PARKED}/original"]
+    for door in doors:
+        answer = await client(name).ask("GET", PREFIX + door)
+        assert answer.status in ({403, 404} if "parked" in door else {404}), door
+        assert b"ecret" not in answer.body, door
+    mine = client(name)
+    exported = (await mine.ask("GET", f"{PREFIX}/exports/cases")).body.splitlines()
+    assert [json.loads(line)["number"] for line in exported] == [3]
+    found = (await mine.ask("GET", f"{PREFIX}/search?q=hello")).json()
+    assert {hit["case"] for hit in found["items"]} == {3}
+    counts = (await mine.ask("GET", f"{PREFIX}/counts")).json()
+    assert counts["todo"] == 1
+    assert (await client("anna").ask("GET", PREFIX + doors[0])).body == b"a secret file"
 
 
 async def test_lists_and_counts_hold_only_what_the_caller_may_see(
