@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from services.casework.conversation import in_conversation_order
 from services.desk.api.cases.answers import AnswerList
 from services.desk.api.cases.cases import History
 from services.desk.api.cases.views import comment_view
@@ -53,7 +54,9 @@ async def newer_entries(visit: Visit, number: int, seen: int, current: int) -> N
     comments = await visit.desk.reader.comments(
         number, [{"_id": {"$in": list(found)}}], limit=MAX_COMMENTS
     )
-    entries = tuple(entry(number, comment_view(comment)) for comment in comments)
+    entries = tuple(
+        entry(number, comment_view(comment)) for comment in in_conversation_order(comments)
+    )
     return Newer(entries + await _waiting(visit, number, answered), min(known, current))
 
 

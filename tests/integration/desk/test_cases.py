@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
+from schemas.stored import Comment
 from services.casework.outgoing import Answerable
 from services.casework.persistence.answers import MongoAnswers
 from services.desk.desk import Desk
 from tests.asgi import Client
+from tests.integration.casework.test_casework import mail_key
 from tests.integration.desk.conftest import OpenCase
 
 Clients = Callable[[str], Client]
@@ -282,3 +285,16 @@ async def test_an_answer_never_leaves_from_a_case_that_its_case_was_merged_into_
     answer = await client("maria").ask("POST", "/api/v1/cases/1/answers", body, headers=headers)
     assert answer.status == 412
     assert await desk.reader.outgoing(2) == []
+
+
+async def test_entries_of_one_second_are_in_the_order_in_which_they_answer_each_other(
+    client: Clients, opened: OpenCase, desk: Desk
+) -> None:
+    await opened(1, mails=("c", "b", "a"))
+    comments = desk.store.collection(Comment.COLLECTION)
+    for name, answered in (("b", "c"), ("a", "b")):
+        change = {"in_reply_to": f"<{answered}@supplier.example>"}
+        await comments.update({"_id": mail_key(1, name)}, {"$set": change})
+    await comments.update_all({}, {"$set": {"at": datetime(2026, 11, 23, tzinfo=UTC)}})
+    shown = (await client("anna").ask("GET", "/api/v1/cases/1/comments")).json()["items"]
+    assert [entry["id"][-1] for entry in shown] == ["c", "b", "a"]

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from services.casework import actions
+from services.casework.conversation import in_conversation_order
 from services.desk.access import Permission
 from services.desk.api.cases.cases import Cursor, Limit
 from services.desk.api.cases.views import CommentView, comment_view
@@ -69,7 +70,7 @@ class UploadView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_comments(call: Call[CommentsQuery, None]) -> Reply:
-    """The conversation of a case, oldest first."""
+    """The conversation of a case, oldest first; of equal times, an answer comes after its mail."""
     case = await call.visible_case()
     limit = call.query.limit
     queries: list[dict[str, Any]] = []
@@ -83,7 +84,9 @@ async def list_comments(call: Call[CommentsQuery, None]) -> Reply:
         following = write_cursor(Place(sort="at", at=page[-1].at, id=page[-1].id))
     return Reply(
         CommentList(
-            items=[comment_view(comment) for comment in page], next=following, has_more=has_more
+            items=[comment_view(comment) for comment in in_conversation_order(page)],
+            next=following,
+            has_more=has_more,
         ),
         revision=case.revision,
     )
