@@ -220,10 +220,7 @@ def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
     held = visit.desk.settings.mailboxes[mailbox.name]
     server = visit.desk.settings.servers[mailbox.server]
     masked = "***" if held.oauth2 is None else f"oauth2.{held.oauth2}"
-    values = {
-        "protocol": server.protocol,
-        "host": server.host,
-        "port": server.port,
+    values: dict[str, object] = {
         "folder": held.folder,
         "user": held.user,
         "password": masked,
@@ -231,10 +228,11 @@ def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
         "allow_senders": ", ".join(held.allow_senders),
         "deny_senders": ", ".join(held.deny_senders),
     }
+    values |= {name: getattr(server, name) for name in server.__struct_fields__}
     return tuple(
         HeaderLine(name=name, value=str(value).lower() if isinstance(value, bool) else str(value))
         for name, value in values.items()
-        if value != ""
+        if value not in ("", None)
     )
 
 

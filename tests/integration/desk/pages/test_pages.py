@@ -71,6 +71,18 @@ async def test_a_list_of_several_processes_shows_whose_stage_it_is(
     assert process not in await shown(browser("maria"), "/all")
 
 
+async def test_a_mailbox_shows_every_setting_that_applies_and_no_secret(
+    browser: Browser, desk: Desk
+) -> None:
+    page = await shown(browser("maria"), "/mailboxes")
+    server = desk.settings.servers["s"]
+    given = {name for name in server.__struct_fields__ if getattr(server, name) is not None}
+    shown_names = set(re.findall(r"<dt>(\w+)</dt>", page))
+    assert given | {"folder", "user", "password", "plus_addressing"} <= shown_names
+    assert "<dt>password</dt><dd>***</dd>" in page
+    assert "secret" not in page.replace("Secrets are masked", "")
+
+
 @pytest.mark.parametrize("path", ["/parked", "/mailboxes", "/flow", "/people", "/tokens", "/audit"])
 async def test_operations_pages_are_for_those_with_the_permission(
     browser: Browser, path: str
