@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.desk.http.descriptions.times import mark_times
 from services.desk.http.endpoint import Endpoint, NoQuery
 from services.desk.http.problems import TITLES, Problem, description
 
@@ -21,6 +22,7 @@ def openapi(endpoints: Sequence[Endpoint[Any, Any]], prefix: str, version: str) 
     """The whole description; the same table gives the same bytes."""
     kinds = _kinds(endpoints)
     shapes, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)
+    mark_times(kinds, components)
     schema_of = dict(zip(kinds, shapes, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -111,6 +113,7 @@ def _parameters(endpoint: Endpoint[Any, Any]) -> list[dict[str, Any]]:
         (schema,), components = msgspec.json.schema_components(
             [endpoint.query], ref_template=SCHEMAS
         )
+        mark_times([endpoint.query], components)
         shape = components[schema["$ref"].rpartition("/")[2]]
         required = shape.get("required", ())
         parameters += [

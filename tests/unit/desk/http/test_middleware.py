@@ -39,7 +39,8 @@ async def ask(app: Observed) -> None:
     async def send(message: Message) -> None:
         pass
 
-    await app({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+    scope = {"type": "http", "method": "GET", "path": "/cases", "headers": []}
+    await app(scope | {"query_string": b"text=secret"}, receive, send)
 
 
 async def test_the_length_of_a_stream_is_no_time_of_a_request() -> None:
@@ -68,3 +69,12 @@ async def test_a_request_is_activity_until_it_ends_or_becomes_a_stream(
     await ask(answering(content_type.encode(), Seen(), activity))
     assert during == [counts]
     assert not activity.in_progress
+
+
+async def test_the_log_has_the_path_without_its_query(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    await ask(answering(b"text/html", []))
+    [record] = caplog.records
+    assert record.msg == "request_answered"
+    assert "/cases" in str(vars(record))
+    assert "secret" not in str(vars(record))
