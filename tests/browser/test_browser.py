@@ -4,15 +4,18 @@ import asyncio
 import itertools
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from deploy.local import PrivateServers
+from schemas.stored import Mail, to_document
 from schemas.stored.desk import Presence
 from tests.browser.hostile_mails import fill_hostile
 from tests.browser.office import PASSWORD, Office, customer_writes, running_office
 from tests.browser.races import run_races
 from tests.browser.scripts import require_programs, run_script
+from tests.builders import parked_spam
 
 ALL_COMBINATIONS = [
     "-".join(each) for each in itertools.product(("en", "pl"), ("light", "dark"), ("320", "1280"))
@@ -86,6 +89,24 @@ async def test_a_customers_reply_appears_by_itself(office: Office) -> None:
 
     async with asyncio.timeout(600.0):
         await asyncio.gather(drive(office, "reply.mjs", CASE="1"), reply())
+
+
+async def test_the_flow_renews_itself(office: Office) -> None:
+    mails = office.store.collection(Mail.COLLECTION)
+
+    async def park() -> None:
+        for number in itertools.count(1):
+            await asyncio.sleep(3)
+            mail = parked_spam(f"{number:064x}", "b" * 64, datetime.now(UTC))
+            await mails.insert([to_document(mail)])
+
+    parking = asyncio.ensure_future(park())
+    try:
+        await drive(office, "flow.mjs")
+    finally:
+        parking.cancel()
+        await asyncio.gather(parking, return_exceptions=True)
+        await mails.delete({"raw": "b" * 64})
 
 
 async def test_hostile_mails_stay_in_their_frames(office: Office) -> None:

@@ -94,6 +94,21 @@ async function answer(page) {
   check(!(await page.locator(".uploads").innerText()).includes("list.txt"), "a file that was unticked is attached");
 }
 
+// A number leads to its case; words in another form find the note, as soon as it is indexed.
+async function search(page) {
+  await page.goto(`/search?q=${number}`);
+  await page.waitForURL(`**/cases/${number}`);
+  const hit = page.locator(`.rows a.title[href^="/cases/${number}"]`);
+  for (let attempt = 0; attempt < 40 && await hit.count() === 0; attempt += 1) {
+    await page.waitForTimeout(500);
+    await page.goto("/search");
+    await page.locator('form.search input[name="q"]').fill("ORDERS checked");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/search?q=*");
+  }
+  check(await hit.count() > 0, "the note is not found");
+}
+
 await run(async (browser) => {
   const { context, surprises } = await watched(browser, { javaScriptEnabled: scripted });
   const page = await context.newPage();
@@ -102,8 +117,7 @@ await run(async (browser) => {
   await note(page);
   await work(page);
   await answer(page);
-  await page.goto(`/search?q=${number}`);
-  await page.waitForURL(`**/cases/${number}`);
+  await search(page);
   await page.goto("/cases/999");
   await page.getByRole("heading", { name: "Not found" }).waitFor();
   await page.goto("/todo");

@@ -115,7 +115,10 @@ async def test_the_flow_counts_outcomes_by_the_hour(client: Clients, parked: Mai
     flow = (await client("maria").ask("GET", "/api/v1/flow")).json()
     assert len(flow["hours"]) == 24
     assert sum(hour["parked"] for hour in flow["hours"]) == 1
-    assert flow["parked"] == 1
+    assert (flow["parked"], flow["recorded_per_minute"]) == (1, 0.2)
+    assert flow["parked_since"].startswith(f"{parked.recorded_at:%Y-%m-%dT%H:%M:%S}")
+    assert (flow["outgoing"], flow["outgoing_since"], flow["sent_per_minute"]) == (0, None, 0.0)
+    assert "extractor.work" in {queue["name"] for queue in flow["queues"]}
     assert {queue["messages"] for queue in flow["queues"]} == {None}  # no broker here
     other = (await client("otto").ask("GET", "/api/v1/flow")).json()
     assert sum(hour["parked"] for hour in other["hours"]) == 0

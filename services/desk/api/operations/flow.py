@@ -1,6 +1,7 @@
 """The flow of mail: the messages in each queue, and the outcomes of the last day by the hour."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -9,13 +10,17 @@ import msgspec
 from schemas.stored import Mail, Outcome, OutgoingMail
 from services.desk.access import Permission
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
-from services.runtime.broker.topology import MAIL_QUEUES, dead_name, newer_name
+from services.runtime.broker.topology import EXTRACTOR_WORK, MAIL_QUEUES, dead_name, newer_name
 from services.runtime.errors import TransientError
+from services.runtime.store.collection import Collection
 
 HOURS = 24
+RATED = timedelta(minutes=5)
 OUTCOMES = list(get_args(Outcome))
 QUEUES = tuple(
-    name for queue in MAIL_QUEUES for name in (queue, newer_name(queue), dead_name(queue))
+    name
+    for queue in (*MAIL_QUEUES, EXTRACTOR_WORK)
+    for name in (queue, newer_name(queue), dead_name(queue))
 )
 
 
@@ -38,14 +43,19 @@ class HourView(msgspec.Struct, frozen=True, kw_only=True):
 
 class FlowView(msgspec.Struct, frozen=True, kw_only=True):
     """The pipeline now. `outgoing` counts mails that are due and not sent, `parked` those that wait
-    for a person; `hours` are the last 24, oldest first. Numbers of mails are those of the caller's
-    processes.
+    for a person; the oldest of each is as old as `outgoing_since` and `parked_since`, null without
+    one. `recorded_per_minute` and `sent_per_minute` are rates of the last five minutes. `hours` are
+    the last 24, oldest first. Numbers of mails are those of the caller's processes.
     """
 
     at: datetime
     queues: list[QueueView]
     outgoing: int
+    outgoing_since: datetime | None
     parked: int
+    parked_since: datetime | None
+    recorded_per_minute: float
+    sent_per_minute: float
     hours: list[HourView]
 
 
@@ -55,13 +65,43 @@ async def show_flow(call: Call[NoQuery, None]) -> Reply:
     visible = desk.access.filter(call.principal, Permission.PARKED)
     due = {**visible, "state": {"$in": ["pending", "claimed"]}, "due_at": {"$lte": now}}
     parked = {**visible, "outcome": "parked", "discarded": None}
-    queues, hours, outgoing, waiting = await asyncio.gather(
+    lately = {"$gte": now - RATED}
+    recorded = {**visible, "outcome": {"$in": OUTCOMES}, "recorded_at": lately}
+    # A sender's claim ends later than the mail was sent, and has an index.
+    sent = {**visible, "state": "sent", "due_at": lately, "ended_at": lately}
+    outbox = desk.store.collection(OutgoingMail.COLLECTION)
+    mails = desk.store.collection(Mail.COLLECTION)
+    queues, hours, *counts = await asyncio.gather(
         _queues(call),
         _hours(call, visible, now),
-        desk.store.collection(OutgoingMail.COLLECTION).count(due),
-        desk.store.collection(Mail.COLLECTION).count(parked),
+        outbox.count(due),
+        mails.count(parked),
+        mails.count(recorded),
+        outbox.count(sent),
     )
-    return Reply(FlowView(at=now, queues=queues, outgoing=outgoing, parked=waiting, hours=hours))
+    outgoing_since, parked_since = await asyncio.gather(
+        _oldest(outbox, due, "due_at"), _oldest(mails, parked, "recorded_at")
+    )
+    minutes = RATED.total_seconds() / 60
+    view = FlowView(
+        at=now,
+        queues=queues,
+        outgoing=counts[0],
+        outgoing_since=outgoing_since,
+        parked=counts[1],
+        parked_since=parked_since,
+        recorded_per_minute=counts[2] / minutes,
+        sent_per_minute=counts[3] / minutes,
+        hours=hours,
+    )
+    return Reply(view)
+
+
+async def _oldest(collection: Collection, query: Mapping[str, Any], field: str) -> datetime | None:
+    for document in await collection.find(query, [field], sort=field, limit=1):
+        since: datetime = document[field]
+        return since
+    return None
 
 
 async def _queues(call: Call[Any, Any]) -> list[QueueView]:

@@ -25,7 +25,7 @@ from services.desk.pages.views.operations import (
 )
 from services.desk.pages.views.page import Message
 from services.desk.pages.visit import Visit
-from services.runtime.broker.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL
+from services.runtime.broker.topology import CASE_WRITER_COMMANDS, EXTRACTOR_WORK, ROUTER_MAIL
 
 _DEAD = ".dead"
 # For these, the last evidence is the text of an error.
@@ -243,9 +243,6 @@ async def show_flow(visit: Visit) -> Response:
     waiting = {queue.name: queue.messages for queue in flow.queues}
     listed = [box.waiting for box in mailboxes.items if box.waiting is not None]
     oldest = [box.oldest_at for box in mailboxes.items if box.oldest_at is not None]
-    last = flow.hours[-1] if flow.hours else None
-    minutes = max(1, (flow.at - last.begins_at).total_seconds() / 60) if last else 1
-    recorded = last.opened + last.appended + last.ignored + last.parked if last else 0
     dead = [waiting[name] for name in waiting if name.endswith(_DEAD) and waiting[name]]
     nodes = (
         FlowNode(
@@ -255,9 +252,15 @@ async def show_flow(visit: Visit) -> Response:
         ),
         FlowNode(name="router", waiting=waiting.get(ROUTER_MAIL)),
         FlowNode(name="case_writer", waiting=waiting.get(CASE_WRITER_COMMANDS)),
-        FlowNode(name="cases", rate=round(recorded / minutes, 1)),
-        FlowNode(name="sender", waiting=flow.outgoing),
-        FlowNode(name="parked", waiting=flow.parked),
+        FlowNode(name="cases", rate=round(flow.recorded_per_minute, 1)),
+        FlowNode(name="extractor", waiting=waiting.get(EXTRACTOR_WORK)),
+        FlowNode(
+            name="sender",
+            waiting=flow.outgoing,
+            rate=round(flow.sent_per_minute, 1),
+            oldest=flow.outgoing_since,
+        ),
+        FlowNode(name="parked", waiting=flow.parked, oldest=flow.parked_since),
         FlowNode(name="dead", waiting=sum(count or 0 for count in dead)),
     )
     hours = tuple(

@@ -99,7 +99,7 @@ def test_every_time_has_its_format() -> None:
         for operation in operations.values()
         for parameter in operation["parameters"]
     ]
-    times = {name: schema for name, schema in parts if name.endswith(("_at", ".at"))}
+    times = {name: schema for name, schema in parts if name.endswith(("_at", ".at", "_since"))}
     assert len(times) > 30
     assert [name for name, schema in times.items() if "date-time" not in str(schema)] == []
 
