@@ -1,12 +1,19 @@
-"""The program in docs/api.md, with a running desk."""
+"""The program and the commands in docs/api.md, with a running desk."""
 
 import asyncio
+import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from schemas.stored import Case
 from services.desk.accounts.web.wiring import http_authenticator
@@ -16,7 +23,35 @@ from services.desk.http.server import serve
 from services.runtime.process.lifecycle import Stop
 from tests.integration.desk.conftest import OpenCase
 
-PROGRAM = Path(__file__).parents[3] / "docs/examples/note_overdue.py"
+DOCS = Path(__file__).parents[3] / "docs"
+PROGRAM = DOCS / "examples/note_overdue.py"
+URL = "http://127.0.0.1:8080"  # of the page
+COMMANDS = re.findall(r"^curl (?:.*\\\n)*.*$", (DOCS / "api.md").read_text(), re.MULTILINE)
+
+
+@asynccontextmanager
+async def running(desk: Desk, scopes: Sequence[str]) -> AsyncIterator[dict[str, str]]:
+    """Serve the desk during the block. Yields its URL and a token as environment variables."""
+    token, _ = await desk.accounts.make_token(
+        "overdue-bot", scopes, owner=None, processes=None, roles=None, lifetime=None, by="test"
+    )
+    stop = Stop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = build_app(desk, http_authenticator(desk))
+        serving = asyncio.ensure_future(serve(app, listener, stop))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            yield os.environ | {"MAILCASE_URL": url, "MAILCASE_TOKEN": token, "token": token}
+        finally:
+            stop.request()
+            await serving
+
+
+async def output_of(command: Sequence[str], env: dict[str, str]) -> str:
+    ran = await asyncio.to_thread(
+        subprocess.run, command, env=env, capture_output=True, text=True, check=True
+    )
+    return ran.stdout + ran.stderr
 
 
 async def test_overdue_cases_get_one_note_however_often_the_program_runs(
@@ -26,36 +61,9 @@ async def test_overdue_cases_get_one_note_however_often_the_program_runs(
     for number in (1, 2):
         await opened(number, due_at=past)
     await desk.store.collection(Case.COLLECTION).update({"_id": 1}, {"$set": {"overdue_at": past}})
-    made = await desk.accounts.make_token(
-        "overdue-bot",
-        ["cases:read", "cases:work"],
-        owner=None,
-        processes=None,
-        roles=None,
-        lifetime=None,
-        by="test",
-    )
-    stop = Stop()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        serving = asyncio.ensure_future(
-            serve(build_app(desk, http_authenticator(desk)), listener, stop)
-        )
-        env = os.environ | {"MAILCASE_URL": f"http://127.0.0.1:{port}", "MAILCASE_TOKEN": made[0]}
-        try:
-            for _ in range(2):
-                ran = await asyncio.to_thread(
-                    subprocess.run,
-                    [sys.executable, str(PROGRAM)],
-                    env=env,
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                assert "[#1]" in ran.stdout + ran.stderr
-        finally:
-            stop.request()
-            await serving
+    async with running(desk, ["cases:read", "cases:work"]) as env:
+        for _ in range(2):
+            assert "[#1]" in await output_of([sys.executable, str(PROGRAM)], env)
     notes = [
         comment
         for number in (1, 2)
@@ -63,3 +71,17 @@ async def test_overdue_cases_get_one_note_however_often_the_program_runs(
         if comment.kind == "note"
     ]
     assert [(note.case, note.text) for note in notes] == [(1, f"Overdue since {past:%Y-%m-%d}.")]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_the_commands_of_the_page_do_what_it_says(desk: Desk, opened: OpenCase) -> None:
+    await opened(235)
+    answers = []
+    async with running(desk, ["cases:read", "cases:work"]) as env:
+        for command in COMMANDS:
+            ready = command.replace(URL, env["MAILCASE_URL"]).replace("r17", "r1")
+            answers.append(json.loads(await output_of(["sh", "-c", ready], env)))
+    listed, shown, moved = answers
+    assert [case["number"] for case in listed["items"]] == [235]
+    assert (shown["number"], shown["revision"]) == (235, 1)
+    assert (moved["stage"], moved["revision"]) == ("approval", 2)
