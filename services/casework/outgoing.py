@@ -20,6 +20,7 @@ from services.runtime.settings import Mailbox, Process, Settings
 
 MAX_REFERENCES = 20
 MAX_SUBJECT_CHARS = 150
+MAX_LABEL_CHARS = 63  # of a domain, RFC 1035 section 2.3.4
 MAX_TEXT_CHARS = (
     1_000_000  # the text is in the outbox and, twice, in the comment; a document has at most 16 MiB
 )
@@ -161,6 +162,8 @@ class OutgoingMailBuilder:
         of the participants.
         """
         given = [*answer.to, *answer.cc]
+        if len(set(given)) > 2 * self._max_recipients:  # some may be ours, or spelled in two ways
+            raise self._too_many(len(set(given)))
         unusable = [address for address in given if mailable(address) is None]
         if unusable:
             raise CommandRefusedError(
@@ -173,11 +176,13 @@ class OutgoingMailBuilder:
             )
         cc = [address for address in self._usable(answer.cc) if address not in to]
         if len(to) + len(cc) > self._max_recipients:
-            count = len(to) + len(cc)
-            raise CommandRefusedError(
-                f"too-many-recipients: {count}, and sender.max_recipients is {self._max_recipients}"
-            )
+            raise self._too_many(len(to) + len(cc))
         return to, cc
+
+    def _too_many(self, count: int) -> CommandRefusedError:
+        return CommandRefusedError(
+            f"too-many-recipients: {count}, and sender.max_recipients is {self._max_recipients}"
+        )
 
     def _subject(self, answer: AnswerCase, case: Answerable) -> str:
         """The title with the case's reference before it, so that no other number comes first."""
@@ -277,6 +282,8 @@ def answer_document_id(answer: AnswerCase) -> str:
 
 
 def _ascii_domain(domain: str) -> str | None:
+    if any(len(label) > MAX_LABEL_CHARS for label in domain.split(".")):
+        return None  # encoding it would take up to seconds
     try:
         return domain.encode("idna").decode("ascii")
     except UnicodeError:

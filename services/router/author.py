@@ -30,6 +30,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\r*\n)")
 # An `@` that may begin a domain. Programs differ about spaces around the signs of an address, and
 # about what they take for a dot (RFC 3490 section 3.1).
 _ANOTHER = re.compile(r"@\s*+[^\s@.\u3002\uff0e\uff61\[]*+\s*+[.\u3002\uff0e\uff61\[]|@[^@]*+@")
+_MAX_LABEL_CHARS = 63  # RFC 1035 section 2.3.4
 _BOUNDARY = r"""[^\s"'<>(),;:]"""
 
 
@@ -82,13 +83,17 @@ def find_author(headers: MailHeaders) -> Author:
 def ascii_domain(domain: str) -> str:
     """The domain as servers write it (RFC 5891), in lower case.
 
-    Characters are not mapped to others: servers that map `ß` to `ss` check another domain.
+    Characters are not mapped to others: servers that map `ß` to `ss` check another domain. A label
+    that is too long for DNS stays as it is: encoding it would take seconds.
     """
     labels = unicodedata.normalize("NFC", domain.lower()).split(".")
-    return ".".join(
-        label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}"
-        for label in labels
-    )
+    return ".".join(map(_ascii_label, labels))
+
+
+def _ascii_label(label: str) -> str:
+    if label.isascii() or len(label) > _MAX_LABEL_CHARS:
+        return label
+    return f"xn--{label.encode('punycode').decode('ascii')}"
 
 
 def _is_written(address: str, local: str, domain: str) -> bool:

@@ -20,6 +20,11 @@ from services.desk.pages.text import plain
 SAFE_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 MAX_PICTURE_BYTES = 3_000_000
 MAX_PICTURES_BYTES = 12_000_000
+# Encoding a name takes milliseconds, and seconds for one that is too long for DNS (RFC 1035 section
+# 2.3.4).
+MAX_ENCODED_NAMES = 200
+_MAX_HOST_CHARS = 253
+_MAX_LABEL_CHARS = 63
 _TAG = re.compile(r"<(img|a)\b((?:\s[^<>]*)?)>|</a\s*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r'([a-zA-Z-]+)="([^"]*)"')
 _LOOKS_LIKE_HOST = re.compile(r"(?:https?://)?([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
@@ -102,6 +107,7 @@ class _Rewriter:
         self._pictures = pictures
         self._remote_images = remote_images
         self._bytes_left = MAX_PICTURES_BYTES
+        self._names_left = MAX_ENCODED_NAMES
 
     def rewrite(self, html: str) -> str:
         pieces: list[str] = []
@@ -116,7 +122,7 @@ class _Rewriter:
             elif name == "a":
                 href = html_lib.unescape(_attributes(tag[2]).get("href", ""))
                 pieces.append(tag[0])
-                link = (real_host(href), end)
+                link = (self._host(href), end)
             else:
                 pieces.append(tag[0])
                 if link is not None:
@@ -124,6 +130,10 @@ class _Rewriter:
                 link = None
         pieces.append(html[end:])
         return "".join(pieces)
+
+    def _host(self, href: str) -> str:
+        self._names_left -= not href.isascii()
+        return real_host(href, encodes=self._names_left >= 0)
 
     def _image(self, attributes: Mapping[str, str]) -> str:
         alt = attributes.get("alt", "")
@@ -151,11 +161,11 @@ class _Rewriter:
         return f"data:{picture.content_type};base64,{base64.b64encode(picture.content).decode('ascii')}"
 
 
-def real_host(href: str) -> str:
+def real_host(href: str, *, encodes: bool = True) -> str:
     """The host that a link leads to; empty for links without a host, such as `mailto:`.
 
     Names in other scripts are shown in their encoded form (RFC 3492), which exposes look-alike
-    letters.
+    letters; without `encodes`, by the numbers of these.
     """
     try:
         parts = urlsplit(href.strip())
@@ -164,10 +174,15 @@ def real_host(href: str) -> str:
         return ""
     if parts.scheme not in {"http", "https"}:
         return ""
+    if host.isascii():
+        return host
+    is_name = all(len(label) <= _MAX_LABEL_CHARS for label in host.split("."))
     try:
-        return host.encode("idna").decode("ascii") if not host.isascii() else host
+        if encodes and is_name and len(host) <= _MAX_HOST_CHARS:
+            return host.encode("idna").decode("ascii")
     except UnicodeError:
-        return host.encode("ascii", "backslashreplace").decode("ascii")
+        pass
+    return host[:_MAX_HOST_CHARS].encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _host_label(host: str, inner: str) -> str:

@@ -1,5 +1,6 @@
 """Who is answered automatically, to whom an answer goes, and under which headers."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -266,6 +267,19 @@ def test_an_answer_that_can_never_go_out_says_why(
 )
 def test_addresses_that_every_server_takes(address: str, sent: str | None) -> None:
     assert mailable(address) == sent
+
+
+def test_recipients_whose_domains_take_long_to_encode_are_refused_at_once(
+    made: OutgoingMailComposer,
+) -> None:
+    letters = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(2_400))
+    addresses = [f"a@{letters[at : at + 240]}.pl" for at in range(2_000)]
+    started = time.monotonic()
+    with pytest.raises(CommandRefusedError, match="too-many-recipients: 2000"):
+        made.answer(answer(to=addresses), CASE, [], NOW)
+    with pytest.raises(CommandRefusedError, match="no-recipient"):
+        made.answer(answer(), replace(CASE, participants=addresses), [], NOW)
+    assert time.monotonic() - started < 2.0  # it was half a minute
 
 
 class TestAnswers:

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from services.case_writer.reading.html.sanitizer import sanitize
@@ -69,6 +71,17 @@ def test_hosts_of_odd_links_are_empty_or_harmless() -> None:
     assert real_host("javascript:alert(1)") == ""
     assert real_host("http://[broken") == ""
     assert real_host("HTTPS://User:p@Host.Example:443/") == "host.example"
+
+
+def test_names_that_take_long_to_encode_do_not_stop_the_desk() -> None:
+    letters = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(4_000))
+    started = time.monotonic()
+    assert real_host(f"http://{letters}/").startswith("\\u4e00")
+    assert len(real_host(f"http://{letters}/")) < 2_000
+    names = [f"{letters[at : at + 50]}." * 4 for at in range(3_000)]
+    html = "".join(f'<a href="http://{name}example/">x</a>' for name in names)
+    assert framed(html).count("mailcase-host") == 3_000
+    assert time.monotonic() - started < 3.0  # it was nine seconds
 
 
 def test_a_title_cannot_leave_its_element() -> None:
