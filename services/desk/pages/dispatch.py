@@ -1,6 +1,7 @@
 """Dispatches requests to pages: who asks, from which site, and how errors are shown."""
 
 import asyncio
+import re
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from urllib.parse import quote
@@ -31,6 +32,8 @@ MAX_BYTES_WITH_FILES = 50_000_000
 # Files of forms are in the temporary folder, which has 256 MiB on Kubernetes.
 LARGE_AT_ONCE = 4
 STRANGER_S = 30.0
+# Some of Python's encodings take minutes for what a form may contain.
+_CHARSET = re.compile(r"charset[^=;]*=[\s\"]*([^\s\";]*)")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -185,9 +188,12 @@ async def _form(request: Request, most: int) -> FormData:
     """The fields of a posted form; empty for any other body, which the handler reads. Raises
     ProblemError: 400, and as `bounded_chunks`.
     """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method != "POST" or media not in _FORMS:
+    media, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    if request.method != "POST" or media.strip() not in _FORMS:
         return FormData()
+    charset = _CHARSET.search(parameters)
+    if charset is not None and charset[1] not in {"utf-8", "utf8"}:
+        raise invalid("send the form in UTF-8")
     try:
         return await BoundedRequest(request, most).form(
             max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
