@@ -1,5 +1,5 @@
-"""How the rate changes with one size: cases, waiting mails, comments on a case (case writer), bytes
-(whole path).
+"""How the rate changes with one size: cases, waiting mails, comments on a case (case writer), mails
+in the mailbox (fetcher), bytes (whole path).
 
 The small and large sizes of a kind are measured in turns.
 """
@@ -12,12 +12,13 @@ from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.report.results import Figure, Growth
 from benchmarks.speed import Feed
-from benchmarks.trials import Appending, Everything, Waiting, Writing
+from benchmarks.trials import Appending, Emptying, Everything, Waiting, Writing
 from tests.pipeline import Document, Pipeline
 
 _CASES = (1_000, 1_000_000)
 _COMMENTS = (10, 10_000)
 _WAITING = (1_000, 50_000, 100_000)
+_IN_MAILBOX = (5_000, 100_000)
 _MAILS = 1_000  # in a round
 _MAILS_OF_BYTES = {"5kB": 600, "50kB": 300, "500kB": 60, "5MB": 8}
 _BLOCK = 1_000
@@ -30,6 +31,8 @@ async def growths(ground: Ground, rounds: int) -> AsyncIterator[Growth]:
     for growth in await _comments(ground, rounds):
         yield growth
     for growth in await _waiting(ground, rounds):
+        yield growth
+    for growth in await _in_mailbox(ground, rounds):
         yield growth
     for growth in await _bytes(ground, rounds):
         yield growth
@@ -77,6 +80,16 @@ async def _waiting(ground: Ground, rounds: int) -> list[Growth]:
             async with Waiting.on(ground.side("mailcase")) as trial:
                 of_size.append(await trial.rate(feed.take(size), measured=_WAITING[0]))
     return _growths("mails waiting", _WAITING, rates)
+
+
+async def _in_mailbox(ground: Ground, rounds: int) -> list[Growth]:
+    feed = Feed(mail_set("text"))
+    rates: list[list[float]] = [[] for _ in _IN_MAILBOX]
+    for _ in range(rounds):
+        for size, of_size in zip(_IN_MAILBOX, rates, strict=True):
+            async with Emptying.on(ground.side("mailcase")) as trial:
+                of_size.append(await trial.rate(feed.take(size), measured=_IN_MAILBOX[0]))
+    return _growths("mails in the mailbox", _IN_MAILBOX, rates)
 
 
 async def _bytes(ground: Ground, rounds: int) -> list[Growth]:

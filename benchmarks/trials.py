@@ -125,7 +125,11 @@ class Fetching(Trial):
     here.
     """
 
-    services = ("fetcher",)
+    services: Sequence[str] = ("fetcher",)
+
+    def __init__(self, side: Side, link: Link) -> None:
+        super().__init__(side, link)
+        self.seen: list[float] = []  # when each mail came, in seconds
 
     async def prepare(self) -> "asyncio.Task[None]":
         return asyncio.create_task(
@@ -134,6 +138,7 @@ class Fetching(Trial):
 
     async def _receipt(self, arrived: Inbox) -> None:
         async for messages in arrived.messages(50):
+            self.seen += [time.monotonic()] * len(messages)
             keys = [message.header.properties.message_id or "" for message in messages]
             receipt = encode_json(MailsRecorded(mailbox=BENCH, keys=keys))
             await self.link.publish(EVENT, receipt_key(BENCH), [receipt], mandatory=False)
@@ -144,6 +149,24 @@ class Fetching(Trial):
 
     async def ended(self, count: int) -> bool:  # noqa: ARG002 - the port's signature
         return self.side.left() == 0
+
+
+class Emptying(Fetching):
+    """The same for a fetcher that starts when the mailbox is full; `rate` may be called once."""
+
+    services = ()
+
+    async def rate(self, mails: Sequence[bytes], *, measured: int) -> float:
+        """Mails a second between the first batches and mail number `measured`."""
+        await self.fill(mails)
+        async with self.side.running(Fetching.services):
+            deadline = time.monotonic() + PATIENCE_S
+            while len(self.seen) < measured:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{measured} of {len(mails)} mails are not fetched")
+                await asyncio.sleep(_LOOK_S)
+        skipped = measured // 5  # while the fetcher warms up
+        return (measured - skipped) / (self.seen[measured - 1] - self.seen[skipped - 1])
 
 
 class Routing(Trial):

@@ -24,7 +24,11 @@ _LATENCY_LIMITS: dict[float, dict[str, float]] = {
     0.5: {"p50": 60.0, "p95": 150.0},
 }
 _MEMORY_LIMITS = {"mix": 200.0, "huge": 300.0}
-_GROWTH_LIMITS = {("cases in the database", 1_000_000): 0.8, ("mails waiting", 50_000): 0.9}
+_GROWTH_LIMITS = {
+    ("cases in the database", 1_000_000): 0.8,
+    ("mails waiting", 50_000): 0.9,
+    ("mails in the mailbox", 100_000): 0.5,
+}
 # How many times the rate of another program Mailcase must have, by its name.
 _PEER_TIMES = {"django-helpdesk get_email": 20.0}
 _OTHER_PEER_TIMES = 10.0

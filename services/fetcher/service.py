@@ -17,6 +17,7 @@ from services.fetcher.leases.lease import Lease, unlimited_lease
 from services.fetcher.mailbox_states import MailboxStates
 from services.fetcher.ports import FetchedMail, ListedMail, MailboxError, MailSource, fault
 from services.fetcher.quarantine import Quarantine
+from services.fetcher.removal_pace import RemovalPace
 from services.fetcher.status import StatusReporter
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
@@ -73,6 +74,7 @@ class MailboxReader:
         self._backlog = Backlog(window, self._quarantine, max_mail_bytes)
         self._too_large: dict[str, ListedMail] = {}  # already reported
         self._recorded: list[str] = []  # ids whose receipts came, to be removed
+        self._removal_pace = RemovalPace()
         self._publishing = BackgroundTask()  # one batch, while the next is fetched
         self._leased = LeasedSource(mailbox, source, lease or unlimited_lease(), self._status, stop)
         metrics.POLL_INTERVAL.labels(mailbox).set(poll_interval_s)
@@ -114,9 +116,12 @@ class MailboxReader:
         self._backlog.begin_session()
         self._observe_session()
         while not self._stop.requested:
-            await self._remove_recorded()
+            if self._removal_pace.is_due():
+                await self._remove_recorded()
             await self._republish_overdue()
             if not await self._forward_next_batch():
+                if not self._backlog.is_waiting:
+                    await self._remove_recorded()
                 await self._wait_for_mail()
         await self._publishing.join()
         await self._drain()
@@ -246,7 +251,8 @@ class MailboxReader:
     async def _remove_recorded(self) -> None:
         if self._recorded:
             ids = list(self._recorded)
-            await self._leased.request(self._source.remove, ids)
+            with self._removal_pace.removing():
+                await self._leased.request(self._source.remove, ids)
             self._recorded = self._recorded[len(ids) :]
             metrics.REMOVED.labels(self._mailbox).inc(len(ids))
             log.info("mails_removed", mailbox=self._mailbox, mails=len(ids))

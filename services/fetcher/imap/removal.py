@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from imap_tools.utils import encode_folder
 
 from schemas.reasons import MailboxProblem
-from services.fetcher.imap.responses import numbers, sequence_set
+from services.fetcher.imap.responses import numbers, sequence_set, short_sets
 from services.fetcher.imap.session import Folder, checked
 from services.fetcher.ports import FailureKind
 from services.fetcher.sources.diagnosis import RefusedError
@@ -82,8 +82,9 @@ class MailRemover:
             _mark_deleted_again(folder, numbers(folder.command("SEARCH", f"KEYWORD {SPARED}")))
         if self._removes and _has_keyword(folder):
             uids = numbers(folder.command("SEARCH", f"DELETED KEYWORD {KEYWORD}"))
+            for some in short_sets(uids):
+                expunge(folder, some)
             if uids:
-                expunge(folder, uids)
                 log.info("removals_ended", mailbox=self._mailbox.name, mails=len(uids))
 
     def _move(self, folder: Folder, uids: Sequence[int], target: str) -> None:

@@ -10,6 +10,7 @@ Item = bytes | tuple[bytes, bytes]
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
 _INTERNAL_DATE = re.compile(rb'INTERNALDATE "([^"]{1,40})"')
+_MAX_RANGES = 300  # each has at most 22 characters with its comma
 _EMPTY_BODY = re.compile(rb'BODY\[\] ""')
 
 
@@ -55,13 +56,34 @@ def numbers(data: Sequence[Item]) -> list[int]:
 
 def sequence_set(uids: Sequence[int]) -> str:
     """`1:3,7`: consecutive UIDs as ranges, so that a command stays short."""
-    ranges: list[list[int]] = []
+    return ",".join(
+        str(first) if first == last else f"{first}:{last}" for first, last in _ranges(uids)
+    )
+
+
+def short_sets(uids: Sequence[int]) -> Iterator[list[int]]:
+    """The UIDs in groups, each of which makes a sequence set that every server accepts: RFC 2683
+    section 3.2.1.5 asks servers to accept lines of 8000 bytes.
+    """
+    group: list[int] = []
+    for count, (first, last) in enumerate(_ranges(uids), start=1):
+        group += range(first, last + 1)
+        if count % _MAX_RANGES == 0:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _ranges(uids: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and the last UID of each run of consecutive ones, ascending."""
+    ranges: list[tuple[int, int]] = []
     for uid in sorted(uids):
         if ranges and uid == ranges[-1][1] + 1:
-            ranges[-1][1] = uid
+            ranges[-1] = (ranges[-1][0], uid)
         else:
-            ranges.append([uid, uid])
-    return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in ranges)
+            ranges.append((uid, uid))
+    return ranges
 
 
 def _internal_date(around: bytes) -> datetime | None:

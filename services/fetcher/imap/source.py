@@ -19,7 +19,14 @@ from services.fetcher.imap.client import MAX_LINE_BYTES, bounded_client
 from services.fetcher.imap.description import describe_folder
 from services.fetcher.imap.idle import has_announced, poll_then_idle
 from services.fetcher.imap.removal import MailRemover
-from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set, sizes
+from services.fetcher.imap.responses import (
+    Item,
+    bodies,
+    numbers,
+    sequence_set,
+    short_sets,
+    sizes,
+)
 from services.fetcher.imap.session import (
     BROKEN,
     Folder,
@@ -173,8 +180,8 @@ class ImapSource:
             uids = self._unchanged(
                 [mail_id for mail_id in ids if mail_id not in self._recorded_by_head]
             )
-            if uids:
-                self._remover.remove(self._selected, uids)
+            for some in short_sets(uids):
+                self._remover.remove(self._selected, some)
         for mail_id in ids:
             self._fetched.pop(mail_id, None)
 
@@ -277,8 +284,14 @@ class ImapSource:
                 earlier |= dict.fromkeys(self._uids([mail_id]), at)
         if not earlier:
             return self._uids(ids)
-        data = self._command("FETCH", sequence_set(list(earlier)), "(UID RFC822.SIZE INTERNALDATE)")
-        reused = {uid for uid, _, at in sizes(data) if uid in earlier and at != earlier[uid]}
+        reused = {
+            uid
+            for some in short_sets(list(earlier))
+            for uid, _, at in sizes(
+                self._command("FETCH", sequence_set(some), "(UID RFC822.SIZE INTERNALDATE)")
+            )
+            if uid in earlier and at != earlier[uid]
+        }
         if reused:
             log.warning(
                 "uid_reused",

@@ -2,6 +2,9 @@
 the way.
 """
 
+import time
+from collections.abc import Sequence
+
 import pytest
 
 from schemas.codec import decode_raw_mail
@@ -288,3 +291,37 @@ async def test_a_bug_at_one_mail_is_a_fault_and_the_reader_carries_on(mailbox: F
     async with bench.reading():
         await until(lambda: len(bench.publisher.published) == 3)
     assert metric("failures_total", kind="fault") == before + 1
+
+
+class SlowToRemove(StuckSource):
+    """Takes 50 ms to remove any number of mails, as a server does that rewrites a list of all
+    mails.
+    """
+
+    def __init__(self, mailbox: FakeMailbox) -> None:
+        super().__init__(mailbox)
+        self.removals: list[int] = []
+
+    def remove(self, ids: Sequence[str]) -> None:
+        time.sleep(0.05)
+        super().remove(ids)
+        self.removals.append(len(ids))
+
+
+async def test_a_slow_removal_does_not_delay_the_mails_that_wait(
+    mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "FETCH_MAILS", 2)
+    for number in range(197):
+        mailbox.deliver(b"Subject: waiting %d\r\n\r\n" % number)
+    source = SlowToRemove(mailbox)
+    bench = ReaderBench(source)
+    async with bench.reading():
+        sent = 0
+        while sent < 200:
+            await until(lambda: len(bench.publisher.published) > sent)  # noqa: B023 - awaited here
+            new = bench.publisher.keys[sent:]
+            bench.receipts.send(*new)
+            sent += len(new)
+        await until(lambda: len(mailbox.removed) == 200)
+    assert len(source.removals) <= 12

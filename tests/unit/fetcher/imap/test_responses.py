@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set, sizes
+from services.fetcher.imap.responses import (
+    Item,
+    bodies,
+    numbers,
+    sequence_set,
+    short_sets,
+    sizes,
+)
 
 AT = b'INTERNALDATE "01-Mar-2026 10:30:00 +0100"'
 WHEN = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -55,3 +62,12 @@ def test_the_numbers_of_a_search_may_come_on_several_lines() -> None:
 )
 def test_consecutive_uids_are_written_as_ranges(uids: list[int], expected: str) -> None:
     assert sequence_set(uids) == expected
+
+
+def test_uids_far_apart_are_split_into_sets_that_every_server_accepts() -> None:
+    uids = list(range(4_000_000_000, 4_000_003_000, 3)) + list(range(1, 100_000))
+    groups = list(short_sets(uids))
+    assert sorted(uid for group in groups for uid in group) == sorted(uids)
+    assert max(len(sequence_set(group)) for group in groups) < 7000
+    assert len(groups) == 4
+    assert list(short_sets([])) == []
