@@ -162,9 +162,8 @@ def _margin(words: _Words, page: str) -> float | None:
     if page not in LATIN_PAGES:
         best = max(sum(_word_score(text, name) for text in texts) for name in PAGES[page][0])
         length = sum(1 for text in texts for letter in text if letter > "\x7f")
-        return (
-            None if best > _FREQUENT_LETTER * length else max(_MARGIN, _MARGIN_OF_LETTER * length)
-        )
+        reads_well = best > _FREQUENT_LETTER * length and not bad
+        return None if reads_well else max(_MARGIN, _MARGIN_OF_LETTER * length)
     letters = frozenset().union(*map(letters_of, texts))
     if bad == 0 and any(letters <= alphabet for alphabet in alphabets_of(page)):
         return None
@@ -357,19 +356,31 @@ def _is_explained_at_once(sample: bytes, high: bytes, page: str) -> bool:
     all these letters.
 
     Not used if words of another script may look like letters of this one, or if a sign is inside a
-    word.
+    word, or for capitals: small letters in KOI8-R are capitals in windows-1251, and the other way
+    round.
     """
     seen = set(high[:SAMPLE_BYTES])
     if page not in LATIN_PAGES:
         head = high[:_HEAD_LETTERS]
-        return len(head) >= _FEWEST_LETTERS and any(
-            sum(map(logs.__getitem__, head)) > _FREQUENT_AT_ONCE * len(head)
-            for logs in byte_logs(page)
+        is_in_capitals = 2 * len(head.translate(None, _capitals(page))) < len(head)
+        return (
+            len(head) >= _FEWEST_LETTERS
+            and not is_in_capitals
+            and any(
+                sum(map(logs.__getitem__, head)) > _FREQUENT_AT_ONCE * len(head)
+                for logs in byte_logs(page)
+            )
         )
     if not any(seen <= alphabet for alphabet in byte_alphabets(page)):
         return False
     in_sample = len(sample.translate(None, _ASCII))
     return in_sample * 2 < len(sample.translate(None, _NOT_ASCII_LETTERS))
+
+
+@cache
+def _capitals(page: str) -> bytes:
+    """The bytes that are capital letters in this page."""
+    return bytes(byte for byte in range(0x80, 256) if decoded(bytes((byte,)), page).isupper())
 
 
 @cache

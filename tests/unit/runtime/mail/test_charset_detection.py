@@ -147,6 +147,19 @@ def test_a_wrong_declaration_of_a_body_is_overruled(name: str) -> None:
             assert got == text
 
 
+@pytest.mark.parametrize(
+    ("page", "declared"), [("koi8-r", "windows-1251"), ("windows-1251", "koi8-r")]
+)
+def test_cyrillic_in_capitals_must_be_declared_right(page: str, declared: str) -> None:
+    text = (
+        "Добрый день!\nВо вложении счёт за ремонт станка. Сумма 12 400 руб., оплатить нужно до конца "
+        "недели.\nЕсли будут вопросы, звоните.\nС уважением\nЁлкин Семён"
+    )
+    assert decode(text.encode(page), declared)[0] == text
+    for true in (text.upper(), f"{text} Частота 5 мГц, мощность 3 кВт.", "ПРОШУ ВЫСЛАТЬ СЧЁТ"):
+        assert decode(true.encode(page), page)[0] == true
+
+
 def test_most_wrong_declarations_of_short_texts_are_overruled() -> None:
     cells = [
         cell
