@@ -23,6 +23,7 @@ _HEADER_FROM = re.compile(r"""\bheader\.from\s*=\s*(?:"[^"]*"@|[^\s;@]*@)?([^\s;
 _DMARC_RESULT = re.compile(r"\s*dmarc\b")
 _BAD = {"fail", "softfail", "permerror"}
 _UNREADABLE = "unreadable"
+_MAX_NAMED = 20  # domains of the author; a server names one in each field
 
 
 class _Result(NamedTuple):
@@ -92,15 +93,17 @@ def _is_about_author(headers: MailHeaders, server: str) -> bool:
 
 
 def _author_domains(headers: MailHeaders, server: str) -> set[str]:
-    """The domains that the server names as the author's, "" among them if it names an empty one.
+    """The domains that the server names as the author's, "" among them if it names an empty one, or
+    too many.
 
     Those in comments and strings count, for the same reason.
     """
-    return {
-        ascii_domain(domain.strip('"<>').rstrip("."))
+    named = {
+        domain.strip('"<>').rstrip(".")
         for field in _fields(headers, server)
         for domain in _HEADER_FROM.findall(field.written)
     }
+    return set(map(ascii_domain, named)) if len(named) <= _MAX_NAMED else {""}
 
 
 def _proven_domains(headers: MailHeaders, server: str) -> set[str]:

@@ -56,6 +56,7 @@ _STATUS_PART = re.compile(
 )
 _OTHER_PARTS = {b"feedback-report", b"disposition-notification"}
 _MAX_RETURNED_LINES = 200
+_MAX_PARSED_BYTES = 2 * MAX_BODY_BYTES
 _MAX_ENCODED_PARTS = 10
 
 
@@ -80,9 +81,7 @@ def read_report(headers: MailHeaders, raw: bytes) -> DeliveryReport | None:
     if evidence is None:
         return None
     body = _decode_parts(raw[headers.body_start : headers.body_start + MAX_BODY_BYTES])
-    returned = [
-        _returned_header(body, match.start(1)) for match in _first_matches(_RETURNED_HEADER, body)
-    ]
+    returned = _returned_headers(body)
     ids = [message_id for part in returned for message_id in part.message_ids("Message-ID")]
     references = [
         message_id
@@ -146,16 +145,18 @@ def _decode_parts(body: bytes) -> bytes:
     return b"\n\n".join(pieces)
 
 
-def _first_matches(pattern: re.Pattern[bytes], body: bytes) -> list[re.Match[bytes]]:
-    found = []
-    for match in pattern.finditer(body):
-        found.append(match)
-        if len(found) == _MAX_RETURNED_LINES:
+def _returned_headers(body: bytes) -> list[MailHeaders]:
+    """The header fields of the returned mail, each with its folded lines.
+
+    An indented field is also a folded line of the field above, and is parsed with each of those. So
+    the bytes that are parsed are limited.
+    """
+    found, left = [], _MAX_PARSED_BYTES
+    for match in islice(_RETURNED_HEADER.finditer(body), _MAX_RETURNED_LINES):
+        folded = _FOLDED.match(body, match.start(1))
+        field = folded[0] if folded else b""
+        left -= len(field)
+        if left < 0:
             break
+        found.append(MailHeaders.parse(field))
     return found
-
-
-def _returned_header(body: bytes, start: int) -> MailHeaders:
-    """One header field of the returned mail, with its folded lines."""
-    folded = _FOLDED.match(body, start)
-    return MailHeaders.parse(folded[0] if folded else b"")
