@@ -33,7 +33,7 @@ MAX_BYTES_WITH_FILES = 50_000_000
 LARGE_AT_ONCE = 4
 STRANGER_S = 30.0
 # Some of Python's encodings take minutes for what a form may contain.
-_CHARSET = re.compile(r"charset[^=;]*=[\s\"]*([^\s\";]*)")
+_CHARSET = re.compile(r"charset[^=;]{0,20}=[\s\"]{0,20}([^\s\";]*)")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 

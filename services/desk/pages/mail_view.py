@@ -191,7 +191,7 @@ def _host_label(host: str, inner: str) -> str:
     """
     if not host:
         return ""
-    text = html_lib.unescape(re.sub(r"<[^>]*>", "", inner)).strip()
+    text = html_lib.unescape(re.sub(r"<[^<>]*>", "", inner)).strip()
     named = _LOOKS_LIKE_HOST.match(text)
     claimed = named[1].lower() if named else ""
     if claimed and (host in {claimed, f"www.{claimed}"} or claimed == f"www.{host}"):
