@@ -230,10 +230,17 @@ def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
     }
     values |= {name: getattr(server, name) for name in server.__struct_fields__}
     return tuple(
-        HeaderLine(name=name, value=str(value).lower() if isinstance(value, bool) else str(value))
+        HeaderLine(name=name, value=_written(value))
         for name, value in values.items()
         if value not in ("", None)
     )
+
+
+def _written(value: object) -> str:
+    """A value as the settings file writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 async def show_flow(visit: Visit) -> Response:

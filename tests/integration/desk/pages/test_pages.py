@@ -80,6 +80,7 @@ async def test_a_mailbox_shows_every_setting_that_applies_and_no_secret(
     shown_names = set(re.findall(r"<dt>(\w+)</dt>", page))
     assert given | {"folder", "user", "password", "plus_addressing"} <= shown_names
     assert "<dt>password</dt><dd>***</dd>" in page
+    assert "<dt>timeout_s</dt><dd>60</dd>" in page
     assert "secret" not in page.replace("Secrets are masked", "")
 
 
