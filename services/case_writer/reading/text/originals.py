@@ -3,6 +3,7 @@ recognizes the request of a help desk to reply above a line.
 """
 
 from functools import cached_property
+from itertools import islice
 
 from services.case_writer.reading.text.attributions import (
     has_verb,
@@ -88,11 +89,27 @@ class OriginalLines(MarkedLines):
         attribution = f"{self.bare[index].partition(_TEXT_BEHIND)[0]}:"
         is_whole = "@" in attribution and has_verb(attribution) and is_dated(attribution)
         return (
-            bool(self.reply.subject)
-            and is_whole
+            is_whole
+            and self.may_be_joined_quote
             and self.may_look()
             and self.introduces_quote(attribution, above_quote=False)
         )
+
+    @cached_property
+    def may_be_joined_quote(self) -> bool:
+        """Whether the text directly behind or below an attribution may be its quote: the mail is an
+        answer, and only one line is such an attribution. Several are a log that the author shows.
+        """
+        attributions = (
+            bare
+            for bare, is_quoted in zip(self.bare, self.is_quoted, strict=True)
+            if "@" in bare
+            and not is_quoted
+            and (bare[-1] in COLONS or _TEXT_BEHIND in bare[:MAX_LINE])
+            and self.may_look()
+            and has_verb(bare)
+        )
+        return bool(self.reply.subject) and len(list(islice(attributions, 2))) == 1
 
     def _is_section(self, index: int) -> bool:
         """Whether the title between rules is one of several that the author gave the sections of

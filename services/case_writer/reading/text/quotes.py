@@ -125,7 +125,7 @@ class _Lines(LinesWithEnding):
         following = self.next_line(index + 1)
         if following is None or following == index + 1:
             is_of_program = "@" in attribution and has_verb(attribution)
-            is_of_answer = bool(self.reply.subject) and has_seconds(attribution)
+            is_of_answer = has_seconds(attribution) and self.may_be_joined_quote
             return is_of_program and (following is None or is_of_answer)
         if self.bare[following][0] in _QUOTATION_MARKS:
             return False

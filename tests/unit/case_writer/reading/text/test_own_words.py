@@ -485,6 +485,19 @@ def test_a_quotation_that_the_author_announces_stays() -> None:
     assert strip_quotes(mail) == mail
 
 
+@pytest.mark.parametrize("gap", ["\n", "   "])
+def test_a_log_of_messages_stays(gap: str) -> None:
+    entries = [
+        f"On 23/11/2026 10:11:12, Anna <anna@x.example> wrote:{gap}pump 4 is down",
+        f"On 23/11/2026 10:15:00, Bob <bob@x.example> wrote:{gap}on my way",
+    ]
+    mail = f"From the chat.\n\n{entries[0]}\n{entries[1]}\n\nWho was first?"
+    quote = "On 23 Nov 2026, at 10:11, Anna <a@x.example> wrote:\n> Any news?"
+    for subject in ("Pump 4", "Re: Pump 4"):
+        assert strip_quotes(mail, subject=subject) == mail
+        assert strip_quotes(f"{mail}\n\n{quote}", subject=subject) == mail
+
+
 LOG_BOOK = (
     "From: Night Watch\nSent: 23 November 2026 10:15\nTo: Day Watch\nSubject: pump 4\n\nNoise."
 )
