@@ -55,8 +55,8 @@ _STATUS_PART = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER_PARTS = {b"feedback-report", b"disposition-notification"}
-_MAX_RETURNED_LINES = 200
-_MAX_PARSED_BYTES = 2 * MAX_BODY_BYTES
+_MAX_RETURNED_LINES = 50
+_MAX_PARSED_BYTES = 64 * 1024
 _MAX_ENCODED_PARTS = 10
 
 
@@ -154,9 +154,9 @@ def _returned_headers(body: bytes) -> list[MailHeaders]:
     found, left = [], _MAX_PARSED_BYTES
     for match in islice(_RETURNED_HEADER.finditer(body), _MAX_RETURNED_LINES):
         folded = _FOLDED.match(body, match.start(1))
-        field = folded[0] if folded else b""
-        left -= len(field)
-        if left < 0:
+        field = folded[0][:left] if folded else b""
+        if not field:
             break
+        left -= len(field)
         found.append(MailHeaders.parse(field))
     return found

@@ -13,6 +13,7 @@ import msgspec
 from services.runtime.mail.words import header_text
 
 MAX_ADDRESSES = 1000
+MAX_WORDS = 1000  # encoded ones in the names of one field that are decoded
 _MAX_ADDRESS_CHARS = (
     320  # RFC 3696 errata 1690 has 254; RFC 5321 section 4.5.3.1 allows 64 + 1 + 255
 )
@@ -110,6 +111,7 @@ class _Reader:
 
     def __init__(self, charset: str | None, *, brackets_are_comments: bool) -> None:
         self._charset = charset
+        self._words_left = MAX_WORDS
         self.found: list[Address] = []
         self._phrase: list[bytes] = []
         self._comments: list[bytes] = []  # those of the entry that are outside its address
@@ -222,7 +224,11 @@ class _Reader:
     def _name(self, raw: bytes) -> str:
         if not raw:
             return ""
-        name = _HIDDEN.sub("", header_text(raw, self._charset))
+        self._words_left -= raw.count(b"=?")
+        if self._words_left < 0 and raw.isascii():
+            name = raw.decode("ascii")  # the words of so many names would take seconds
+        else:
+            name = _HIDDEN.sub("", header_text(raw, self._charset))
         return _short(name.strip(" '\"").rstrip("< "))  # `Jan <<jan@x.example>>`
 
     def _end_entry(self) -> None:

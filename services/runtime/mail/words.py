@@ -17,6 +17,7 @@ _WORD = re.compile(
     rb"=\?([!->@-~]{1,80})\?([bBqQ])\?((?:[^?=]++|=(?!\?(?!=))|\?(?!=))*+)\?=",
 )
 _LANGUAGE = b"*"  # RFC 2231 section 5: `=?utf-8*pl?Q?…?=`
+MAX_RUNS = 300
 _MAX_PADDED = 1000  # pieces of base64 with their own padding, one after the other
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
@@ -56,8 +57,10 @@ def one_line(text: str) -> str:
 
 
 def decode_words(raw: bytes, charset: str | None = None) -> str:
-    """An unfolded value with all encoded words decoded, and the rest by UTF-8, `charset` or repair.
+    """An unfolded value with its encoded words decoded, and the rest by UTF-8, `charset` or repair.
     May contain control characters.
+
+    Words after MAX_RUNS texts stay as they are: repairing each may take half a millisecond.
     """
     pieces: list[str] = []
     run: list[tuple[bytes, bytes, bytes]] = []
@@ -67,6 +70,8 @@ def decode_words(raw: bytes, charset: str | None = None) -> str:
         if run and (between.strip(b" \t") or not _joins(run[-1], match)):
             pieces.append(_decode_run(run))
             run = []
+            if len(pieces) >= 2 * MAX_RUNS:
+                break
         if between.strip(b" \t") or (between and not pieces and not run):
             pieces.append(_raw_text(between, charset))
         named, encoding, payload = match.groups()
