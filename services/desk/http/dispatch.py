@@ -130,7 +130,11 @@ class Dispatcher:
         asked = f"{request.method} {request.url.path}?{request.url.query} {expected}\0".encode()
         fingerprint = asked + hashlib.sha256(content).digest()
         return await self._desk.idempotent_replies.once(
-            principal.id, key, fingerprint, partial(_handled, endpoint, call)
+            principal.id,
+            key,
+            fingerprint,
+            partial(_handled, endpoint, call),
+            partial(_require_case, call),
         )
 
     async def signed_in(self, request: Request) -> Principal:
@@ -166,6 +170,12 @@ async def _handled(endpoint: Endpoint[Any, Any], call: Call[Any, Any]) -> Respon
     except Exception as error:  # noqa: BLE001 - every error becomes a response
         return error_response(error)
     return reply if isinstance(reply, Response) else json_response(endpoint, reply)
+
+
+async def _require_case(call: Call[Any, Any]) -> None:
+    """Raises ProblemError 404 if the caller may not see the case in the path."""
+    if "number" in call.path:
+        await call.desk.visible_case(call.principal, call.number)
 
 
 def json_response(endpoint: Endpoint[Any, Any], reply: Reply) -> Response:

@@ -37,12 +37,14 @@ class IdempotentReplies:
         key: str,
         fingerprint: bytes,
         respond: Callable[[], Awaitable[Response]],
+        require_access: Callable[[], Awaitable[None]],
     ) -> Response:
         """The response to the first request with this key; `respond` is called only for that one.
 
-        `fingerprint` identifies the request's content. Raises ProblemError: 400 for an invalid key,
-        422 if the key was used with another request, 409 while the first request is in progress.
-        Responses of 500 and above are not stored.
+        `fingerprint` identifies the request's content. `require_access` is called before a stored
+        response is repeated: the caller may have lost their role since. Raises what it raises, and
+        ProblemError: 400 for an invalid key, 422 if the key was used with another request, 409
+        while the first request is in progress. Responses of 500 and above are not stored.
         """
         if not _KEY.fullmatch(key):
             raise ProblemError(
@@ -53,6 +55,7 @@ class IdempotentReplies:
         name = hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
         asked = hashlib.sha256(fingerprint).hexdigest()
         if earlier := await self._claim(name, asked):
+            await require_access()
             return earlier
         try:
             response = await respond()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,7 @@ from services.casework.persistence.answers import MongoAnswers
 from services.desk.desk import Desk
 from tests.asgi import Client
 from tests.integration.casework.test_casework import mail_key
-from tests.integration.desk.conftest import OpenCase
+from tests.integration.desk.conftest import PEOPLE, OpenCase
 
 Clients = Callable[[str], Client]
 
@@ -184,6 +185,21 @@ async def test_a_repeated_post_has_one_effect_and_the_same_answer(
         "POST", "/api/v1/cases/235/notes", {"text": "Mine"}, headers=headers
     )
     assert stranger.status == 412  # a key is its owner's alone
+
+
+async def test_a_stored_answer_is_not_repeated_to_someone_who_lost_their_role(
+    client: Clients, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(235)
+    headers = {"if-match": '"r1"', "idempotency-key": "one"}
+    note = {"text": "Called the supplier."}
+    anna = client("anna")
+    first = await anna.ask("POST", "/api/v1/cases/235/notes", note, headers=headers)
+    assert first.status == 201
+    monkeypatch.setitem(PEOPLE, "anna", replace(PEOPLE["anna"], processes=frozenset({"help"})))
+    again = await anna.ask("POST", "/api/v1/cases/235/notes", note, headers=headers)
+    assert again.status == 404
+    assert b"supplier" not in again.body
 
 
 async def test_an_answer_unaware_of_a_newer_change_is_refused(
