@@ -2,7 +2,7 @@
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 # make test WORKERS=4 uses more cores; WORKERS=0 runs everything in one process.
 .POSIX:
-.PHONY: install newcomer help demo test check check-imports check-types check-tests bench fuzz faults matrix cluster image release lock setup setup-servers setup-python clean
+.PHONY: install newcomer help demo test check check-imports check-types check-tests bench fuzz faults slow matrix cluster image release lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -18,6 +18,7 @@ help:
 	@echo "make bench    each service and the whole path beside what the servers would allow (ten minutes)"
 	@echo "make fuzz     feed the readers of mails and invoices with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
+	@echo "make slow     the long tests of the desk, its pages and the readers"
 	@echo "make matrix   the tests on RabbitMQ of other Debian releases and on other versions of Python (an hour)"
 	@echo "make cluster  three-node clusters in network namespaces (root): nodes killed, cut off, restarted, upgraded"
 	@echo "make image    build the image (needs root and buildah; by hand without), run every service from it"
@@ -58,6 +59,9 @@ fuzz: setup-python
 
 faults: setup
 	$(PY) -m pytest -m "slow or not slow" tests/faults tests/integration/fetcher/test_fetcher.py tests/integration/fetcher/test_fetcher_replicas.py tests/integration/fetcher/test_neighbors.py tests/integration/local/test_local_login.py $(ARGS)
+
+slow: setup
+	$(PY) -m pytest -m slow tests/browser tests/e2e tests/integration/benchmarks tests/integration/case_writer tests/integration/desk tests/unit $(ARGS)
 
 matrix: setup
 	$(PY) -m tests.matrix $(ARGS)
