@@ -881,8 +881,8 @@ BOMBS = [
 
 @pytest.mark.parametrize("bomb", BOMBS)
 @pytest.mark.parametrize("gap", ["\n", "\n\n", ""])
-def test_a_million_characters_of_a_mark_take_less_than_three_seconds(bomb: str, gap: str) -> None:
-    mail = (bomb + gap) * (1_000_000 // len(bomb + gap))
+def test_many_marks_take_a_time_that_grows_with_their_number_only(bomb: str, gap: str) -> None:
+    mail = (bomb + gap) * (250_000 // len(bomb + gap))
     started = time.process_time()
     strip_quotes(mail)
-    assert time.process_time() - started < 3.0  # 0.7 on an idle machine
+    assert time.process_time() - started < 1.0  # 0.2 on an idle machine
