@@ -108,6 +108,8 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
             link = first_link(settings, f"http://{listen}") or f"http://{listen}/"
             lines = what_to_try(config, servers.mail, services, desk=link, password=PASSWORD)
             stay(config, urls, services, lines, stop)
+        elif not stop.is_set():
+            console.print("To work such cases in the browser: make demo ARGS=--keep")
         console.print("Stopping everything …")
     return 0
 
