@@ -30,9 +30,9 @@ async def growths(ground: Ground, rounds: int) -> AsyncIterator[Growth]:
         yield growth
     for growth in await _comments(ground, rounds):
         yield growth
-    for growth in await _waiting(ground, rounds):
+    for growth in await _from_full(ground, "mails waiting", Waiting, _WAITING, rounds):
         yield growth
-    for growth in await _in_mailbox(ground, rounds):
+    for growth in await _from_full(ground, "mails in the mailbox", Emptying, _IN_MAILBOX, rounds):
         yield growth
     for growth in await _bytes(ground, rounds):
         yield growth
@@ -72,24 +72,21 @@ async def _in_turns(
     return _growths(what, sizes, rates)
 
 
-async def _waiting(ground: Ground, rounds: int) -> list[Growth]:
+async def _from_full(
+    ground: Ground,
+    what: str,
+    trial_of: type[Waiting | Emptying],
+    sizes: Sequence[int],
+    rounds: int,
+) -> list[Growth]:
+    """The rate of the first mails of a source that has so many when its service starts."""
     feed = Feed(mail_set("text"))
-    rates: list[list[float]] = [[] for _ in _WAITING]
+    rates: list[list[float]] = [[] for _ in sizes]
     for _ in range(rounds):
-        for size, of_size in zip(_WAITING, rates, strict=True):
-            async with Waiting.on(ground.side("mailcase")) as trial:
-                of_size.append(await trial.rate(feed.take(size), measured=_WAITING[0]))
-    return _growths("mails waiting", _WAITING, rates)
-
-
-async def _in_mailbox(ground: Ground, rounds: int) -> list[Growth]:
-    feed = Feed(mail_set("text"))
-    rates: list[list[float]] = [[] for _ in _IN_MAILBOX]
-    for _ in range(rounds):
-        for size, of_size in zip(_IN_MAILBOX, rates, strict=True):
-            async with Emptying.on(ground.side("mailcase")) as trial:
-                of_size.append(await trial.rate(feed.take(size), measured=_IN_MAILBOX[0]))
-    return _growths("mails in the mailbox", _IN_MAILBOX, rates)
+        for size, of_size in zip(sizes, rates, strict=True):
+            async with trial_of.on(ground.side("mailcase")) as trial:
+                of_size.append(await trial.rate(feed.take(size), measured=sizes[0]))
+    return _growths(what, sizes, rates)
 
 
 async def _bytes(ground: Ground, rounds: int) -> list[Growth]:

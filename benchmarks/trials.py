@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -157,16 +157,9 @@ class Emptying(Fetching):
     services = ()
 
     async def rate(self, mails: Sequence[bytes], *, measured: int) -> float:
-        """Mails a second between the first batches and mail number `measured`."""
+        """As `_rate_from_full`."""
         await self.fill(mails)
-        async with self.side.running(Fetching.services):
-            deadline = time.monotonic() + PATIENCE_S
-            while len(self.seen) < measured:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{measured} of {len(mails)} mails are not fetched")
-                await asyncio.sleep(_LOOK_S)
-        skipped = measured // 5  # while the fetcher warms up
-        return (measured - skipped) / (self.seen[measured - 1] - self.seen[skipped - 1])
+        return await _rate_from_full(self.side, Fetching.services, lambda: self.seen, measured)
 
 
 class Routing(Trial):
@@ -266,17 +259,26 @@ class Waiting(Writing):
     services = ()
 
     async def rate(self, mails: Sequence[bytes], *, measured: int) -> float:
-        """Mails a second between the first batches and mail number `measured`."""
+        """As `_rate_from_full`."""
         await self.fill(mails)
-        async with self.side.running(Writing.services):
-            deadline = time.monotonic() + PATIENCE_S
-            while len(self.seen) < measured:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{measured} of {len(mails)} mails are not written")
-                await asyncio.sleep(_LOOK_S)
-        moments = sorted(self.seen.values())[:measured]
-        skipped = measured // 5  # while the writer warms up
-        return (measured - skipped) / (moments[-1] - moments[skipped - 1])
+        return await _rate_from_full(self.side, Writing.services, self.seen.values, measured)
+
+
+async def _rate_from_full(
+    side: Side, services: Sequence[str], seen: Callable[[], Collection[float]], measured: int
+) -> float:
+    """Start services whose source is full: mails a second between the first batches and mail number
+    `measured`, by the times at which mails were `seen`.
+    """
+    async with side.running(services):
+        deadline = time.monotonic() + PATIENCE_S
+        while len(seen()) < measured:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{measured} mails have not passed {', '.join(services)}")
+            await asyncio.sleep(_LOOK_S)
+    moments = sorted(seen())[:measured]
+    skipped = measured // 5  # while the service warms up
+    return (measured - skipped) / (moments[-1] - moments[skipped - 1])
 
 
 class Everything(_Receipted):
