@@ -71,23 +71,11 @@
     }
     for (const gone of left.values()) gone.remove();
   }
-  // A document that XMLHttpRequest parses runs nothing and loads nothing.
-  function load(url) {
-    return new Promise((resolve) => {
-      const request = new XMLHttpRequest();
-      request.open("GET", url);
-      request.setRequestHeader("HX-Request", "true");
-      request.responseType = "document";
-      request.onload = () => resolve(request.status === 200 ? request.response : null);
-      request.onerror = () => resolve(null);
-      request.send();
-    });
-  }
   const page = () => document.querySelector("article.case");
   document.querySelectorAll("article.case :is([data-part], .entry)").forEach(remember);
 
   document.addEventListener("mailcase:changed", async () => {
-    const loaded = await load(document.getElementById("content").dataset.here || location.pathname + location.search);
+    const loaded = await loadPage(document.getElementById("content").dataset.here || location.pathname + location.search);
     const next = loaded?.querySelector("article.case");
     const shown = page();
     if (!shown || !next || Number(next.dataset.revision) < Number(shown.dataset.revision)) return;

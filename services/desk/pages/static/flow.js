@@ -5,18 +5,6 @@
   const EVERY_MS = 5000;
   const parts = () => [...document.querySelectorAll("[data-renew]")];
 
-  // A document that XMLHttpRequest parses runs nothing and loads nothing.
-  function load(url) {
-    return new Promise((resolve) => {
-      const request = new XMLHttpRequest();
-      request.open("GET", url);
-      request.setRequestHeader("HX-Request", "true");
-      request.responseType = "document";
-      request.onload = () => resolve(request.status === 200 ? request.response : null);
-      request.onerror = () => resolve(null);
-      request.send();
-    });
-  }
   function renew(part, next) {
     const unfolded = [...part.querySelectorAll("details")].map((each) => each.open);
     next.querySelectorAll("details").forEach((each, index) => { each.open = unfolded[index] ?? false; });
@@ -28,7 +16,7 @@
   }
   setInterval(async () => {
     if (document.hidden || parts().length === 0) return;
-    const loaded = await load(location.pathname + location.search);
+    const loaded = await loadPage(location.pathname + location.search);
     for (const part of parts()) {
       const next = loaded?.getElementById(part.id);
       if (next) renew(part, next);
