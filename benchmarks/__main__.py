@@ -57,7 +57,10 @@ async def _touched(ground: Ground, _: argparse.Namespace, results: Results) -> N
 async def _latency(ground: Ground, options: argparse.Namespace, results: Results) -> None:
     async for latency in latencies(ground, LOADS, options.latency_s):
         results.latency.append(latency)
-        _progress(f"latency at {latency.rate:.0f} mails/s: p50 {latency.p50_ms:.0f} ms")
+        _progress(
+            f"latency at {latency.rate:.0f} mails/s: p50 {latency.total.p50:.0f} ms, "
+            f"{latency.beyond_notice.p50:.0f} ms beyond the notice"
+        )
 
 
 async def _growth(ground: Ground, options: argparse.Namespace, results: Results) -> None:

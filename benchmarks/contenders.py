@@ -6,11 +6,13 @@ servers are the same.
 """
 
 import asyncio
+import itertools
 import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,16 +20,38 @@ import msgspec
 
 from benchmarks.baseline.broker import Link
 from benchmarks.baseline.mails import BENCH
+from benchmarks.baseline.notice import notice_times
 from benchmarks.baseline.services import READY, Where
 from benchmarks.mails import ADDRESS
 from deploy.local import PrivateServers
 from deploy.local.processes import GuardedProcess
+from deploy.local.servers.mail import MailServer
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.topology import mailcase_topology
 from tests.pipeline import PASSWORD, Pipeline
 
 _PATIENCE_S = 60.0
 NO_REPLICAS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class NoticeClient:
+    """A running `benchmarks.baseline.notice`."""
+
+    server: MailServer
+    address: str
+    output: Path
+
+    def deliver(self, mail: bytes) -> None:
+        """Put a mail into the client's mailbox."""
+        self.server.deliver(self.address, mail)
+
+    def times(self, mails: int) -> list[float]:
+        """When each mail was seen, in the order of delivery; those not seen yet are left out."""
+        lines = self.output.read_text().splitlines(keepends=True)
+        return notice_times(
+            [line for line in lines if line[0].isdigit() and line[-1] == "\n"], mails
+        )
 
 
 class Side:
@@ -50,6 +74,7 @@ class Side:
         self._replicas = replicas
         self.pipeline = Pipeline(servers, folder, {BENCH: self.address})
         self.processes: list[GuardedProcess] = []
+        self._notices = itertools.count(1)
         self._maildir = servers.mail.folder / "maildirs" / self.address / "Maildir"
 
     @property
@@ -70,11 +95,24 @@ class Side:
         try:
             for process in self.processes:
                 process.start()
-            await self._until_ready()
+            await self._until_ready(self.processes)
             yield
         finally:
             await asyncio.gather(*(asyncio.to_thread(process.stop) for process in self.processes))
             self.processes = []
+
+    @asynccontextmanager
+    async def noticing(self) -> AsyncIterator[NoticeClient]:
+        """A bare IMAP client during the block, with a mailbox that nothing used before."""
+        address = f"notice-{next(self._notices)}.{self.address}"
+        self.servers.mail.add_user(address, PASSWORD)
+        process = self._bare("notice", self._where(address), "benchmarks.baseline.notice")
+        process.start()
+        try:
+            await self._until_ready([process])
+            yield NoticeClient(self.servers.mail, address, process.log_file)
+        finally:
+            await asyncio.to_thread(process.stop)
 
     def freeze(self) -> None:
         for process in self.processes:
@@ -113,35 +151,40 @@ class Side:
         return list(self.pipeline.services(**counts).all)
 
     def _of_floor(self, services: Sequence[str]) -> list[GuardedProcess]:
-        where = Where(
+        program = "benchmarks.baseline.services"
+        where = self._where(self.address)
+        return [self._bare(service, where, program, service) for service in services]
+
+    def _where(self, address: str) -> Where:
+        return Where(
             broker=self.broker_url,
             store=self.servers.store.url,
             database=self.pipeline.database_name,
             imaps_port=self.servers.mail.imaps_port,
             ca_file=str(self.servers.mail.ca_file),
-            user=self.address,
+            user=address,
             password=PASSWORD,
             works=self.name == "work",
         )
-        file = self.pipeline.folder / "floor.json"
-        file.write_bytes(msgspec.json.encode(where))
-        return [self._bare(service, file) for service in services]
 
-    def _bare(self, service: str, file: Path) -> GuardedProcess:
-        log = self.pipeline.folder / "logs" / f"floor-{service}.log"
+    def _bare(self, name: str, where: Where, program: str, *arguments: str) -> GuardedProcess:
+        """A program of the baseline, which prints READY when it is."""
+        file = self.pipeline.folder / f"floor-{name}.json"
+        file.write_bytes(msgspec.json.encode(where))
+        log = self.pipeline.folder / "logs" / f"floor-{name}.log"
         log.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "benchmarks.baseline.services", service, str(file)]
+        command = [sys.executable, "-m", program, *arguments, str(file)]
         return GuardedProcess(
-            service,
+            name,
             lambda: command,
             log,
-            self.pipeline.folder / "pids" / f"{service}.json",
+            self.pipeline.folder / "pids" / f"{name}.json",
             grace_s=1,
         )
 
-    async def _until_ready(self) -> None:
+    async def _until_ready(self, processes: Sequence[GuardedProcess]) -> None:
         deadline = time.monotonic() + _PATIENCE_S
-        for process in self.processes:
+        for process in processes:
             while not _is_ready(process):
                 process.check_alive()
                 if time.monotonic() > deadline:

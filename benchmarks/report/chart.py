@@ -5,7 +5,7 @@ latencies, other help desks.
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from benchmarks.report.results import Latency, Peer, Results, Speed
+from benchmarks.report.results import Latency, Peer, Percentiles, Results, Speed
 
 _COLOURS = {
     "fetcher": "#4c78a8",
@@ -135,15 +135,15 @@ def _legend(canvas: _Canvas) -> None:
 
 def _latencies(canvas: _Canvas, latencies: Sequence[Latency]) -> None:
     canvas.heading("From arrival to recorded, ms: p50, p95, p99 (dark to light)")
-    width = (_WIDTH - _LEFT - 170) / max(latency.p99_ms for latency in latencies)
+    width = (_WIDTH - _LEFT - 170) / max(latency.total.p99 for latency in latencies)
     for latency in latencies:
         load = f"{latency.load:.0%} of the highest" if latency.load else "idle"
         canvas.text(_LEFT - 8, f"{load}, {latency.rate:.0f}/s", end=True)
-        for value, colour in reversed(list(_shades(latency))):
+        for value, colour in reversed(list(_shades(latency.total))):
             canvas.bar(_LEFT, width * value, colour, f"{value} ms")
         canvas.text(
-            _LEFT + width * latency.p99_ms + 6,
-            f"{latency.p50_ms:.0f} / {latency.p95_ms:.0f} / {latency.p99_ms:.0f} ms",
+            _LEFT + width * latency.total.p99 + 6,
+            " / ".join(f"{value:.0f}" for value, _ in _shades(latency.total)) + " ms",
         )
         canvas.row()
 
@@ -165,7 +165,7 @@ def _peers(canvas: _Canvas, peers: Sequence[Peer]) -> None:
         canvas.row()
 
 
-def _shades(one: Latency) -> Iterator[tuple[float, str]]:
+def _shades(times: Percentiles) -> Iterator[tuple[float, str]]:
     yield from zip(
-        (one.p50_ms, one.p95_ms, one.p99_ms), ("#2f4b6e", "#4c78a8", "#a8c3de"), strict=True
+        (times.p50, times.p95, times.p99), ("#2f4b6e", "#4c78a8", "#a8c3de"), strict=True
     )

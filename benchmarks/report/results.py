@@ -50,17 +50,33 @@ class Speed(msgspec.Struct, frozen=True):
     work_ratio: Figure
 
 
+class Percentiles(msgspec.Struct, frozen=True):
+    """Of times in ms."""
+
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, times_ms: Sequence[float]) -> "Percentiles":
+        cuts = statistics.quantiles(times_ms, n=100, method="inclusive")
+        return cls(*(round(cuts[part - 1], 1) for part in (50, 95, 99)))
+
+
 class Latency(msgspec.Struct, frozen=True):
-    """The time from the delivery into the mailbox to the arrival of the receipt, in ms. `load` is
-    the share of the highest rate.
+    """The time from the delivery into the mailbox to the arrival of the receipt. `load` is the
+    share of the highest rate.
+
+    `notice` is the time until a bare client can see a mail, and `beyond_notice` the difference of
+    the two for each mail.
     """
 
     load: float  # 0: idle
     rate: float  # mails per second
     mails: int
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+    total: Percentiles
+    notice: Percentiles
+    beyond_notice: Percentiles
 
 
 class Memory(msgspec.Struct, frozen=True):

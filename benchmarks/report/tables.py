@@ -103,11 +103,15 @@ def _touched(results: Results) -> Iterator[str]:
 def _latency(results: Results) -> Iterator[str]:
     for result in results.latency:
         load = f"{result.load:.0%} of the highest rate" if result.load else "idle"
-        yield (
-            f"arrival to recorded, {load:24} {result.rate:7.1f} mails/s: "
-            f"p50 {result.p50_ms:7.1f} ms, p95 {result.p95_ms:7.1f} ms, "
-            f"p99 {result.p99_ms:7.1f} ms ({result.mails} mails)"
-        )
+        for what, times in (
+            ("arrival to recorded", result.total),
+            ("the mail server's notice", result.notice),
+            ("beyond the notice", result.beyond_notice),
+        ):
+            yield (
+                f"{what + ', ' + load:50} {result.rate:7.1f} mails/s: p50 {times.p50:7.1f} ms, "
+                f"p95 {times.p95:7.1f} ms, p99 {times.p99:7.1f} ms ({result.mails} mails)"
+            )
 
 
 def _peers(results: Results) -> Iterator[str]:

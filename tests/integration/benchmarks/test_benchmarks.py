@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.baseline import work
 from benchmarks.environment import Ground
+from benchmarks.latency import latencies
 from benchmarks.mails import mail_set
 from benchmarks.report.chart import chart
 from benchmarks.report.results import empty_results
@@ -80,3 +81,14 @@ async def test_the_touches_of_a_mail_are_counted_in_each_service(ground: Ground)
     assert fetcher["hashed"] == pytest.approx(2.0, abs=0.05)  # its key, and its blob
     assert writer["received"] > 1
     assert "mailcase, whole path" in table(results)
+
+
+@pytest.mark.slow
+async def test_a_bare_client_notices_each_mail_before_it_is_recorded(ground: Ground) -> None:
+    results = empty_results()
+    async for latency in latencies(ground, [0, 0.1], seconds=1):
+        results.latency.append(latency)
+    for row in results.latency:
+        assert 0 < row.notice.p50 < row.total.p50
+        assert 0 < row.beyond_notice.p50 < row.total.p50
+    assert table(results).count("the mail server's notice") == 2
