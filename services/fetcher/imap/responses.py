@@ -54,6 +54,12 @@ def numbers(data: Sequence[Item]) -> list[int]:
     )
 
 
+def uids(data: Sequence[Item]) -> list[int]:
+    """The UIDs in a response to `FETCH … (UID)`, ascending."""
+    found = (_UID.search(line) for line in data if isinstance(line, bytes))
+    return sorted(int(uid[1]) for uid in found if uid)
+
+
 def sequence_set(uids: Sequence[int]) -> str:
     """`1:3,7`: consecutive UIDs as ranges, so that a command stays short."""
     return ",".join(

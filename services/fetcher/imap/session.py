@@ -12,7 +12,7 @@ from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, Unexpect
 
 from schemas.reasons import MailboxProblem
 from services.fetcher.imap.client import PlainBox, TlsBox
-from services.fetcher.imap.responses import Item, numbers, sequence_set
+from services.fetcher.imap.responses import Item, numbers, sequence_set, uids
 from services.fetcher.ports import FailureKind
 from services.fetcher.sources.credentials import Credential, xoauth2
 from services.fetcher.sources.diagnosis import (
@@ -28,6 +28,7 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (ImapToolsError, imaplib.IMAP4.error)
 MAX_FOLDERS = 20
+_MAX_PARTS = 500  # whose numbers fit in a line of 8000 bytes (RFC 2683 section 3.2.1.5)
 
 
 @dataclass
@@ -37,13 +38,51 @@ class Folder:
     box: BaseMailBox
     capabilities: frozenset[str]
     permanent_flags: bytes
+    _mails: int = 0  # in the folder
+    _divided: int = 0  # of these, those that were there at the last `divide_new`
+    _announcements: int = 0  # of new mails, of which `_mails` counts the last
 
     def command(self, name: str, *arguments: str) -> list[Item]:
         """Send a UID command. Raises IMAP4.error if it is refused.
 
         Raises OSError or IMAP4.abort if the session breaks.
         """
-        return checked(self.box.client.uid(name, *arguments))
+        data = checked(self.box.client.uid(name, *arguments))
+        self._count_mails()
+        return data
+
+    def divide_new(self, mails: int) -> list[int]:
+        """UIDs that divide what arrived since the last call into parts of `mails`, ascending.
+
+        Empty if it is one part, or if the server does not say. Announcements of mails are taken.
+        Raises OSError or IMAP4.abort if the session breaks.
+        """
+        self._count_mails()
+        self.box.client.untagged_responses.pop("EXISTS", None)
+        self._announcements = 0
+        arrived, self._divided = self._mails - self._divided, self._mails
+        if arrived <= mails:
+            return []
+        every = max(mails, arrived // _MAX_PARTS)
+        ends = range(self._mails - arrived + every, self._mails, every)
+        try:
+            return uids(checked(self.box.client.fetch(",".join(map(str, ends)), "(UID)")))
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:  # others removed some of these mails (RFC 2180 section 4.1.3)
+            return []
+
+    def _count_mails(self) -> None:
+        """Follow what the server announced; imaplib would keep the responses to each mail."""
+        responses = self.box.client.untagged_responses
+        responses.pop("RECENT", None)
+        expunged = len(responses.pop("EXPUNGE", []))
+        self._divided = max(0, self._divided - expunged)
+        announced = untagged(self.box, "EXISTS")
+        if len(announced) > self._announcements:
+            self._mails, self._announcements = int(announced[-1]), len(announced)
+        else:
+            self._mails = max(0, self._mails - expunged)
 
     def there(self, uids: Collection[int]) -> list[int]:
         """The `uids` that are in the folder. Raises as `command` does."""

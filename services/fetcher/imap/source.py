@@ -7,7 +7,6 @@ parsed and serialized message would have different bytes.
 import imaplib
 import socket
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
@@ -36,6 +35,7 @@ from services.fetcher.imap.session import (
     select,
     untagged,
 )
+from services.fetcher.imap.uid_listing import WINDOW_MAILS, UidListing
 from services.fetcher.ports import FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
 from services.fetcher.sources.diagnosis import as_mailbox_error
@@ -83,9 +83,8 @@ class ImapSource:
         self._last_mail_s = float("-inf")
         self._sessions = 0
         self._validity = ""
-        self._last_uid = 0
         self._removals_finished = False  # those that an earlier session left unfinished
-        self._backlog: deque[int] = deque()
+        self._listing = UidListing(self._search, self._divide)
         # Of mails handed out and not fetched yet, as the server reports them.
         self._sizes: dict[int, int] = {}
         self._fetched: dict[
@@ -108,9 +107,8 @@ class ImapSource:
             self._validity = str(int(validity[-1])) if persistent else f"session{self._sessions}"
             self._remover.check_rights(self._folder)
         self._connected_at_s = time.monotonic()
-        self._last_uid = 0
         self._removals_finished = False
-        self._backlog.clear()
+        self._listing.clear()
         self._sizes.clear()
 
     def describe(self) -> str:
@@ -122,11 +120,9 @@ class ImapSource:
             if not self._removals_finished:
                 self._remover.finish_interrupted(self._selected)
                 self._removals_finished = True
-            if not self._backlog:
-                self._backlog.extend(self._search())
-            uids = [
-                self._backlog.popleft() for _ in range(min(limit, _MAX_LISTED, len(self._backlog)))
-            ]
+            if not self._listing:
+                self._poll()
+            uids = self._listing.take(min(limit, _MAX_LISTED))
             data = (
                 self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)")
                 if uids
@@ -144,14 +140,10 @@ class ImapSource:
     def refresh(self, known: Collection[str]) -> None:
         with self._mailbox_error("list the mails"):
             self._session.client.noop()  # a search may see only mails that the server has announced
-            known_uids = set(self._uids(known))
-            self._backlog.extend(uid for uid in self._search() if uid not in known_uids)
+            self._poll(self._uids(known))
 
     def count_unlisted(self, known: Collection[str]) -> int:
-        uids = list(self._backlog)
-        # Ascending; handed out from the front.
-        known_uids = [uid for uid in self._uids(known) if uid >= uids[0]] if uids else []
-        return max(0, len(uids) - len(known_uids))
+        return self._listing.count_except(self._uids(known))
 
     def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         uids = self._uids(ids)
@@ -209,11 +201,11 @@ class ImapSource:
         return heads
 
     def wait(self, timeout_s: float) -> None:
-        if not self._backlog and time.monotonic() - self._connected_at_s > RENEW_S:
+        if not self._listing and time.monotonic() - self._connected_at_s > RENEW_S:
             self.connect()
             return
         with self._mailbox_error("wait for new mail"):
-            if self._backlog:
+            if self._listing:
                 # The window is full, and `refresh` polls.
                 self._wake.wait(min(timeout_s, FULL_WINDOW_POLL_S))
             elif has_announced(self._session):
@@ -256,20 +248,21 @@ class ImapSource:
     def _session(self) -> BaseMailBox:
         return self._selected.box
 
-    def _search(self) -> list[int]:
-        """UIDs after the last one found, ascending; in a new session, all unrecorded ones."""
-        self._session.client.untagged_responses.pop("EXISTS", None)
-        # `n:*` includes the last mail even if its UID is below n (RFC 9051 section 9, seq-range).
+    def _poll(self, known: Collection[int] = ()) -> None:
+        if self._listing.poll(known):
+            self._last_mail_s = time.monotonic()
+
+    def _divide(self) -> list[int]:
+        return self._selected.divide_new(WINDOW_MAILS)
+
+    def _search(self, first: int, last: int | None) -> list[int]:
+        """UIDs of unrecorded mails, ascending."""
         keys = [
-            f"UID {self._last_uid + 1}:*",
+            f"UID {first}:{'*' if last is None else last}",
             self._remover.search_key(self._selected),
             "UNDELETED",
         ]
-        found = numbers(self._command("SEARCH", " ".join(filter(None, keys))))
-        uids = [uid for uid in found if uid > self._last_uid]
-        if uids:
-            self._last_uid, self._last_mail_s = uids[-1], time.monotonic()
-        return uids
+        return numbers(self._command("SEARCH", " ".join(filter(None, keys))))
 
     def _unchanged(self, ids: Sequence[str]) -> list[int]:
         """The UIDs of these mails, without a UID that belongs to another mail by now.

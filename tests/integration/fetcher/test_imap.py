@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ import pytest
 
 from deploy.local import PrivateServers
 from services.fetcher.imap import removal as imap_removal
+from services.fetcher.imap import source as imap_source
+from services.fetcher.imap import uid_listing
 from services.fetcher.imap.refetch import unmark_recorded
 from services.fetcher.imap.removal import KEYWORD
+from services.fetcher.imap.responses import Item
 from services.fetcher.imap.session import Folder
 from services.fetcher.imap.source import ImapSource
 from services.fetcher.pop3.source import Pop3Source
@@ -358,6 +361,55 @@ def test_without_flags_an_oversized_mail_gives_its_head_and_stays(
     ]
     source.remove([waiting.id])
     assert account.left() == 1
+
+
+def test_a_folder_with_many_mails_is_listed_in_parts(
+    account: Account, made: list[ImapSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap_source, "WINDOW_MAILS", 10)
+    monkeypatch.setattr(uid_listing, "WINDOW_MAILS", 10)
+    for number in range(45):
+        account.deliver(HEAD + b"%d\r\n\r\n\r\n" % number)
+    with account.client() as box:
+        box.delete(["2", "21", "22"])
+    source = source_of(account, made)
+    source.connect()
+    searched: list[str] = []
+    monkeypatch.setattr(Folder, "command", _noting(searched, Folder.command))
+    subjects: list[bytes] = []
+    while listed := source.list_new(7):
+        assert source.count_unlisted([]) == 42 - len(subjects) - len(listed)
+        fetched = source.fetch([mail.id for mail in listed])
+        subjects += [mail.raw.split(b"\r\n")[1] for mail in fetched]
+        source.remove([mail.id for mail in fetched])
+        source.refresh([])
+    assert subjects == [
+        b"Subject: %d" % number for number in range(45) if number not in {1, 20, 21}
+    ]
+    assert account.left() == 0
+    assert not any("1:*" in command for command in searched)
+
+
+def _noting(searched: list[str], command: Callable[..., list[Item]]) -> Callable[..., list[Item]]:
+    def noting(folder: Folder, name: str, *arguments: str) -> list[Item]:
+        searched.append(f"{name} {' '.join(arguments)}")
+        return command(folder, name, *arguments)
+
+    return noting
+
+
+def test_nothing_is_kept_of_removed_mails(account: Account, made: list[ImapSource]) -> None:
+    source = source_of(account, made)
+    source.connect()
+    for number in range(20):
+        account.deliver(HEAD + b"%d\r\n\r\n\r\n" % number)
+        source.refresh([])
+        ids = [mail.id for mail in source.list_new(10)]
+        source.fetch(ids)
+        source.remove(ids)
+    kept = folder_of(source).box.client.untagged_responses
+    assert sum(len(responses) for responses in kept.values()) < 15
+    assert account.left() == 0
 
 
 def test_a_recreated_folder_has_new_mails_and_old_ids_name_none(
