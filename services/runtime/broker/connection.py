@@ -17,11 +17,11 @@ from prometheus_client import Counter
 
 from services.runtime import metrics
 from services.runtime.broker import declare as declaring
-from services.runtime.broker import publish as publishing
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.driver_errors import DRIVER_ERRORS, translate_driver_errors
 from services.runtime.broker.hosts import urls_of
 from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.publishing import publish as publishing
 from services.runtime.broker.topology import Topology
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger

@@ -122,7 +122,7 @@ class TestPublishing(OutletContract):
         patience: str,
     ) -> None:
         """The process of the queue is suspended, like a leader without its followers."""
-        monkeypatch.setattr(f"services.runtime.broker.publish.{patience}", 0.5)
+        monkeypatch.setattr(f"services.runtime.broker.publishing.publish.{patience}", 0.5)
         await broker.declare(topology(name))
         await broker.publish(message(name, b"first"))  # the channel registers with the queue
         for step in ("suspend", "resume"):
@@ -138,7 +138,7 @@ class TestPublishing(OutletContract):
     async def test_an_alarm_of_the_broker_is_waited_out(
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("services.runtime.broker.publish.CONFIRM_PATIENCE_S", 2.0)
+        monkeypatch.setattr("services.runtime.broker.publishing.publish.CONFIRM_PATIENCE_S", 2.0)
         await broker.declare(topology(name))
         ctl = servers.broker.ctl
         await asyncio.to_thread(ctl, "set_vm_memory_high_watermark", "0.00001")

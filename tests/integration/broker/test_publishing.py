@@ -13,7 +13,7 @@ from deploy.local import PrivateServers
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.publish import WRITE_BYTES
+from services.runtime.broker.publishing.publish import WRITE_BYTES
 from services.runtime.broker.topology import Binding, Queue, Topology
 from services.runtime.errors import TransientError
 from services.runtime.metrics import PUBLISHED, UNCONFIRMED

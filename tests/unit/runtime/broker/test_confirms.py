@@ -8,7 +8,8 @@ from typing import Any, cast
 import aiormq
 import pytest
 
-from services.runtime.broker import publish
+from services.runtime.broker.publishing import publish
+from services.runtime.broker.publishing.confirms import Confirms
 
 
 class Channel(SimpleNamespace):
@@ -18,13 +19,23 @@ class Channel(SimpleNamespace):
 
     def __init__(self) -> None:
         super().__init__(
-            confirmations={}, delivery_tag=0, connection=self, blocked=False, answers=True
+            confirmations={},
+            delivery_tag=0,
+            connection=self,
+            blocked=False,
+            answers=True,
+            futures=[],
         )
 
-    def publish(self) -> dict[int, asyncio.Future[Any]]:
+    def create_future(self) -> Any:
+        self.futures.append(asyncio.get_running_loop().create_future())
+        return self.futures[-1]
+
+    def publish(self) -> Confirms:
         self.delivery_tag += 1
-        self.confirmations[self.delivery_tag] = asyncio.get_running_loop().create_future()
-        return {self.delivery_tag: self.confirmations[self.delivery_tag]}
+        confirms = Confirms(cast("aiormq.Channel", self), 1)
+        confirms.expect(self.delivery_tag)
+        return confirms
 
     def confirm(self, number: int) -> None:
         self.confirmations.pop(number).set_result(None)
@@ -50,7 +61,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     monkeypatch.setattr(publish, "_probe", probe)
 
-    def waiting(channel: Channel, confirms: dict[int, asyncio.Future[Any]]) -> Any:
+    def waiting(channel: Channel, confirms: Confirms) -> Any:
         done = publish._all_done(cast("aiormq.Channel", channel), confirms)
         return asyncio.wait_for(done, 1.5)
 
@@ -80,3 +91,37 @@ async def test_an_alarm_is_waited_for(wait: Callable[..., Any]) -> None:
     channel.blocked = True
     asyncio.get_running_loop().call_later(0.8, channel.confirm, 1)
     await wait(channel, held)
+
+
+async def test_each_message_has_its_own_failure() -> None:
+    channel = Channel()
+    confirms = Confirms(cast("aiormq.Channel", channel), 3)
+    for number in (1, 2, 3):
+        confirms.expect(number)
+    returned = RuntimeError("returned")
+    channel.confirmations.pop(2).set_exception(returned)
+    channel.confirm(3)
+    assert confirms.left == 1
+    channel.confirm(1)
+    assert (confirms.left, confirms.failures()) == (0, [None, returned, None])
+
+
+async def test_the_end_of_the_channel_is_the_failure_of_all_that_are_left() -> None:
+    channel = Channel()
+    confirms = Confirms(cast("aiormq.Channel", channel), 2)
+    confirms.expect(1)
+    confirms.expect(2)
+    channel.confirm(1)
+    ended = RuntimeError("the channel ended")
+    channel.futures[0].set_exception(ended)
+    await confirms.wait(1.0)
+    assert (confirms.left, confirms.failures()) == (0, [None, ended])
+
+
+async def test_a_confirm_after_the_wait_ended_is_harmless() -> None:
+    channel = Channel()
+    confirms = channel.publish()
+    confirms.abandon()
+    assert not channel.confirmations[1].done()
+    channel.confirm(1)
+    assert channel.futures[0].cancelled()

@@ -7,20 +7,16 @@ of the channel find them.
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
 import aiormq
 from aiormq.abc import ChannelFrame
-from pamqp.body import ContentBody
-from pamqp.commands import Basic
-from pamqp.header import ContentHeader
 
-from services.runtime.broker.deliveries import PUBLISHED_AT_MS
 from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.publishing.confirms import Confirms
+from services.runtime.broker.publishing.frames import message_frames
 
 # As long as the fetcher waits for a receipt. Without this limit, a queue that lost its leader or a
 # broker that lost the confirm would block the publisher forever, without an error.
@@ -34,7 +30,6 @@ OVERTAKEN_PATIENCE_S = 30.0
 PROBE_KEY = "mailcase.probe"  # of the default exchange; no queue has this name
 
 _LOOKS = 200  # for checking for an alarm during CONFIRM_PATIENCE_S
-_PERSISTENT = 2
 _Identified = tuple[str, Outgoing]
 
 
@@ -50,35 +45,35 @@ async def publish(
     """
     # returned by its id
     identified = [(message.message_id or uuid.uuid4().hex, message) for message in messages]
-    confirms: dict[int, asyncio.Future[Any]] = {}  # by the channel's number of the message
+    confirms = Confirms(channel, len(messages))
     try:
         for group in _groups(identified):
-            confirms |= await _write(channel, group)
+            await _write(channel, group, confirms)
         await _all_done(channel, confirms)
     finally:
-        for (message_id, _), number in zip(identified, confirms, strict=False):
+        confirms.abandon()
+        for (message_id, _), number in zip(identified, confirms.numbers, strict=False):
             if channel.message_id_delivery_tag.get(message_id) == number:
                 del channel.message_id_delivery_tag[message_id]
-    return [_failure(confirm) for confirm in confirms.values()]
+    return confirms.failures()
 
 
-async def _all_done(channel: aiormq.Channel, confirms: dict[int, asyncio.Future[Any]]) -> None:
-    pending = set(confirms.values())
+async def _all_done(channel: aiormq.Channel, confirms: Confirms) -> None:
     look_s = CONFIRM_PATIENCE_S / _LOOKS
     unblocked_s = overtaken_s = 0.0  # since the last alarm
-    while pending:
-        done, pending = await asyncio.wait(pending, timeout=look_s)
-        if not pending or await _is_blocked(channel):
+    while left := confirms.left:
+        await confirms.wait(look_s)
+        if not confirms.left or await _is_blocked(channel):
             unblocked_s = overtaken_s = 0.0
             continue
         if not unblocked_s:
             await _probe(channel)
         unblocked_s += look_s
-        overtaken = not done and _later_confirmed(channel, max(confirms))
-        overtaken_s = overtaken_s + look_s if overtaken else 0.0
+        is_overtaken = confirms.left == left and _later_confirmed(channel, confirms.numbers[-1])
+        overtaken_s = overtaken_s + look_s if is_overtaken else 0.0
         if unblocked_s > CONFIRM_PATIENCE_S or overtaken_s > OVERTAKEN_PATIENCE_S:
             waited_s = unblocked_s if unblocked_s > CONFIRM_PATIENCE_S else overtaken_s
-            raise TimeoutError(f"{len(pending)} confirms did not arrive within {waited_s:.0f} s")
+            raise TimeoutError(f"{confirms.left} confirms did not arrive within {waited_s:.0f} s")
 
 
 async def _probe(channel: aiormq.Channel) -> None:
@@ -87,12 +82,12 @@ async def _probe(channel: aiormq.Channel) -> None:
     """
     probe_id = uuid.uuid4().hex
     message = Outgoing("", PROBE_KEY, b"", "Probe.v1", probe_id, mandatory=False)
+    confirms = Confirms(channel, 1)
     with suppress(TimeoutError):
         async with asyncio.timeout(1.0):
-            written = await _write(channel, [(probe_id, message)])
+            await _write(channel, [(probe_id, message)], confirms)
         channel.message_id_delivery_tag.pop(probe_id, None)  # it is never returned
-        for confirm in written.values():
-            confirm.add_done_callback(lambda done: done.cancelled() or done.exception())
+    confirms.abandon()
 
 
 def _later_confirmed(channel: aiormq.Channel, number: int) -> bool:
@@ -113,51 +108,27 @@ async def _is_blocked(channel: aiormq.Channel) -> bool:
     return False
 
 
-async def _write(
-    channel: aiormq.Channel, group: Sequence[_Identified]
-) -> dict[int, asyncio.Future[Any]]:
-    """Write a group to the socket; returns the futures of its confirms, in its order."""
+async def _write(channel: aiormq.Channel, group: Sequence[_Identified], confirms: Confirms) -> None:
+    """Write a group to the socket, and expect its confirms."""
     async with channel.lock:
-        payload = b"".join(_frames(channel, message_id, message) for message_id, message in group)
+        pieces: list[bytes | memoryview] = []
+        for message_id, message in group:
+            pieces += message_frames(channel.number, channel.max_content_size, message_id, message)
         first = channel.delivery_tag + 1
-        confirms = {number: channel.create_future() for number, _ in enumerate(group, first)}
-        channel.confirmations.update(confirms)
-        channel.message_id_delivery_tag.update(
-            (message_id, number) for number, (message_id, _) in enumerate(group, first)
-        )
+        for number, (message_id, _) in enumerate(group, first):
+            confirms.expect(number)
+            channel.message_id_delivery_tag[message_id] = number
         channel.delivery_tag += len(group)
         try:
+            payload = b"".join(pieces)
             await channel.write_queue.put(ChannelFrame(payload=payload, should_close=False))
         except (
             BaseException
         ):  # not written, so the broker continues to count from the messages before
             channel.delivery_tag -= len(group)
-            for number, confirm in confirms.items():
-                del channel.confirmations[number]
-                confirm.cancel()
+            for number in range(first, first + len(group)):
+                confirms.forget(number)
             raise
-    return confirms
-
-
-def _frames(channel: aiormq.Channel, message_id: str, message: Outgoing) -> bytes:
-    """A message as the bytes of its frames."""
-    properties = Basic.Properties(
-        headers={**(message.headers or {}), PUBLISHED_AT_MS: int(time.time() * 1000)},
-        content_type=message.content_type,
-        delivery_mode=_PERSISTENT,
-        message_id=message_id,
-        message_type=message.tag,
-    )
-    publish_frame = Basic.Publish(
-        exchange=message.exchange, routing_key=message.routing_key, mandatory=message.mandatory
-    )
-    header = ContentHeader(body_size=len(message.body), properties=properties)
-    size = channel.max_content_size
-    bodies = [
-        ContentBody(message.body[start : start + size])
-        for start in range(0, len(message.body), size)
-    ]
-    return ChannelFrame.marshall(channel.number, [publish_frame, header, *bodies]).payload
 
 
 def _groups(messages: Sequence[_Identified]) -> Iterator[Sequence[_Identified]]:
@@ -173,7 +144,3 @@ def _groups(messages: Sequence[_Identified]) -> Iterator[Sequence[_Identified]]:
         size += body_size
     if group:
         yield group
-
-
-def _failure(confirm: asyncio.Future[Any]) -> BaseException | None:
-    return asyncio.CancelledError() if confirm.cancelled() else confirm.exception()

@@ -1,0 +1,1 @@
+"""Publishing messages in batches, and waiting for their confirms."""
