@@ -43,27 +43,38 @@ class Notifier:
         self._publisher = publisher
 
     async def publish(self, written: WrittenBatch) -> None:
-        """Publish events first, then receipts: a mail leaves its mailbox only after its events are
-        published. If our own code fails on an event, the event is left out: its change is written,
-        and the receipts of other mails must not wait for it. Raises TransientError.
+        """Publish the history, and meanwhile the other events, then the receipts.
+
+        A receipt waits only for events that are nowhere else: the database keeps unpublished
+        changes, so that their events are published even if this process dies. If our own code
+        fails on an event, the event is left out: its change is written, and the receipts of other
+        mails must not wait for it. Raises TransientError.
         """
         again = _delivered_again(written)
         cases = {recorded.case for recorded in again.values() if recorded.case is not None}
         events = [*_new_events(written), *_repeated_events(written, again)]
         effects = _effects(written)
+        receipts = [*_receipts(written), *_messages(effects)]
         await all_of(
             [
                 self._publish_history(written, cases),
-                publish_each(self._outlet, events, _event_message),
-                self._outlet.publish_all(_fields_to_read(written, effects)),
-            ]
-        )
-        await all_of(
-            [
-                _publish_receipts(self._outlet, [*_receipts(written), *_messages(effects)]),
+                self._publish_events(events, _fields_to_read(written, effects), receipts),
                 wake_senders(self._outlet, [mail.id for mail in written.documents.outgoing]),
             ]
         )
+
+    async def _publish_events(
+        self, events: Sequence[VersionedEvent], requests: list[Outgoing], receipts: list[Outgoing]
+    ) -> None:
+        """Publish the receipts after everything that only a redelivery would publish again."""
+        if events or requests:
+            await all_of(
+                [
+                    publish_each(self._outlet, events, _event_message),
+                    self._outlet.publish_all(requests),
+                ]
+            )
+        await _publish_receipts(self._outlet, receipts)
 
     async def _publish_history(self, written: WrittenBatch, again: Collection[int]) -> None:
         await self._publisher.publish(written.documents.written_history)
@@ -89,6 +100,8 @@ async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
     finds the mails later. A full queue, for example when no sender runs, therefore does not delay
     incoming mail.
     """
+    if not outgoing_ids:
+        return
     wakeups = [Outgoing.of(SendMail(id=mail_id), mail_id, SENDER_WORK) for mail_id in outgoing_ids]
     try:
         async with asyncio.timeout(WAKE_PATIENCE_S):

@@ -190,10 +190,33 @@ class TestPublishing:
         assert len(writer.events) == 2
 
     async def test_a_broker_that_takes_no_events_leaves_no_receipt(self, writer: Writer) -> None:
-        writer.outlet.failures = [TransientError("gone")]
+        writer.outlet.failures = [TransientError("gone")] * 2  # history, events
         with pytest.raises(TransientError):
-            await writer.handle(opening("one"))
+            await writer.handle(parking("one"))
         assert writer.outlet.published == []
+
+    async def test_a_receipt_does_not_wait_for_the_history_which_the_database_keeps(
+        self, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish_all = writer.outlet.publish_all
+        confirmed, receipted = asyncio.Event(), asyncio.Event()
+
+        async def confirm_history_late(messages: list[Outgoing]) -> None:
+            await publish_all(messages)
+            if any(message.routing_key.startswith("case.") for message in messages):
+                await confirmed.wait()
+            if any(message.routing_key.startswith("mail.recorded.") for message in messages):
+                receipted.set()
+
+        monkeypatch.setattr(writer.outlet, "publish_all", confirm_history_late)
+        command = opening("one")
+        handling = asyncio.create_task(writer.handle(command))
+        async with asyncio.timeout(5):
+            await receipted.wait()
+        assert writer.receipts == {"invoices": [command.mail.key]}
+        assert not handling.done()
+        confirmed.set()
+        assert await handling == []
 
     async def test_a_redelivered_mail_has_its_event_published_again(self, writer: Writer) -> None:
         command = opening("one")
