@@ -1,10 +1,12 @@
-"""One node of a RabbitMQ cluster, on its own machine."""
+"""One node of a RabbitMQ cluster, on its own machine, with the configuration of the manifests."""
 
 import os
 import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import yaml
 
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
@@ -22,12 +24,11 @@ loopback_users = none
 cluster_formation.peer_discovery_backend = classic_config
 {peers}
 cluster_partition_handling = pause_minority
-queue_leader_locator = balanced
-max_message_size = 16777216
-heartbeat = 10
-net_ticktime = 15
 raft.wal_max_size_bytes = 64000000
-"""
+{deployed}
+"""  # the handling of partitions is for 4.0; from 4.3 on, it is accepted without effect
+_MANIFEST = Path("deploy/k8s/components/rabbitmq/cluster.yaml")
+_FOR_LARGER_MACHINES = ("vm_memory_high_watermark", "disk_free_limit")
 
 
 class BrokerNode:
@@ -131,7 +132,9 @@ class BrokerNode:
             f"cluster_formation.classic_config.nodes.{number} = mailcase@{address}"
             for number, address in enumerate(self._addresses, 1)
         )
-        text = CONFIGURATION.format(port=PORT, user=USER, password=PASSWORD, peers=peers)
+        text = CONFIGURATION.format(
+            port=PORT, user=USER, password=PASSWORD, peers=peers, deployed=_deployed_configuration()
+        )
         (self._folder / "rabbitmq.conf").write_text(text)
         (self._folder / "rabbitmq-env.conf").touch()
         (self._folder / "enabled_plugins").write_text("[].\n")
@@ -161,3 +164,9 @@ class BrokerNode:
             "RABBITMQ_LOG_BASE": str(self._folder / "logs"),
             "RABBITMQ_LOGS": "-",
         }
+
+
+def _deployed_configuration() -> str:
+    manifest = yaml.safe_load(_MANIFEST.read_text())
+    lines: list[str] = manifest["spec"]["rabbitmq"]["additionalConfig"].splitlines()
+    return "\n".join(line for line in lines if not line.startswith(_FOR_LARGER_MACHINES))
