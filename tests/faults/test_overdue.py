@@ -24,6 +24,7 @@ from tests.faults.support.clocks import MovableClock
 from tests.faults.test_casework import assert_histories_are_complete, published, unpublished
 from tests.integration.casework.test_casework import open_case
 from tests.pipeline import Pipeline
+from tests.versions import note_versions
 
 HOUR, DAY = 3600, 86_400
 JUMPS = (-2 * DAY, -HOUR, HOUR, 2 * DAY)
@@ -49,6 +50,7 @@ def shifted(
     plain = process.env
     process.env = lambda: {**plain(), **database_clock.env}
     with servers:
+        note_versions(servers)
         address = {"invoices": "invoices@example.test"}
         made = Pipeline(servers, server_folder.parent, address, fresh=True)
         yield made
