@@ -55,12 +55,11 @@ async def _rounds(sides: Sequence[Everything], name: str, rounds: int) -> list[l
 def _speed(
     name: str, choice: Mapping[str, int], own: Sequence[Round], one_each: Sequence[Round]
 ) -> ReplicasSpeed:
-    busy = [sum(result.cpu_ms.values()) / 1000 * result.rate for result in own]
     ratios = [result.rate / one.rate for result, one in zip(own, one_each, strict=True)]
     return ReplicasSpeed(
         name,
         dict(choice),
         Figure.of([result.rate for result in own]),
         Figure.of(ratios),
-        round(statistics.median(busy), 2),
+        round(statistics.median(result.busy_cores for result in own), 2),
     )

@@ -91,4 +91,5 @@ def _side(rounds: Sequence[Round]) -> SideSpeed:
         Figure.of([result.rate for result in rounds]),
         medians([result.cpu_ms for result in rounds]),
         peaks,
+        round(median(result.busy_cores for result in rounds), 2),
     )

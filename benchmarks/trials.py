@@ -51,6 +51,11 @@ class Round:
     def rate(self) -> float:
         return self.mails / self.seconds
 
+    @property
+    def busy_cores(self) -> float:
+        """The processor time of all services and servers, divided by the time."""
+        return sum(self.cpu_ms.values()) / 1000 * self.rate
+
 
 class Trial(ABC):
     """One side with its processes running. `run` may be called repeatedly."""
@@ -110,14 +115,13 @@ class Trial(ABC):
                 )
             await asyncio.sleep(_LOOK_S)
         seconds = time.monotonic() - started
-        await self.clear()
         cpu = {
             name: (cpu_s(pids()) - before[name]) * 1000 / len(mails)
             for name, pids in groups.items()
         }
-        return Round(
-            len(mails), seconds, cpu, {name: peak_rss_mb(pids()) for name, pids in groups.items()}
-        )
+        peak = {name: peak_rss_mb(pids()) for name, pids in groups.items()}
+        await self.clear()
+        return Round(len(mails), seconds, cpu, peak)
 
 
 class Fetching(Trial):

@@ -25,12 +25,14 @@ class Figure(msgspec.Struct, frozen=True):
 
 class SideSpeed(msgspec.Struct, frozen=True):
     """One side of a comparison: mails per second and, by process, the processor time per mail in ms
-    and the peak memory in MB.
+    and the peak memory in MB. `busy_cores` is the processor time of all services and servers,
+    divided by the time.
     """
 
     rate: Figure
     cpu_ms: dict[str, float]
     peak_mb: dict[str, float]
+    busy_cores: float = 0.0
 
 
 class Speed(msgspec.Struct, frozen=True):

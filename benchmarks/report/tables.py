@@ -59,6 +59,10 @@ def _speed(results: Results) -> Iterator[str]:
             f"{speed.trial:12} {speed.mail_set:5} {speed.mailcase.rate.median:9.1f} {speed.floor.rate.median:9.1f} "
             f"{speed.work.rate.median:9.1f} {_ratio(speed.ratio):25} {_ratio(speed.work_ratio)}"
         )
+    for speed in results.speed:
+        sides = (speed.mailcase, speed.floor, speed.work)
+        cores = ", ".join(f"{side.busy_cores:.2f}" for side in sides)
+        yield f"{speed.trial:12} {speed.mail_set:5} cores busy, with the servers: {cores}"
 
 
 def _costs(results: Results) -> Iterator[str]:
