@@ -23,10 +23,10 @@ default_pass = {password}
 loopback_users = none
 cluster_formation.peer_discovery_backend = classic_config
 {peers}
-cluster_partition_handling = pause_minority
+cluster_partition_handling = autoheal
 raft.wal_max_size_bytes = 64000000
 {deployed}
-"""  # the handling of partitions is for 4.0; from 4.3 on, it is accepted without effect
+"""  # partitions are handled so in 4.0; 4.3 accepts this line without effect
 _MANIFEST = Path("deploy/k8s/components/rabbitmq/cluster.yaml")
 _FOR_LARGER_MACHINES = ("vm_memory_high_watermark", "disk_free_limit")
 
@@ -167,6 +167,6 @@ class BrokerNode:
 
 
 def _deployed_configuration() -> str:
-    manifest = yaml.safe_load(_MANIFEST.read_text())
-    lines: list[str] = manifest["spec"]["rabbitmq"]["additionalConfig"].splitlines()
+    cluster, *_ = yaml.safe_load_all(_MANIFEST.read_text())
+    lines: list[str] = cluster["spec"]["rabbitmq"]["additionalConfig"].splitlines()
     return "\n".join(line for line in lines if not line.startswith(_FOR_LARGER_MACHINES))

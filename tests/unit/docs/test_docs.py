@@ -28,6 +28,8 @@ OTHERS = {  # words of other programs, which our code does not say, and of tests
     "add_replica",
     "authorized_user",
     "check_running",
+    "cluster_partition_handling",
+    "pause_minority",
     "enable_feature_flag",
     "forget_cluster_node",
     "cluster_status",
