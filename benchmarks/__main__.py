@@ -1,7 +1,7 @@
 """`make bench`: the rates of Mailcase compared with what its servers allow.
 
     python -m benchmarks [speed] [memory] [latency] [touched] [peers] [growth] [replicas] [search]
-        [desk] [--rounds 5] [--sets text,mix]
+        [desk] [volume] [--rounds 5] [--sets text,mix]
 
 Only the first three run if none is named; the others take some minutes more, and `peers` installs
 other help desks below `.run`. Ratios come from interleaved measurements, so that a busy machine
@@ -28,6 +28,7 @@ from benchmarks.report.tables import table
 from benchmarks.search import searches
 from benchmarks.speed import TRIALS, speeds
 from benchmarks.touched.trial import touched
+from benchmarks.volume.trial import PARTS, volume_figures
 from deploy.local.servers.store import LEAST_CACHE_GB
 
 SETS = ("text", "html", "mix", "pdf")
@@ -96,6 +97,12 @@ async def _desk(ground: Ground, options: argparse.Namespace, results: Results) -
                 )
 
 
+async def _volume(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    async for figure in volume_figures(ground, options.sizes, options.parts):
+        results.volume.append(figure)
+        _progress(f"{figure.size:,}: {figure.what}: {figure.value:,.1f} {figure.unit}")
+
+
 async def _peers(ground: Ground, options: argparse.Namespace, results: Results) -> None:
     async for peer in peers(ground, options.rounds):
         results.peers.append(peer)
@@ -115,6 +122,7 @@ SECTIONS: dict[
     "replicas": _replicas,
     "search": _search,
     "desk": _desk,
+    "volume": _volume,
 }
 BY_DEFAULT = ("speed", "memory", "latency")
 
@@ -163,6 +171,16 @@ def _options() -> argparse.Namespace:
         type=lambda text: [int(size) for size in names(text)],
         default=[100_000],
         help="cases of the desk (default 100000; 1000000 takes about half an hour)",
+    )
+    parser.add_argument(
+        "--sizes",
+        type=lambda text: [int(size) for size in names(text)],
+        default=[10_000, 100_000, 1_000_000],
+        help="mails in the mailbox, and cases with ten comments each, for volume (default "
+        "10000,100000,1000000, which takes hours and 40 GB; 1000,10000 takes three minutes)",
+    )
+    parser.add_argument(
+        "--parts", type=names, default=PARTS, help=f"of volume (default {','.join(PARTS)})"
     )
     parser.add_argument(
         "--store-cache-gb",

@@ -75,7 +75,7 @@ class Side:
         self.pipeline = Pipeline(servers, folder, {BENCH: self.address})
         self.processes: list[GuardedProcess] = []
         self._notices = itertools.count(1)
-        self._maildir = servers.mail.folder / "maildirs" / self.address / "Maildir"
+        self.maildir = servers.mail.folder / "maildirs" / self.address / "Maildir"
 
     @property
     def broker_url(self) -> str:
@@ -128,7 +128,7 @@ class Side:
 
     def left(self) -> int:
         """Mails in the mailbox, by its files."""
-        folders = [self._maildir / name for name in ("new", "cur")]
+        folders = [self.maildir / name for name in ("new", "cur")]
         return sum(1 for folder in folders if folder.exists() for _ in os.scandir(folder))
 
     @asynccontextmanager

@@ -78,9 +78,9 @@ class CaseMaker:
             Comment.COLLECTION: [mail, note],
             Change.COLLECTION: self._history(case, mail, note),
             SearchEntry.COLLECTION: [
-                _entry(mail["_id"], case, mail["at"], found["mail"]),
-                _entry(note["_id"], case, note["at"], found["note"]),
-                _entry(case_entry_id(number), case, case["opened_at"], found["case"]),
+                search_entry(mail["_id"], case, mail["at"], found["mail"]),
+                search_entry(note["_id"], case, note["at"], found["note"]),
+                search_entry(case_entry_id(number), case, case["opened_at"], found["case"]),
             ],
         }
 
@@ -202,7 +202,7 @@ def _templates() -> tuple[Document, Document, Document]:
     return to_document(case), to_document(comment), to_document(change)
 
 
-def _entry(entry_id: str, case: Document, time: datetime, terms: Sequence[str]) -> Document:
+def search_entry(entry_id: str, case: Document, time: datetime, terms: Sequence[str]) -> Document:
     return {
         "_id": entry_id,
         "case": case["_id"],

@@ -62,11 +62,11 @@ async def desk_figures(
 ) -> AsyncIterator[DeskFigure | DeskLoad]:
     """All figures for so many cases, and those of django-helpdesk's list if an interpreter has
     it."""
-    trial = _Trial(ground, cases)
+    trial = DeskTrial(ground, cases)
     try:
         yield await trial.load()
         async with trial.running() as desk:
-            async for figure in _requests(desk):
+            async for figure in request_figures(desk):
                 yield figure
             yield await _page_weight(desk)
             yield await _streams(desk, trial)
@@ -81,8 +81,11 @@ async def desk_figures(
             yield figure
 
 
+Fill = Callable[[str, str, Sequence[str], int], None]  # see `cases.fill`
+
+
 @dataclass(frozen=True)
-class _Desk:
+class RunningDesk:
     """A running desk: for a program, for a person with a browser, and for programs with streams."""
 
     cases: int
@@ -91,13 +94,14 @@ class _Desk:
     listeners: Sequence[HttpClient]
 
 
-class _Trial:
+class DeskTrial:
     """A virtual host, a database and the desk's process on them."""
 
-    def __init__(self, ground: Ground, cases: int) -> None:
+    def __init__(self, ground: Ground, cases: int, fill: Fill = fill) -> None:
         mailboxes = {name: f"{name}.desk@bench.example" for name in PROCESSES}
         self.pipeline = Pipeline(ground.servers, ground.fresh_folder("desk"), mailboxes)
         self.cases = cases
+        self._fill = fill
         self._services: Services | None = None
         with self.pipeline.config.open("a") as config:
             for name in PROCESSES:
@@ -111,7 +115,7 @@ class _Trial:
         """Fill the database, then make the indexes that the desk declares."""
         started = time.monotonic()
         url, database = self.pipeline.servers.store.url, self.pipeline.database_name
-        await asyncio.to_thread(fill, url, database, PROCESSES, self.cases)
+        await asyncio.to_thread(self._fill, url, database, PROCESSES, self.cases)
         loaded = time.monotonic()
         settings = self._settings()
         async with Store.opened(url, database) as store:
@@ -126,7 +130,7 @@ class _Trial:
         return DeskLoad(self.cases, loaded - started, time.monotonic() - loaded)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[_Desk]:
+    async def running(self) -> AsyncIterator[RunningDesk]:
         """The desk's process, ready."""
         port = self.pipeline.servers.broker.ports.get(f"desk-{self.pipeline.folder.name}")
         arguments = {"desk": ["--listen", f"127.0.0.1:{port}"]}
@@ -144,7 +148,7 @@ class _Trial:
         services.start()
         try:
             await asyncio.to_thread(services.wait_until_ready, _INDEX_PATIENCE_S)
-            yield _Desk(self.cases, clients[0], browser, clients[1:])
+            yield RunningDesk(self.cases, clients[0], browser, clients[1:])
         finally:
             for client in (*clients, browser):
                 client.close()
@@ -186,7 +190,9 @@ def _stages(process: str) -> str:
     return "\n".join([*lines, "final = true", ""])
 
 
-async def _requests(desk: _Desk) -> AsyncIterator[DeskFigure]:
+async def request_figures(
+    desk: RunningDesk, seconds_each: float = SECONDS
+) -> AsyncIterator[DeskFigure]:
     """Lists, cases and searches, each kind for itself, at a steady rate."""
     chance, texts = random.Random(5), list(queries(desk.cases))
 
@@ -223,7 +229,7 @@ async def _requests(desk: _Desk) -> AsyncIterator[DeskFigure]:
     for what, client, path, budget in kinds:
         asking = _asking(client, path)
         await at_rate(RATE, 20, asking)  # what the first requests load is not counted
-        seconds = await at_rate(RATE, round(RATE * SECONDS), asking)
+        seconds = await at_rate(RATE, round(RATE * seconds_each), asking)
         yield _figure(what, desk.cases, seconds, budget)
 
 
@@ -248,7 +254,7 @@ def _as_api(page: str) -> str:
     return f"/api/v1/cases?status={status}&total=true{assignee.get(name, '')}{more}"
 
 
-async def _page_weight(desk: _Desk) -> DeskFigure:
+async def _page_weight(desk: RunningDesk) -> DeskFigure:
     """The heavier of a list and a case with all that a browser's first visit loads, compressed."""
     weights = []
     for path in ("/all", f"/cases/{desk.cases // 2}"):
@@ -264,7 +270,7 @@ def _zipped(content: bytes) -> int:
     return len(gzip.compress(content, 6))
 
 
-async def _streams(desk: _Desk, trial: _Trial) -> DeskFigure:
+async def _streams(desk: RunningDesk, trial: DeskTrial) -> DeskFigure:
     """Events of cases published at a steady rate, and when each stream shows them."""
     published: dict[int, float] = {}
     delays: list[float] = []
@@ -291,7 +297,7 @@ async def _streams(desk: _Desk, trial: _Trial) -> DeskFigure:
     return _figure(what, desk.cases, delays, 1_000)
 
 
-async def _waiting_mails(desk: _Desk, trial: _Trial) -> AsyncIterator[DeskFigure]:
+async def _waiting_mails(desk: RunningDesk, trial: DeskTrial) -> AsyncIterator[DeskFigure]:
     """A person changes cases while the case writer works at a backlog."""
     feed = Feed(mail_set("text"))
     async with Link.opened(trial.broker_url) as link:
@@ -309,7 +315,7 @@ async def _waiting_mails(desk: _Desk, trial: _Trial) -> AsyncIterator[DeskFigure
         await link.purge(CASE_WRITER_COMMANDS)
 
 
-def _acting(desk: _Desk) -> Callable[[int], Awaitable[object]]:
+def _acting(desk: RunningDesk) -> Callable[[int], Awaitable[object]]:
     headers = {
         "if-match": f'"r{REVISION}"',
         "content-type": "application/merge-patch+json",

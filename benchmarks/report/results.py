@@ -184,6 +184,15 @@ class DeskFigure(msgspec.Struct, frozen=True):
     budget: float | None = None
 
 
+class VolumeFigure(msgspec.Struct, frozen=True):
+    """One figure with `size` mails in the mailbox, or cases in the database, measured once."""
+
+    what: str
+    size: int
+    value: float
+    unit: str
+
+
 class Results(msgspec.Struct):
     """All sections. Those that were not requested are empty."""
 
@@ -199,6 +208,7 @@ class Results(msgspec.Struct):
     search: list[SearchLatency] = []
     desk: list[DeskFigure] = []
     desk_loads: list[DeskLoad] = []
+    volume: list[VolumeFigure] = []
 
 
 def empty_results() -> Results:

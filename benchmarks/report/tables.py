@@ -19,6 +19,7 @@ def table(results: Results) -> str:
         _replicas(results),
         _search(results),
         _desk(results),
+        _volume(results),
     )
     blocks = [
         f"{results.machine}, {results.at}",
@@ -36,6 +37,22 @@ def _desk(results: Results) -> Iterator[str]:
             f"{row.cases:10,} cases  {row.what:48} p50 {row.p50:8.1f}  p95 {row.p95:8.1f}"
             f"  p99 {row.p99:8.1f} {row.unit} ({row.count:,})"
         )
+
+
+def _volume(results: Results) -> Iterator[str]:
+    """A line for each figure, a column for each size, and how many times the first the last is."""
+    sizes = sorted({row.size for row in results.volume})
+    if sizes:
+        heads = " ".join(f"{size:>11,}" for size in sizes)
+        yield f"{'mails or cases':60} {heads}  last / first"
+    for what in dict.fromkeys(row.what for row in results.volume):
+        rows = {row.size: row for row in results.volume if row.what == what}
+        cells = " ".join(
+            f"{rows[size].value:11,.1f}" if size in rows else " " * 11 for size in sizes
+        )
+        first, *_, last = [*rows.values(), *rows.values()]
+        times = f"{last.value / first.value:12.2f}" if first.value else " " * 12
+        yield f"{f'{what}, {first.unit}':60} {cells} {times}"
 
 
 def _search(results: Results) -> Iterator[str]:

@@ -15,6 +15,7 @@ from benchmarks.report.tables import table
 from benchmarks.search import searches
 from benchmarks.speed import speeds
 from benchmarks.touched.trial import touched
+from benchmarks.volume.trial import volume_figures
 from deploy.local import PrivateServers
 from services.case_writer.reading import read_mail
 
@@ -92,3 +93,14 @@ async def test_a_bare_client_notices_each_mail_before_it_is_recorded(ground: Gro
         assert 0 < row.notice.p50 < row.total.p50
         assert 0 < row.beyond_notice.p50 < row.total.p50
     assert table(results).count("the mail server's notice") == 2
+
+
+@pytest.mark.slow
+async def test_a_mailbox_and_a_database_of_two_sizes_are_compared(ground: Ground) -> None:
+    results = empty_results()
+    async for figure in volume_figures(ground, [20, 60], recorded=10, requests_s=0.3):
+        results.volume.append(figure)
+    small, large = ([row.what for row in results.volume if row.size == size] for size in (20, 60))
+    assert small == large
+    assert all(row.value > 0 for row in results.volume if row.unit == "MB")
+    assert "mailcase audit, s" in table(results)
