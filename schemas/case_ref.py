@@ -47,6 +47,8 @@ class CaseReference(msgspec.Struct, frozen=True, dict=True):
         Numbers have at most 15 ASCII digits, without sign or leading zero. Spaces inside the
         brackets are allowed.
         """
+        if "#" not in subject:
+            return []
         marks = _LEADING_MARKS.match(subject)
         control = _BIDI_CONTROL.search(subject, marks.end() if marks else 0)
         visible = subject[: control.start()] if control else subject

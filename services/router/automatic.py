@@ -28,6 +28,12 @@ _REPLY_HEADERS = {
     "Precedence": "auto_reply",
     "Delivered-To": "autoresponder",
 }
+_REPLY_FIELDS = frozenset(name.lower().encode() for name in _REPLY_HEADERS)
+# The fields by which mail is flagged or recognized as automatic; Return-Path also counts.
+_AUTOMATIC_FIELDS = frozenset(
+    b"auto-submitted list-id list-post list-unsubscribe precedence x-auto-response-suppress "
+    b"x-campaign".split()
+)
 _NO = {"no", "n", "false", "0"}
 _BULK = {"bulk", "junk"}
 
@@ -54,6 +60,7 @@ _LEAVE_SUBJECT = re.compile(
     r")",
     re.IGNORECASE,
 )
+_USUAL_PATH = re.compile(rb"<[A-Za-z0-9._%+=-]++@[A-Za-z0-9.-]++>")
 _EMPTY_PATH = re.compile(r"\s*(?:<\s*>)?\s*")
 
 
@@ -61,8 +68,8 @@ def reply_evidence(headers: MailHeaders) -> str | None:
     """Why a mail is an automatic reply (out of office, read receipt); None if it is not."""
     if "auto-replied" in _first_words(headers, "Auto-Submitted"):
         return "Auto-Submitted: auto-replied"
-    present = [name for name in _REPLY_HEADERS if name in headers]
-    for name in present:
+    has_reply_field = headers.has_any(_REPLY_FIELDS)
+    for name in [name for name in _REPLY_HEADERS if name in headers] if has_reply_field else []:
         prefix = _REPLY_HEADERS[name]
         for value in headers.texts(name):
             if value.lower().startswith(prefix) and value.strip().lower() not in _NO:
@@ -88,8 +95,10 @@ def _subject_evidence(pattern: re.Pattern[str], headers: MailHeaders) -> str | N
 
 def flags(headers: MailHeaders) -> list[CommentFlag]:
     """Flags of automatic mail that opens cases. Mail with any of them gets no automatic answer."""
+    found: list[CommentFlag] = []
+    if not headers.has_any(_AUTOMATIC_FIELDS):
+        return [CommentFlag.NO_ANSWER_WANTED] if has_empty_return_path(headers) else found
     precedence = _first_words(headers, "Precedence")
-    found = []
     if _first_words(headers, "Auto-Submitted") - {"no"}:
         found.append(CommentFlag.AUTO_GENERATED)
     if precedence & _BULK or "List-Unsubscribe" in headers or "X-Campaign" in headers:
@@ -103,10 +112,14 @@ def flags(headers: MailHeaders) -> list[CommentFlag]:
 
 def has_empty_return_path(headers: MailHeaders) -> bool:
     """`Return-Path: <>` marks mail that must not be answered (RFC 5321 section 4.5.5)."""
+    if all(map(_USUAL_PATH.fullmatch, headers.raws("Return-Path"))):
+        return False
     return any(_EMPTY_PATH.fullmatch(value) for value in headers.texts("Return-Path"))
 
 
 def _is_automatic(headers: MailHeaders) -> bool:
+    if not headers.has_any(_AUTOMATIC_FIELDS):
+        return has_empty_return_path(headers)
     submitted = _first_words(headers, "Auto-Submitted")
     suppressed = "X-Auto-Response-Suppress" in headers
     # Old vacation programs send this; newsletters do too, but name their list.
@@ -121,5 +134,7 @@ def _first_words(headers: MailHeaders, name: str) -> set[str]:
 
     RFC 3834 section 5 allows comments before the word; they nest (RFC 5322 section 3.2.2).
     """
+    if name not in headers:
+        return set()
     values = [strip_comments(value).strip().lower() for value in headers.texts(name)]
     return {re.split(r"[;\s]", value, maxsplit=1)[0] for value in values}

@@ -2,25 +2,27 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from schemas.case_ref import MAX_DIGITS
 from schemas.message_ids import MessageIdSigner
 from schemas.reasons import Rule
 from services.router.policy import Policy
 from services.runtime.mail.headers import MailHeaders
+from services.runtime.mail.words import may_contain
 
 MAX_CASES = 20
 MAX_THREAD_IDS = 50  # References grows with every answer; the nearest ids matter
 
 _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
+_THREAD_FIELDS = frozenset({b"in-reply-to", b"references"})
 _PLUS_ADDRESS = re.compile(
     rf"(?P<local>[^+@]+)\+(?P<number>[1-9][0-9]{{0,{MAX_DIGITS - 1}}})@(?P<domain>.+)", re.ASCII
 )
 
 
-@dataclass(frozen=True)
-class CaseCandidates:
+class CaseCandidates(msgspec.Struct, frozen=True):
     """Case numbers, best first, the rule that found the first, and the thread's Message-IDs.
 
     `signed` are the cases named by Message-IDs that we signed, `addressed` those named by addresses
@@ -44,6 +46,8 @@ def find_candidates(headers: MailHeaders, policy: Policy) -> CaseCandidates:
         Rule.PLUS_ADDRESS: _plus_address_numbers(headers, policy.own_addresses),
         Rule.OWN_MESSAGE_ID: signed_cases(policy.message_id_signer, thread_ids),
     }
+    if not any(found.values()):
+        return CaseCandidates(Rule.THREAD, [], [], thread_ids, [], [])
     rule = next((name for name, numbers in found.items() if numbers), Rule.THREAD)
     cases = list(dict.fromkeys(number for numbers in found.values() for number in numbers))
     evidence = [
@@ -73,7 +77,9 @@ def signed_ids(signer: MessageIdSigner, message_ids: Sequence[str]) -> list[str]
 
 def _plus_address_numbers(headers: MailHeaders, own_addresses: frozenset[str]) -> list[int]:
     """235 from `invoices+235@example.com`, if invoices@example.com is ours (RFC 5233)."""
-    numbers = []
+    numbers: list[int] = []
+    if not any(may_contain(value, b"+") for name in _RECIPIENTS for value in headers.raws(name)):
+        return numbers  # as most mails
     for recipient in headers.addresses(*_RECIPIENTS):
         match = _PLUS_ADDRESS.fullmatch(recipient.address)
         if match and f"{match['local']}@{match['domain']}".lower() in own_addresses:
@@ -86,6 +92,8 @@ def _thread_ids(headers: MailHeaders) -> list[str]:
 
     Source: RFC 5322 section 3.6.4.
     """
+    if not headers.has_any(_THREAD_FIELDS):
+        return []
     ids = [*headers.message_ids("In-Reply-To"), *reversed(headers.message_ids("References"))]
     own = headers.message_ids("Message-ID") if ids else []
     return [message_id for message_id in dict.fromkeys(ids) if message_id not in own][

@@ -77,7 +77,8 @@ class DeliveryReport:
 
 def read_report(headers: MailHeaders, raw: bytes) -> DeliveryReport | None:
     """The delivery report in a mail; None if it is not one. `raw` is the mail or its beginning."""
-    evidence = None if _is_other_report(headers, raw) else _evidence(headers)
+    kind = (headers.text("Content-Type") or "").lower()
+    evidence = None if _is_other_report(kind, headers, raw) else _evidence(kind, headers)
     if evidence is None:
         return None
     body = _decode_parts(raw[headers.body_start : headers.body_start + MAX_BODY_BYTES])
@@ -99,9 +100,8 @@ def read_report(headers: MailHeaders, raw: bytes) -> DeliveryReport | None:
     )
 
 
-def _is_other_report(headers: MailHeaders, raw: bytes) -> bool:
+def _is_other_report(kind: str, headers: MailHeaders, raw: bytes) -> bool:
     """Whether the Content-Type, or a part if that is silent, declares a report of another type."""
-    kind = (headers.text("Content-Type") or "").lower()
     if kind.startswith(_OTHER_REPORTS):
         return True
     if not kind.startswith(_MULTIPART_REPORT):
@@ -113,8 +113,7 @@ def _is_other_report(headers: MailHeaders, raw: bytes) -> bool:
     return parts is not None and parts[1].lower() in _OTHER_PARTS
 
 
-def _evidence(headers: MailHeaders) -> str | None:
-    kind = (headers.text("Content-Type") or "").lower()
+def _evidence(kind: str, headers: MailHeaders) -> str | None:
     if kind.startswith(_MULTIPART_REPORT):
         return f"Content-Type: {_MULTIPART_REPORT}"
     if kind.startswith("message/delivery-status"):

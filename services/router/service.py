@@ -43,7 +43,7 @@ def route(mail: RawMail, policy: Policy, unknown: str | None = None) -> Outgoing
         log.exception("mail_cannot_be_classified", mail_key=mail.key, mailbox=mail.mailbox)
         verdict = _park_unclassifiable(error)
         message = _message(mail, verdict)
-    metrics.DECISIONS.labels(mail.process, verdict.action, verdict.decision.rule).inc()
+    metrics.decisions(mail.process, verdict.action, verdict.decision.rule).inc()
     log.info(
         "mail_routed",
         mail_key=mail.key,

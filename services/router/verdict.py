@@ -1,14 +1,14 @@
 """What a rule decides about a mail. Pure."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from schemas.cases import Decision
 from schemas.reasons import IgnoreReason, ParkReason
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The action to take with a mail, and the decision with its evidence.
 
     `reason` says why the mail belongs to no case, None if it does. For `append`, `kind` is the

@@ -5,7 +5,7 @@ Shared by the router, which decides by headers alone, and by the case writer.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -49,7 +49,6 @@ _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.M
 _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _CHARSET_WITHIN = 2000  # bytes of the body that contain the header of the first part
 _ID = re.compile(r"<([^<>]+)>")
-_BLANKS = re.compile(r"\s+")
 _COLON = ord(":")
 _AUTHOR_FIELDS = frozenset({b"from", b"authentication-results"})
 
@@ -166,6 +165,10 @@ class MailHeaders:
     def __contains__(self, name: str) -> bool:
         return _key(name) in self._fields
 
+    def has_any(self, names: Collection[bytes]) -> bool:
+        """Whether one of these fields, whose `names` are in lower case, is there."""
+        return not self._fields.keys().isdisjoint(names)
+
     def __iter__(self) -> Iterator[str]:
         """The names of the fields in lower case, without duplicates."""
         return (name.decode("ascii") for name in self._fields)
@@ -195,7 +198,8 @@ class MailHeaders:
 
     def texts(self, name: str) -> list[str]:
         """All such fields unfolded and decoded, a single line each; empty if absent."""
-        return [self._text(value) for value in self.raws(name)]
+        values = self._fields.get(_key(name))
+        return [self._text(value) for value in values] if values else []
 
     def _text(self, value: bytes) -> str:
         text = self._texts.get(value)
@@ -346,7 +350,7 @@ def _message_ids(text: str) -> list[str]:
     inner = _ID.findall(text)
     if not inner and "@" in text:
         inner = [word.strip("<>,;\"'") for word in text.split() if "@" in word]
-    ids = [_BLANKS.sub("", message_id) for message_id in inner[-MAX_MESSAGE_IDS:]]
+    ids = ["".join(message_id.split()) for message_id in inner[-MAX_MESSAGE_IDS:]]
     return [
         f"<{message_id}>" for message_id in ids if message_id and len(message_id) <= _MAX_ID_CHARS
     ]

@@ -34,9 +34,21 @@ def header_text(raw: bytes, charset: str | None = None) -> str:
     UTF-8.
     """
     raw = unfold(raw)
-    if raw.isascii() and b"=?" not in raw and b"\x1b" not in raw:
+    if _is_plain(raw):
         return one_line(raw.decode("ascii"))
     return one_line(decode_words(raw, charset))
+
+
+def may_contain(raw: bytes, text: bytes) -> bool:
+    """Whether the decoded value of a header may contain `text`, ASCII without spaces. It is quick,
+    and right if the answer is no.
+    """
+    return text in raw or not _is_plain(raw)
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Whether nothing in an unfolded value is encoded."""
+    return raw.isascii() and b"=?" not in raw and b"\x1b" not in raw
 
 
 def unfold(raw: bytes) -> bytes:
