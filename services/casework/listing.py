@@ -11,7 +11,9 @@ from services.casework.actors import normal_assignee
 Status = Literal["open", "closed"]
 SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", "number": "_id"}
 
-OVERDUE = {"status": "open", "overdue_at": {"$type": "date"}}  # matches the index of overdue cases
+# Each matches an index.
+OVERDUE = {"status": "open", "overdue_at": {"$type": "date"}}
+BECOMING_OVERDUE = {"status": "open", "due_at": {"$type": "date"}, "overdue_at": None}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from schemas.changes import Actor, Change, Overdue
 from schemas.stored import Case, from_document
+from services.casework.listing import BECOMING_OVERDUE
 from services.casework.persistence.recording import insert_history
 from services.casework.publisher import ChangePublisher
 from services.casework.records import WrittenChanges, at_revision, changed_fields
@@ -79,4 +80,4 @@ class OverdueSweep:
 
 
 def _overdue(now: datetime) -> dict[str, object]:
-    return {"status": "open", "due_at": {"$ne": None, "$lte": now}, "overdue_at": None}
+    return {**BECOMING_OVERDUE, "due_at": {"$type": "date", "$lte": now}}

@@ -18,5 +18,6 @@ class MongoBacklogCounts:
 
     async def overdue(self) -> dict[str, int]:
         by_process = {"$group": {"_id": "$process", "cases": {"$sum": 1}}}
-        groups = await self._cases.aggregate([{"$match": OVERDUE}, by_process])
+        in_index = {"process": {"$gt": ""}, **OVERDUE}
+        groups = await self._cases.aggregate([{"$match": in_index}, by_process])
         return {group["_id"]: group["cases"] for group in groups}

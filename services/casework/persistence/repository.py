@@ -26,6 +26,7 @@ from services.casework import actions, records
 from services.casework.actors import ActingAs
 from services.casework.decide import decide
 from services.casework.decisions.situation import Accepted, AutomaticMail, Situation
+from services.casework.listing import BECOMING_OVERDUE, OVERDUE
 from services.casework.persistence.case_links import CaseLinks
 from services.casework.persistence.invoice_links import InvoiceLinks
 from services.casework.persistence.moved_mails import follow_merge, follow_split
@@ -96,7 +97,9 @@ class CaseRepository:
         publications = self._store.collection(Publication.COLLECTION)
         await publications.ensure_index("at")
         await publications.ensure_index("cases")  # many wait after an outage of the broker
-        await self._cases.ensure_index("status", "due_at")
+        # Neither sweeps for overdue cases nor counts of them read other cases.
+        await self._cases.ensure_index("due_at", where=BECOMING_OVERDUE)
+        await self._cases.ensure_index("process", "due_at", "_id", where=OVERDUE)
         # The process is at the end, so that counting someone's cases reads no document.
         latest = ("-updated_at", "-_id")
         await self._cases.ensure_index("assignee", "status", *latest, "process")

@@ -7,6 +7,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from schemas.stored import (
     thread_id,
     to_document,
 )
+from services.case_writer.housekeeping.mongo import MongoBacklogCounts
 from services.casework import actions
 from services.casework.history import differences, fold
 from services.casework.outgoing import OutgoingMailBuilder
@@ -410,6 +412,22 @@ class TestOverdue:
         await open_case(store, 2, due_at=now - timedelta(hours=1), status="closed", closed_at=now)
         assert await OverdueSweep(store, ChangePublisher(store, FakeOutlet())).sweep() == 0
 
+    async def test_other_cases_are_not_read(self, store: Store) -> None:
+        now = datetime.now(UTC).replace(microsecond=0)
+        past = now - timedelta(hours=1)
+        for number in range(1, 31):  # long overdue, not due yet, and closed ones
+            await open_case(store, number, due_at=past, overdue_at=past)
+            await open_case(store, 100 + number, due_at=now + timedelta(days=1))
+            await open_case(store, 200 + number, due_at=past, status="closed", closed_at=now)
+            await open_case(store, 300 + number)
+        await open_case(store, 1000, due_at=past)
+        async with examined_documents(store) as examined:
+            assert await OverdueSweep(store, ChangePublisher(store, FakeOutlet())).sweep() == 1
+        assert sum(examined) <= 3
+        async with examined_documents(store) as examined:
+            assert await MongoBacklogCounts(store).overdue() == {"invoices": 31}
+        assert sum(examined) == 31
+
     async def test_a_new_due_date_may_pass_again(
         self, store: Store, repository: CaseRepository
     ) -> None:
@@ -426,6 +444,22 @@ class TestOverdue:
             False,
             True,
         ]
+
+
+@asynccontextmanager
+async def examined_documents(store: Store) -> AsyncIterator[list[int]]:
+    """How many documents each query of cases reads during the block; complete after it."""
+    examined: list[int] = []
+    database = store._database
+    await database.command({"profile": 2})
+    try:
+        yield examined
+    finally:
+        await database.command({"profile": 0})
+        of_cases = {"ns": f"{database.name}.{Case.COLLECTION}", "docsExamined": {"$exists": True}}
+        entries = await database["system.profile"].find(of_cases).to_list(None)
+        examined.extend(entry["docsExamined"] for entry in entries)
+        await database.drop_collection("system.profile")
 
 
 class TestAnswers:
