@@ -1,6 +1,5 @@
 """Reads the database's content for the keys that a batch looks up."""
 
-import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -16,7 +15,8 @@ from services.case_writer.placement.snapshot import (
     SnapshotQuery,
     ThreadSnapshot,
 )
-from services.runtime.store.mongo import Store
+from services.runtime.store.collection import Document
+from services.runtime.store.mongo import Lookup, Store
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
 # missing in documents of earlier versions
@@ -26,6 +26,7 @@ _LATER = (
     "reopened",
     "refers_to",
 )
+_MAIL = [*_RECORDED, *_LATER, "decision", "alert"]
 _CASE = ["process", "stage", "status", "title", "participants", "refers_to", "merged_into"]
 
 
@@ -33,19 +34,25 @@ class SnapshotReader:
     """Reads as a majority wrote it. Methods raise TransientError."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._cases = store.collection(Case.COLLECTION)
         self._comments = store.collection(Comment.COLLECTION)
-        self._threads = store.collection(Thread.COLLECTION)
-        self._mails = store.collection(Mail.COLLECTION)
-        self._senders = store.collection(Sender.COLLECTION)
 
     async def read(self, query: SnapshotQuery) -> Snapshot:
         """Everything in the database that `query` names."""
-        mails, threads, senders = await asyncio.gather(
-            self._read_mails(query.mails), self._read_threads(query), self._read_senders(query)
+        found_mails, found_threads, found_senders = await self._store.find_by_ids(
+            Lookup(Mail.COLLECTION, query.mails, _MAIL),
+            Lookup(Thread.COLLECTION, query.threads),
+            Lookup(Sender.COLLECTION, query.senders),
+        )
+        mails, threads, senders = (
+            _mails(found_mails),
+            _threads(found_threads),
+            _senders(found_senders),
         )
         own = [threads[key].claimed_by for key in query.own_threads if key in threads]
-        mails |= await self._read_mails([key for key in own if key and key not in mails])
+        others = [key for key in own if key and key not in mails]
+        mails |= _mails(*await self._store.find_by_ids(Lookup(Mail.COLLECTION, others, _MAIL)))
         # After the mails: a mail's version is then no newer than its comment, and a stale one is
         # refused by the transaction.
         found = await _by_ids(self._comments, query.comments)
@@ -67,34 +74,35 @@ class SnapshotReader:
             wanted -= {number for number in wanted if not found}
         return cases
 
-    async def _read_mails(self, keys: Sequence[str]) -> dict[str, RecordedMail]:
-        return {
-            document["_id"]: RecordedMail(
-                **{name: document[name] for name in _RECORDED},
-                decision=msgspec.convert(document["decision"], Decision),
-                alert=msgspec.convert(document.get("alert"), LimitAlert | None),
-                **{name: document[name] for name in _LATER if name in document},
-            )
-            for document in await _by_ids(
-                self._mails, keys, [*_RECORDED, *_LATER, "decision", "alert"]
-            )
-        }
 
-    async def _read_threads(self, query: SnapshotQuery) -> dict[str, ThreadSnapshot]:
-        return {
-            document["_id"]: ThreadSnapshot(
-                document["case"], document["claimed_by"], document.get("digest")
-            )
-            for document in await _by_ids(self._threads, query.threads)
-        }
+def _mails(found: Sequence[Document]) -> dict[str, RecordedMail]:
+    return {
+        document["_id"]: RecordedMail(
+            **{name: document[name] for name in _RECORDED},
+            decision=msgspec.convert(document["decision"], Decision),
+            alert=msgspec.convert(document.get("alert"), LimitAlert | None),
+            **{name: document[name] for name in _LATER if name in document},
+        )
+        for document in found
+    }
 
-    async def _read_senders(self, query: SnapshotQuery) -> dict[str, SenderHistory]:
-        return {
-            document["_id"]: SenderHistory(
-                tuple(document["times"]), document["alerted_at"], document["version"]
-            )
-            for document in await _by_ids(self._senders, query.senders)
-        }
+
+def _threads(found: Sequence[Document]) -> dict[str, ThreadSnapshot]:
+    return {
+        document["_id"]: ThreadSnapshot(
+            document["case"], document["claimed_by"], document.get("digest")
+        )
+        for document in found
+    }
+
+
+def _senders(found: Sequence[Document]) -> dict[str, SenderHistory]:
+    return {
+        document["_id"]: SenderHistory(
+            tuple(document["times"]), document["alerted_at"], document["version"]
+        )
+        for document in found
+    }
 
 
 async def _by_ids(

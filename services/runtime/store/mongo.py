@@ -6,8 +6,9 @@ from Motor to PyMongo's own async API is confined to this folder.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -38,6 +39,16 @@ _CLIENT_OPTIONS: dict[str, Any] = {
 _WRITE_TIMEOUT_MS = 10_000
 _COMMIT_ATTEMPTS = 3
 _CLOSE_S = 2.0
+_LOOKUP = "_lookup"  # the field that a document has only on its way here
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Documents of a collection by their ids: `fields` of them, or all."""
+
+    collection: str
+    ids: Sequence[Any]
+    fields: Sequence[str] | None = None
 
 
 class Store:
@@ -106,6 +117,34 @@ class Store:
         """Raise TransientError unless a primary responds."""
         with translate_driver_errors():
             await self._client.admin.command({"ping": 1})
+
+    async def find_by_ids(self, *lookups: Lookup) -> list[list[Document]]:
+        """The documents of each lookup, in any order, in one round trip for all of them."""
+        asked = [number for number, lookup in enumerate(lookups) if lookup.ids]
+        found: list[list[Document]] = [[] for _ in lookups]
+        if not asked:
+            return found
+        first, *others = asked
+        pipeline = [
+            *_stages(first, lookups[first]),
+            *(
+                {
+                    "$unionWith": {
+                        "coll": lookups[number].collection,
+                        "pipeline": _stages(number, lookups[number]),
+                    }
+                }
+                for number in others
+            ),
+        ]
+        most = sum(len(lookup.ids) for lookup in lookups)
+        with translate_driver_errors():
+            cursor = self._database[lookups[first].collection].aggregate(
+                pipeline, batchSize=most + 1
+            )
+            for document in await cursor.to_list(None):
+                found[document.pop(_LOOKUP)].append(document)
+        return found
 
     async def prove_majority(self) -> None:
         """Raise TransientError unless a majority accepts a write. A ping is not enough: a primary
@@ -178,6 +217,14 @@ class Store:
         finally:
             if driver.in_transaction:  # type: ignore[truthy-function] # a property, which the stubs show as a method
                 await _abort(driver)
+
+
+def _stages(number: int, lookup: Lookup) -> list[dict[str, Any]]:
+    """The stages of an aggregation that find the documents, and mark them with the number."""
+    stages: list[dict[str, Any]] = [{"$match": {"_id": {"$in": list(lookup.ids)}}}]
+    if lookup.fields is not None:
+        stages.append({"$project": dict.fromkeys(lookup.fields, 1)})
+    return [*stages, {"$set": {_LOOKUP: {"$literal": number}}}]
 
 
 def _options_beside(url: str, connections: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
@@ -17,7 +18,7 @@ from services.runtime.store import blobs as blobs_module
 from services.runtime.store.blobs import CHUNKS, FILES, Blobs
 from services.runtime.store.collection import Session
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Store
+from services.runtime.store.mongo import Lookup, Store
 from tests.contract.blobs_contract import BlobsContract
 from tests.link import Link
 
@@ -294,3 +295,18 @@ async def authenticated(store: Store, name: str) -> int:
         {"$match": {"appName": name, "effectiveUsers": {"$exists": True}}},
     ]
     return len(await store._client.admin.aggregate(pipeline).to_list(None))
+
+
+async def test_documents_of_several_collections_are_found_in_one_round_trip(store: Store) -> None:
+    ids = [f"{number:03}" for number in range(150)]  # more than the server's first batch
+    await store.collection("plants").insert([{"_id": id_, "name": id_, "size": 1} for id_ in ids])
+    await store.collection("rocks").insert([{"_id": "000", "name": "granite"}])
+    plants, nothing, missing, rocks = await store.find_by_ids(
+        Lookup("plants", ids, ["name"]),
+        Lookup("plants", []),
+        Lookup("no such collection", ["000"]),
+        Lookup("rocks", ["000", "001"]),
+    )
+    assert sorted(plants, key=itemgetter("_id")) == [{"_id": id_, "name": id_} for id_ in ids]
+    assert (nothing, missing, rocks) == ([], [], [{"_id": "000", "name": "granite"}])
+    assert await store.find_by_ids(Lookup("plants", [])) == [[]]
