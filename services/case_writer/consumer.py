@@ -17,6 +17,7 @@ from services.case_writer.field_reports import FieldReports
 from services.case_writer.outgoing.answers import Answers
 from services.case_writer.service import CaseWriter
 from services.casework.outgoing import UnknownProcessError
+from services.runtime.broker.completions import Completion
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.dead_letters import Rejection, dead_letter, reject_unreadable
 from services.runtime.broker.defer import (
@@ -84,18 +85,24 @@ class CommandConsumer:
         self._writer.expect(batch.received)
         return batch
 
-    async def handle(self, batch: CommandBatch) -> None:
-        """Handle a prepared batch; afterwards all of it may be acknowledged. Raises
+    async def handle(self, batch: CommandBatch) -> Completion:
+        """Handle a prepared batch. After the completion, all of it may be acknowledged. Both raise
         TransientError.
         """
         for reject in batch.rejected:
             await reject()
-        for refused in await self._writer.handle(batch.received):
+        handled = await self._writer.write(batch.received)
+        for refused in handled.refused:
             source = batch.sources[refused.mail_key or ""]
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, source, str(refused))
+        publish = partial(self._writer.publish, handled.written)
+        if not batch.answers and not batch.reports:
+            return publish
+        await publish()
         for answer, delivery in batch.answers:  # after the mails, one of which may open the case
             await self._answer(answer, delivery)
         await self._record(batch.reports)
+        return partial(self._writer.publish, ())
 
     async def _record(self, reports: Sequence[tuple[FieldsRead, Delivery]]) -> None:
         """Record what the extractor read. A report of a rule that these settings lack waits for

@@ -2,6 +2,7 @@
 acknowledge.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,16 @@ def _outage_backoff() -> Backoff:
     return Backoff(initial_s=0.2, maximum_s=10.0)
 
 
+@dataclass(frozen=True)
+class WrittenCommands:
+    """The error of each command that cannot be written in any way, with its mail key; and what was
+    written and is not published yet.
+    """
+
+    refused: list[CommandRefusedError]
+    written: list[WrittenBatch]
+
+
 class CaseWriter:
     """Writes commands in batches, one transaction each. During an outage it retries for as long as
     it takes.
@@ -75,27 +86,36 @@ class CaseWriter:
         self._health = health
         self._stop = stop
         self._new_backoff = new_backoff
+        self._publishing = asyncio.Lock()  # the events of a case are published in their order
 
     def expect(self, received: Sequence[ReceivedCommand]) -> None:
-        """Begin to read the mails of a coming call of `handle`, perhaps while it writes others."""
+        """Begin to read the mails of a coming call of `write`, perhaps while it writes others."""
         self._ahead.expect(groups(received))
 
-    async def handle(self, received: Sequence[ReceivedCommand]) -> list[CommandRefusedError]:
-        """Give each mail its one outcome and publish it; then all of them may be acknowledged.
+    async def write(self, received: Sequence[ReceivedCommand]) -> WrittenCommands:
+        """Give each mail its one outcome. After `publish`, all of them may be acknowledged.
 
-        Returns the mail key and the error of each command that cannot be written in any way. Raises
-        TransientError if the broker does not accept the events, or if the service stops during an
-        outage of the database. The commands are then delivered again, which is safe.
+        Raises TransientError if the broker does not accept the events, or if the service stops
+        during an outage of the database. The commands are then delivered again, which is safe.
         """
         refused: list[CommandRefusedError] = []
+        last: list[WrittenBatch] = []
         for group in groups(received):
-            for written in await self._write(group):
-                if isinstance(written, CommandRefusedError):
-                    refused.append(written)
-                else:
-                    await self._notifier.publish(written)
-                    _count(written)
-        return refused
+            if last:
+                await self.publish(last)
+            written = await self._write(group)
+            refused += [each for each in written if isinstance(each, CommandRefusedError)]
+            last = [each for each in written if isinstance(each, WrittenBatch)]
+        return WrittenCommands(refused, last)
+
+    async def publish(self, written: Sequence[WrittenBatch]) -> None:
+        """Publish what was written, after what was passed before. Raises TransientError if the
+        broker does not accept it.
+        """
+        async with self._publishing:
+            for each in written:
+                await self._notifier.publish(each)
+                _count(each)
 
     async def _write(
         self, group: Sequence[ReceivedCommand], attempts: int = 1

@@ -8,6 +8,7 @@ from schemas.codec import UnreadableMessageError, decode_raw_mail
 from schemas.reasons import DeadLetterReason
 from services.router.policy import PolicyOf, policies
 from services.router.service import first_unknown_name, route
+from services.runtime.broker.completions import Completion
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_prepared
@@ -22,6 +23,9 @@ from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import Settings
 
+# Batches whose messages are not confirmed yet. Without a third one, messages collect in the next
+# batch while the broker is slower than this service.
+PUBLISHED_TOGETHER = 2
 log = get_logger(__name__)
 
 
@@ -39,11 +43,12 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 await asyncio.sleep(0)  # the batch before is published meanwhile
             return results
 
-        async def publish(results: Sequence[Outgoing | Rejection]) -> None:
+        async def publish(results: Sequence[Outgoing | Rejection]) -> Completion:
             for result in results:
                 if not isinstance(result, Outgoing):
                     await result()
-            await broker.publish_all([each for each in results if isinstance(each, Outgoing)])
+            messages = [each for each in results if isinstance(each, Outgoing)]
+            return partial(broker.publish_all, messages)
 
         await handle_prepared(
             broker,
@@ -53,6 +58,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             stop,
             batch=max(1, prefetch // 2),
             prefetch=prefetch,
+            completions=PUBLISHED_TOGETHER,
             decode=decode_raw_mail,
             known=known,
         )

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
 from services.runtime.broker.browse import browse_queue
+from services.runtime.broker.completions import Completion, Completions
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.dead_letters import own_headers
 from services.runtime.broker.defer import KnownNames
@@ -43,8 +45,20 @@ async def handle_batches(
     If `handle` raises, the loop ends and nothing of the batch is acknowledged. Meanwhile, deferred
     messages that `decode` now reads, or whose name is now `known`, are requeued.
     """
+
+    async def handle_completely(deliveries: Sequence[Delivery]) -> Completion:
+        await handle(deliveries)
+        return _nothing_left
+
     handling = _handle_batches(
-        broker, queue, lambda _: _AsDelivered(), handle, stop, batch=batch, prefetch=prefetch
+        broker,
+        queue,
+        lambda _: _AsDelivered(),
+        handle_completely,
+        stop,
+        batch=batch,
+        prefetch=prefetch,
+        completions=1,
     )
     await _with_requeuing(handling, broker, queue, decode, known)
 
@@ -53,24 +67,36 @@ async def handle_prepared(
     broker: Broker,
     queue: str,
     prepare: Callable[[Sequence[Delivery]], Awaitable[T]],
-    handle: Callable[[T], Awaitable[None]],
+    handle: Callable[[T], Awaitable[Completion]],
     stop: Stop,
     *,
     batch: int,
     prefetch: int,
+    completions: int = 1,
     decode: Callable[[bytes], object],
     known: KnownNames | None = None,
 ) -> None:
-    """As `handle_batches`, in two steps: `handle` gets what `prepare` returns.
+    """As `handle_batches`, in three steps: `handle` gets what `prepare` returns, and the completion
+    that it returns is run before the batch is acknowledged.
 
     A batch that is already full is prepared while the one before is handled. If `prepare` raises,
-    the loop ends after the batch before.
+    the loop ends after the batch before. The next batches are handled while at most so many
+    `completions` run; they begin in the order of their batches. If one fails, the loop ends.
     """
 
     def ahead(deliveries: Deliveries) -> _Ahead[T]:
         return _Ahead(deliveries, batch, prepare)
 
-    handling = _handle_batches(broker, queue, ahead, handle, stop, batch=batch, prefetch=prefetch)
+    handling = _handle_batches(
+        broker,
+        queue,
+        ahead,
+        handle,
+        stop,
+        batch=batch,
+        prefetch=prefetch,
+        completions=completions,
+    )
     await _with_requeuing(handling, broker, queue, decode, known)
 
 
@@ -136,11 +162,12 @@ async def _handle_batches(
     broker: Broker,
     queue: str,
     preparation: "Callable[[Deliveries], _Preparation[T]]",
-    handle: Callable[[T], Awaitable[None]],
+    handle: Callable[[T], Awaitable[Completion]],
     stop: Stop,
     *,
     batch: int,
     prefetch: int,
+    completions: int,
 ) -> None:
     deliveries = await broker.consume(queue, prefetch)
     metrics.introduce_queue(queue, prefetch)
@@ -148,24 +175,42 @@ async def _handle_batches(
     metrics.OLDEST_SECONDS.labels(queue).set_function(deliveries.oldest_age_s)
     ending = asyncio.ensure_future(_end_at_stop(deliveries, stop))
     preparing = preparation(deliveries)
+    completing = Completions(completions, on_failure=deliveries.end)
     try:
         while taken := await deliveries.next_batch(batch):
             _measure_taken(queue, taken)
             started = time.monotonic()
-            prepared = await preparing.prepared(taken)
-            preparing.begin()
-            await handle(prepared)
-            await deliveries.acknowledge()
-            metrics.BATCH_SECONDS.labels(queue).observe(time.monotonic() - started)
-            metrics.BATCH_MAILS.labels(queue).observe(len(taken))
+            try:
+                prepared = await preparing.prepared(taken)
+                preparing.begin()
+                completion = await handle(prepared)
+            except TransientError:
+                await completing.all_ended()
+                raise
+            await completing.begin(
+                completion, partial(_done, queue, deliveries, len(taken), started)
+            )
+        await completing.all_ended()
     except TransientError:
         metrics.BATCH_FAILURES.labels(queue).inc()
         raise
     finally:
         ending.cancel()
+        await completing.cancel()
         await preparing.cancel()
         metrics.IN_HAND.labels(queue).set_function(lambda: 0.0)  # the broker has the messages again
         metrics.OLDEST_SECONDS.labels(queue).set_function(lambda: 0.0)
+
+
+async def _done(queue: str, deliveries: Deliveries, mails: int, started_s: float) -> None:
+    """Acknowledge the batch that was taken first."""
+    await deliveries.acknowledge_oldest()
+    metrics.BATCH_SECONDS.labels(queue).observe(time.monotonic() - started_s)
+    metrics.BATCH_MAILS.labels(queue).observe(mails)
+
+
+async def _nothing_left() -> None:
+    """The completion of a batch that is handled completely."""
 
 
 class _Preparation(Protocol[T_co]):

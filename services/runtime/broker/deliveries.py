@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,9 +39,7 @@ class Deliveries:
         self._waiting: list[_Received] = []
         self._arrived = asyncio.Event()
         self._more = asyncio.Event()
-        self._last: _Received | None = None
-        self._handed_out = 0
-        self._oldest_handed_out_s: float | None = None
+        self._handed_out: deque[_HandedOut] = deque()
         self._ended = False
 
     async def consume(self, channel: AbstractChannel, *, no_ack: bool = False) -> None:
@@ -71,9 +70,8 @@ class Deliveries:
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         if not self._waiting:
             self._arrived.clear()
-        self._last = batch[-1]
-        self._handed_out += len(batch)
-        self._oldest_handed_out_s = self._oldest_handed_out_s or batch[0].delivery.published_at_s
+        oldest_s = batch[0].delivery.published_at_s
+        self._handed_out.append(_HandedOut(batch[-1], len(batch), oldest_s))
         return [received.delivery for received in batch]
 
     async def next_whole_batch(self, most: int) -> list[Delivery]:
@@ -93,22 +91,29 @@ class Deliveries:
 
     async def acknowledge(self) -> None:
         """Acknowledge everything handed out so far. Raises TransientError."""
-        if self._last is not None:
-            last, self._last = self._last, None
-            self._handed_out, self._oldest_handed_out_s = 0, None
+        await self._acknowledge(len(self._handed_out))
+
+    async def acknowledge_oldest(self) -> None:
+        """Acknowledge the batch that was handed out first. Raises TransientError."""
+        await self._acknowledge(1)
+
+    async def _acknowledge(self, batches: int) -> None:
+        done = [self._handed_out.popleft() for _ in range(batches)]
+        if done:
+            last = done[-1].last
             with translate_driver_errors("acknowledge"):
                 await last.channel.basic_ack(last.tag, multiple=True)
 
     def in_hand(self) -> int:
         """How many messages were delivered and are not acknowledged. Thread-safe."""
-        return len(self._waiting) + self._handed_out
+        return len(self._waiting) + sum(batch.count for batch in self._handed_out.copy())
 
     def oldest_age_s(self) -> float:
         """Seconds since the oldest message in hand was published; 0 if there is none.
         Thread-safe."""
-        since = self._oldest_handed_out_s or next(
-            (received.delivery.published_at_s for received in self._waiting[:1]), None
-        )
+        handed_out = [batch.oldest_s for batch in self._handed_out.copy()]
+        waiting = [received.delivery.published_at_s for received in self._waiting[:1]]
+        since = next((at for at in [*handed_out, *waiting] if at), None)
         return max(0.0, time.time() - since) if since else 0.0
 
 
@@ -127,6 +132,15 @@ class _Received:
             message.channel,
             message.delivery_tag or 0,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _HandedOut:
+    """A batch that is not acknowledged yet. `oldest_s` is when its first message was published."""
+
+    last: _Received
+    count: int
+    oldest_s: float | None
 
 
 def as_delivery(

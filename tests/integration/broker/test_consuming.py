@@ -9,6 +9,7 @@ import pytest
 from deploy.local import PrivateServers
 from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
 from services.runtime.broker.browse import browse_queue
+from services.runtime.broker.completions import Completion
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches, handle_prepared
 from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
@@ -25,6 +26,10 @@ from tests.builders import raw_mail
 from tests.integration.brokers import PATIENCE_S, bodies, connected, message, topology, waiting
 
 pytestmark = pytest.mark.usefixtures("no_settling")
+
+
+async def nothing_left() -> None:
+    """The completion of a batch that is handled completely."""
 
 
 async def test_a_requeued_message_is_not_browsed_again(broker: Broker, name: str) -> None:
@@ -203,11 +208,12 @@ class TestHandlingBatches:
                 prepared.set()
             return numbers
 
-        async def handle(numbers: str) -> None:
+        async def handle(numbers: str) -> Completion:
             await asyncio.wait_for(prepared.wait(), PATIENCE_S)
             steps.append(f"handle {numbers}")
             if numbers == "6":
                 stop.request()
+            return nothing_left
 
         async with connected(servers) as broker:
             await broker.declare(topology(name))
@@ -247,9 +253,10 @@ class TestHandlingBatches:
                 raise TransientError("no primary")
             return deliveries
 
-        async def handle(deliveries: Sequence[Delivery]) -> None:
+        async def handle(deliveries: Sequence[Delivery]) -> Completion:
             await asyncio.wait_for(failed.wait(), PATIENCE_S)
             handled.extend(delivery.body for delivery in deliveries)
+            return nothing_left
 
         async with connected(servers) as broker:
             await broker.declare(topology(name))
@@ -269,6 +276,87 @@ class TestHandlingBatches:
         assert handled == [b"0", b"1"]
         async with connected(servers) as broker:
             assert sorted(await bodies(await broker.consume(name, 10), 2)) == [b"2", b"3"]
+
+    async def test_the_next_batch_is_handled_while_the_one_before_is_completed(
+        self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stop = Stop()
+        handled_third = asyncio.Event()
+        steps: list[str] = []
+
+        async def prepare(deliveries: Sequence[Delivery]) -> str:
+            return deliveries[0].body.decode()
+
+        async def handle(number: str) -> Completion:
+            steps.append(f"handle {number}")
+            if number == "2":
+                handled_third.set()
+                stop.request()
+
+            async def complete() -> None:
+                await asyncio.wait_for(handled_third.wait(), PATIENCE_S)
+                steps.append(f"complete {number}")
+
+            return complete
+
+        async with connected(servers) as broker:
+            await broker.declare(topology(name))
+            await broker.publish_all([message(name, str(number).encode()) for number in range(4)])
+            self.wait_for_all(broker, 4, monkeypatch)
+            await asyncio.wait_for(
+                handle_prepared(
+                    broker,
+                    name,
+                    prepare,
+                    handle,
+                    stop,
+                    batch=1,
+                    prefetch=20,
+                    completions=2,
+                    decode=decode_raw_mail,
+                ),
+                PATIENCE_S,
+            )
+        assert steps[:3] == ["handle 0", "handle 1", "handle 2"]
+        assert steps[3:] == ["complete 0", "complete 1", "complete 2"]
+        async with connected(servers) as broker:
+            assert await bodies(await broker.consume(name, 10), 1) == [b"3"]
+
+    async def test_a_completion_that_fails_leaves_its_batch_and_the_next_to_another(
+        self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def prepare(deliveries: Sequence[Delivery]) -> bytes:
+            return deliveries[0].body
+
+        async def handle(number: bytes) -> Completion:
+            async def complete() -> None:
+                if number == b"1":
+                    raise TransientError("no confirm")
+
+            return complete
+
+        async with connected(servers) as broker:
+            await broker.declare(topology(name))
+            await broker.publish_all([message(name, str(number).encode()) for number in range(4)])
+            self.wait_for_all(broker, 4, monkeypatch)
+            with pytest.raises(TransientError, match="no confirm"):
+                await asyncio.wait_for(
+                    handle_prepared(
+                        broker,
+                        name,
+                        prepare,
+                        handle,
+                        Stop(),
+                        batch=1,
+                        prefetch=20,
+                        completions=2,
+                        decode=decode_raw_mail,
+                    ),
+                    PATIENCE_S,
+                )
+        async with connected(servers) as broker:
+            left = await bodies(await broker.consume(name, 10), 3)
+            assert sorted(left) == [b"1", b"2", b"3"]
 
     async def test_a_failure_leaves_the_batch_to_another(
         self, servers: PrivateServers, name: str

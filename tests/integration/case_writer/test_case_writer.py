@@ -40,6 +40,7 @@ from services.runtime.store.mongo import Store
 from tests.builders import STAGES, appending, opening, parking, raw_bytes
 from tests.contract.cases_contract import CasesContract
 from tests.fakes import FakeOutlet, InProcessReader
+from tests.writers import handle
 
 WRITERS = 4
 MAILS = 50
@@ -106,8 +107,9 @@ async def handle_in_batches(
     """Handle the messages as one writer; returns the routing keys of what it published."""
     async with case_writer(url, database) as (writer, outlet):
         for start in range(0, len(commands), batch):
-            refused = await writer.handle(
-                [ReceivedCommand(command, False) for command in commands[start : start + batch]]
+            refused = await handle(
+                writer,
+                [ReceivedCommand(command, False) for command in commands[start : start + batch]],
             )
             assert refused == []
         return [message.routing_key for message in outlet.published]

@@ -26,6 +26,7 @@ from services.runtime.settings import Process, Stage
 from tests.builders import EVE, JAN, raw_bytes, raw_mail
 from tests.integration.case_writer.test_case_writer import Observed, case_writer, cases, database
 from tests.unit.casework.builders import OPERATOR
+from tests.writers import handle
 
 __all__ = ["cases", "database"]  # fixtures of the file next to this one
 
@@ -67,8 +68,8 @@ async def write(
     commands: list[Command] = [decide(mail, policy or Policy()) for mail in mails]
     async with case_writer(servers.store.url, database) as (writer, outlet):
         for start in range(0, len(commands), 5):
-            await writer.handle(
-                [ReceivedCommand(command, False) for command in commands[start : start + 5]]
+            await handle(
+                writer, [ReceivedCommand(command, False) for command in commands[start : start + 5]]
             )
         replayed = [
             decode_replayed(message.body)
@@ -207,7 +208,7 @@ async def test_a_move_is_reported_again_if_the_writer_died_before_reporting_it(
     await rederive(servers, database, [lost], move=True, policy=KNOWING)
     command = decide(replayed(lost, rederive=True, move=True), KNOWING)
     async with case_writer(servers.store.url, database) as (writer, outlet):
-        await writer.handle([ReceivedCommand(command, redelivered=True)])
+        await handle(writer, [ReceivedCommand(command, redelivered=True)])
     moved = [
         message for message in outlet.published if message.tag == "mailcase.case.mail-moved.v1"
     ]
@@ -225,10 +226,10 @@ async def test_a_parked_mail_placed_by_a_replay_is_reported_again_if_the_writer_
     command = decide(replayed(denied, rederive=True, move=True), Policy())
     async with case_writer(servers.store.url, database) as (writer, outlet):
         for redelivered in (False, True):
-            await writer.handle([ReceivedCommand(command, redelivered)])
+            await handle(writer, [ReceivedCommand(command, redelivered)])
         later = replayed(denied, rederive=True, move=True)
         later = structs.replace(later, replay=Replay(run="later", rederive=True, move=True))
-        await writer.handle([ReceivedCommand(decide(later, Policy()), redelivered=True)])
+        await handle(writer, [ReceivedCommand(decide(later, Policy()), redelivered=True)])
     opened = [message for message in outlet.published if message.tag == "mailcase.case.opened.v1"]
     events = [event for item in opened for event in decode_archived_events(item.body)]
     assert {event.mail_key for event in events} == {denied.key}

@@ -22,6 +22,7 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 from tests.builders import STAGES, opening
 from tests.fakes import FakeOutlet, InProcessReader
+from tests.writers import handle
 
 
 class Watched(MongoCases):
@@ -69,7 +70,7 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
                 try:
                     command = opening("invoice")
                     handling = asyncio.ensure_future(
-                        writer.handle([ReceivedCommand(command, False)])
+                        handle(writer, [ReceivedCommand(command, False)])
                     )
                     waiting = asyncio.ensure_future(cases.unproven.wait())
                     await asyncio.wait(

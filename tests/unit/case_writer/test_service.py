@@ -40,7 +40,7 @@ from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.service import CONFLICTS_TOGETHER, MAX_FAULT_ATTEMPTS, CaseWriter
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EVENT
-from services.runtime.errors import PermanentError, TransientError
+from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
@@ -48,6 +48,7 @@ from services.runtime.settings.schema.processes import Rules
 from services.runtime.store.errors import ConflictError
 from tests.builders import DATE, STAGES, appending, ignoring, opening, parking, raw_bytes, raw_mail
 from tests.fakes import FakeBlobs, FakeCases, FakeOutlet, FakePublisher, InProcessReader
+from tests.writers import handle
 
 OUTAGE = TransientError("no primary")
 
@@ -81,7 +82,10 @@ class Writer:
     async def handle(self, *commands: Command, redelivered: bool = False) -> list[str | None]:
         """Handle commands; returns the mail keys of the refused ones."""
         arrived = [ReceivedCommand(command, redelivered) for command in commands]
-        return [error.mail_key for error in await self.service.handle(arrived)]
+        return [error.mail_key for error in await self.handle_received(arrived)]
+
+    async def handle_received(self, received: list[ReceivedCommand]) -> list[CommandRefusedError]:
+        return await handle(self.service, received)
 
     @property
     def outcomes(self) -> dict[str, str]:
@@ -397,7 +401,7 @@ class TestPoison:
 
     async def test_a_refusal_says_how_often_the_mail_was_tried(self, writer: Writer) -> None:
         writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS + 1)
-        [refused] = await writer.service.handle([ReceivedCommand(opening("one"), False)])
+        [refused] = await writer.handle_received([ReceivedCommand(opening("one"), False)])
         assert str(refused).startswith(f"after {MAX_FAULT_ATTEMPTS} attempts, the mail")
         assert str(refused).endswith("ZeroDivisionError()")
 
@@ -509,7 +513,7 @@ class TestOutage:
         commands = opening("small"), opening("large", size=GROUP_BYTES)
         received = [ReceivedCommand(command, redelivered=False) for command in commands]
         writer.service.expect(received)
-        assert await writer.service.handle(received) == []
+        assert await writer.handle_received(received) == []
         assert set(writer.outcomes.values()) == {"opened"}
         assert writer.reader.questions == [1, 1, 1]  # the second mail once more
 

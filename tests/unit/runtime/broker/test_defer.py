@@ -14,6 +14,7 @@ from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase
 from services.case_writer.consumer import CommandConsumer
+from services.case_writer.service import WrittenCommands
 from services.casework.outgoing import UnknownProcessError
 from services.router.main import _route_delivery
 from services.router.policy import Policy
@@ -44,9 +45,11 @@ class Writer:
 
     def expect(self, arrived: list[Any]) -> None: ...
 
-    async def handle(self, arrived: list[Any]) -> list[Any]:
+    async def write(self, arrived: list[Any]) -> WrittenCommands:
         self.arrived += [received.command for received in arrived]
-        return []
+        return WrittenCommands([], [])
+
+    async def publish(self, written: list[Any]) -> None: ...
 
 
 def delivery(message: Any, headers: dict[str, Any] | None = None) -> Delivery:
@@ -72,7 +75,7 @@ async def written(
     handling = CommandConsumer(writer, None, None, broker, known)  # type: ignore[arg-type] # as above
     batch = await handling.prepare([delivery(command, headers)])
     assert broker.published == []  # until the batch is handled
-    await handling.handle(batch)
+    await (await handling.handle(batch))()
     return writer.arrived, broker.published
 
 
@@ -153,7 +156,7 @@ async def test_an_answer_of_an_unknown_process_waits_and_then_is_a_dead_letter(
     broker = Broker()
     handling = CommandConsumer(Writer(), Answers(), None, broker, OLD)  # type: ignore[arg-type] # as above
     answer = AnswerCase(id="answer-1", case=1, text="Thank you.", at=datetime.now(UTC))
-    await handling.handle(await handling.prepare([delivery(answer, headers)]))
+    await (await handling.handle(await handling.prepare([delivery(answer, headers)])))()
     [published] = broker.published
     assert published.routing_key == f"case_writer.commands.{to}"
 
