@@ -4,7 +4,11 @@ import base64
 import poplib
 import socket
 import ssl
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any
 
 from services.fetcher.sources.credentials import Credential, xoauth2
@@ -70,16 +74,17 @@ class Pop3Session:
         except poplib.error_proto:
             return frozenset()
 
-    def listing(self) -> list[tuple[int, str, int]]:
+    def listing(self) -> Iterator[tuple[int, str, int]]:
         """Number, UIDL and size in bytes of each mail, oldest first."""
-        pairs = [line.split() for line in self._lines("LIST")]
-        sizes = {int(number): int(size) for number, size, *_ in pairs}
-        uidls = [line.split(maxsplit=1) for line in self._lines("UIDL")]
-        found = [
+        listed = _Sizes(self._lines("LIST"))
+        lines = (line.split(maxsplit=1) for line in self._lines("UIDL"))
+        uidls = (
             (int(number), uidl.decode("ascii", "backslashreplace").strip())
-            for number, uidl in uidls
-        ]
-        return sorted((number, uidl, sizes[number]) for number, uidl in found if number in sizes)
+            for number, uidl in lines
+        )
+        for number, uidl in _ascending(uidls):
+            if (size := listed.of(number)) is not None:
+                yield number, uidl, size
 
     def retrieve(self, number: int, expected_bytes: int) -> bytes:
         """A mail's bytes, with the server's line ends, without escapes (RFC 1939 section 3).
@@ -127,17 +132,25 @@ class Pop3Session:
             ) from error  # poplib raises the same error at the end of the connection
         return response
 
-    def _lines(self, command: str) -> list[bytes]:
+    def _lines(self, command: str) -> Iterator[bytes]:
         self._command(command)
-        return self._multi_line(_MAX_LISTING_BYTES).split(b"\r\n")[:-1]
+        return self._pieces(_MAX_LISTING_BYTES)
 
     def _multi_line(self, most_bytes: int, kept_bytes: int | None = None) -> bytes:
+        """All pieces. Whole ones after the first `kept_bytes` are discarded."""
+        kept: list[bytes] = []
+        size = 0
+        for piece in self._pieces(most_bytes):
+            if kept_bytes is None or size < kept_bytes:
+                kept.append(piece)
+            size += len(piece)
+        return b"".join(kept)
+
+    def _pieces(self, most_bytes: int) -> Iterator[bytes]:
         """Read up to the line with a single dot.
 
-        Reads in pieces, because lines of mails have no maximum length. Whole pieces after the first
-        `kept_bytes` are discarded.
+        Reads lines, and long ones in pieces, because lines of mails have no maximum length.
         """
-        pieces: list[bytes] = []
         size, at_line_start = 0, True
         while True:
             piece = self._client.file.readline(_PIECE_BYTES)
@@ -145,14 +158,13 @@ class Pop3Session:
                 raise BrokenAnswerError("the connection ended inside a mail")
             if at_line_start and piece.startswith(b"."):
                 if piece in {b".\r\n", b".\n"}:
-                    return b"".join(pieces)
+                    return
                 piece = piece[1:]
-            if kept_bytes is None or size < kept_bytes:
-                pieces.append(piece)
             size += len(piece)
             if size > most_bytes:
                 raise BrokenAnswerError(f"a response exceeds {most_bytes} bytes")
             at_line_start = piece.endswith(b"\n")
+            yield piece
 
     def _xoauth2(self, token: AccessToken) -> None:
         """In two steps, because a token may be longer than a command (RFC 5034 section 4)."""
@@ -160,6 +172,39 @@ class Pop3Session:
         answered = self._command("AUTH XOAUTH2")
         while answered.startswith(b"+ ") or answered == b"+":
             answered = self._command(base64.b64encode(response(answered)).decode("ascii"))
+
+
+class _Sizes:
+    """The sizes in a response to LIST, by number."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._numbers, self._sizes = array("Q"), array("Q")
+        is_ordered = True
+        for number, size, *_ in (line.split() for line in lines):
+            self._numbers.append(int(number))
+            self._sizes.append(int(size))
+            is_ordered = is_ordered and self._numbers[-1] >= self._numbers[-2:][0]
+        if not is_ordered:
+            pairs = sorted(zip(self._numbers, self._sizes, strict=True), key=itemgetter(0))
+            self._numbers = array("Q", (number for number, _ in pairs))
+            self._sizes = array("Q", (size for _, size in pairs))
+
+    def of(self, number: int) -> int | None:
+        """The size of a mail, the last one if it was listed twice; None if it was not listed."""
+        place = bisect_right(self._numbers, number)
+        return self._sizes[place - 1] if place and self._numbers[place - 1] == number else None
+
+
+def _ascending(uidls: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The UIDLs as they come, which is by number; those of a smaller number at the end."""
+    last, late = 0, list[tuple[int, str]]()
+    for number, uidl in uidls:
+        if number < last:
+            late.append((number, uidl))
+        else:
+            last = number
+            yield number, uidl
+    yield from sorted(late)
 
 
 def answer(error: poplib.error_proto) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from services.fetcher import metrics
+from services.fetcher.pop3.maildrop import Maildrop
 from services.fetcher.pop3.session import BROKEN, Pop3Session
 from services.fetcher.ports import FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
@@ -32,7 +33,7 @@ RECEIPTS_S = 30.0  # how long a session waits; RFC 1939 lets a server end it aft
 class Pop3Source:
     """One maildrop.
 
-    Ids are `UIDL/size`; further mails with the same one get `/2`, `/3` … appended.
+    The ids are those of `Maildrop`.
     """
 
     def __init__(
@@ -53,8 +54,7 @@ class Pop3Source:
         self._wake = WakeupPipe()
         self._session: Pop3Session | None = None
         self._resting = False  # between two sessions, not broken
-        self._listed: dict[str, tuple[int, int]] = {}  # id -> number and size, in this session
-        self._new: list[str] = []  # listed, not handed out yet
+        self._listed = Maildrop()  # in this session
         self._awaited: set[str] = set()  # fetched in this session, without a receipt yet
         self._hashes: dict[str, bytes] = {}  # of fetched mails that are not deleted for good
         self._deleted: set[str] = set()  # in this session, until QUIT
@@ -80,17 +80,16 @@ class Pop3Source:
     def list_new(self, limit: int) -> list[ListedMail]:
         with self._mailbox_error("list the mails"):
             self._connected()
-        ids, self._new = self._new[:limit], self._new[limit:]
-        return [ListedMail(mail_id, self._listed[mail_id][1]) for mail_id in ids]
+        return [ListedMail(mail_id, size) for mail_id, size in self._listed.take(limit)]
 
     def refresh(self, known: Collection[str]) -> None:
         """Start a session unless one is open: a session shows no later mail."""
         with self._mailbox_error("list the mails"):
             self._connected()
-        self._new = [mail_id for mail_id in self._new if mail_id not in known]
+        self._listed.skip(known)
 
     def count_unlisted(self, known: Collection[str]) -> int:
-        return len(set(self._new).difference(known))
+        return self._listed.count_except(known)
 
     def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         with self._mailbox_error("fetch mails"):
@@ -180,20 +179,21 @@ class Pop3Source:
         return self._session
 
     def _start(self) -> None:
-        self._new = []
+        self._listed = Maildrop()  # the former one is gone before the next is there
         self._session = session = Pop3Session(self._mailbox, self._server)
         session.log_in(self._credential())
-        self._listed = _by_id(session.listing())
+        listed = Maildrop(session.listing())
         self._awaited.clear()
         self._deleted.clear()
+        self._listed = listed
         self._delete_recorded(session)
-        self._new = [mail_id for mail_id in self._listed if mail_id not in self._deleted]
+        listed.skip(self._deleted)
         if not self._server.delete_after_fetch:
             known = self._seen_ids.known()
             self._seen_ids.forget(
-                sorted(seen for seen in known if seen.removeprefix(HEAD_OF) not in self._listed)
+                sorted(seen for seen in known if seen.removeprefix(HEAD_OF) not in listed)
             )
-            self._new = [mail_id for mail_id in self._new if mail_id not in known]
+            listed.skip(known)
 
     def _delete_recorded(self, session: Pop3Session) -> None:
         """Delete recorded mails that earlier sessions could not delete for good."""
@@ -244,18 +244,3 @@ class Pop3Source:
 
     def _mailbox_error(self, attempt: str) -> AbstractContextManager[None]:
         return as_mailbox_error(attempt, self._mailbox, self._server, broken=BROKEN)
-
-
-def _by_id(listing: Sequence[tuple[int, str, int]]) -> dict[str, tuple[int, int]]:
-    """Number and size of each mail by its id.
-
-    The size distinguishes mails if a server reuses a UIDL.
-    """
-    by_id: dict[str, tuple[int, int]] = {}
-    for number, uidl, size in listing:
-        name, count = f"{uidl}/{size}", 1
-        while name in by_id:
-            count += 1
-            name = f"{uidl}/{size}/{count}"
-        by_id[name] = (number, size)
-    return by_id

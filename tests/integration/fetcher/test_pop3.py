@@ -162,7 +162,7 @@ def test_one_bad_mail_stops_no_other(
     source = source_of(account, made)
     source.connect()
     ids = [mail.id for mail in source.list_new(10)]
-    source._listed[ids[1]] = (99, 1)  # a number that the server refuses
+    source._listed._numbers[1] = 99  # a number that the server refuses
     fetched = source.fetch(ids)
     assert [mail.id for mail in fetched] == [ids[0], ids[2]]
     source.remove([ids[0], ids[2]])
