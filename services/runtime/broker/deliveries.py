@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import aiormq.abc
+import msgspec
 import pamqp.commands
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
@@ -117,8 +117,7 @@ class Deliveries:
         return max(0.0, time.time() - since) if since else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Received:
+class _Received(msgspec.Struct, frozen=True):
     """A delivery with its delivery tag."""
 
     delivery: Delivery

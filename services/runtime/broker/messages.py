@@ -1,7 +1,6 @@
 """Messages to and from the broker, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
@@ -10,8 +9,7 @@ from schemas import codec
 from services.runtime.broker.topology import EVENT
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """A delivered message. `redelivered` means that, according to the broker, it may have been
     delivered before.
 
@@ -31,8 +29,7 @@ class Delivery:
     attempts: int = 1
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A message to publish: `tag` goes to the AMQP property `type`, `message_id` is the mail key.
 
     With the default exchange, "", the routing key is the name of a queue.
