@@ -133,8 +133,7 @@ class _Received(msgspec.Struct, frozen=True):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _HandedOut:
+class _HandedOut(msgspec.Struct, frozen=True):
     """A batch that is not acknowledged yet. `oldest_s` is when its first message was published."""
 
     last: _Received
