@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from msgspec import Struct
+
 from schemas.stored import (
     UNDELIVERABLE,
     Case,
@@ -28,9 +30,9 @@ from services.case_writer.recording.documents import (
     VerdictReplacement,
 )
 from services.case_writer.recording.mongo_snapshot import SnapshotReader
-from services.casework.persistence.recording import insert_history
+from services.casework.persistence.recording import history_documents
 from services.casework.records import CASE_COUNTER, at_revision, changed_fields
-from services.runtime.store.collection import Session
+from services.runtime.store.collection import Document, Session
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Store
 
@@ -96,16 +98,15 @@ class MongoCases:
             },
         )
         documents = build(await self._first_number(build, session), stored)
-        await self._write_mails(documents, session)
-        await self._comments.insert(
-            [to_document(comment) for comment in documents.comments], session
-        )
+        await self._forget_retried(documents, session)
+        await self._update_cases(documents, session)
+        await self._store.insert_together(_new_documents(documents), session)
+        # After the mails: one of them may have come twice in this batch.
+        await self._count_deliveries(documents, session)
         await self._replace(documents, session)
-        await self._write_cases(documents, session)
-        await self._write_threads(documents, session)
+        await self._claim_threads(documents, session)
         await self._replace_verdicts(documents, session)
-        await self._write_senders(documents.senders, session)
-        await self._outbox.insert([to_document(mail) for mail in documents.outgoing], session)
+        await self._update_senders(documents.senders, session)
         for bounced in documents.bounced:
             await self._mark_bounced(bounced, session)
         return documents
@@ -146,12 +147,12 @@ class MongoCases:
         last = await self._counters.increment(COUNTER, "value", build.new_numbers, session)
         return last - build.new_numbers + 1
 
-    async def _write_mails(self, documents: Documents, session: Session) -> None:
+    async def _forget_retried(self, documents: Documents, session: Session) -> None:
         for key, seen in documents.retried.items():
             if not await self._mails.delete({"_id": key, "written_by": seen}, session):
                 raise ConflictError(f"mail {key} was retried by someone else")
-        await self._mails.insert([to_document(mail) for mail in documents.mails], session)
-        # After the mails: one of them may have come twice in this batch.
+
+    async def _count_deliveries(self, documents: Documents, session: Session) -> None:
         attempt = documents.attempt
         counts = [
             # After an unclear commit, nothing else in the database shows that this attempt counted
@@ -164,9 +165,8 @@ class MongoCases:
         ]
         await self._mails.update_each(counts, session)
 
-    async def _write_cases(self, documents: Documents, session: Session) -> None:
-        """Cases and their history, unless someone else changed a case since it was read."""
-        await self._cases.insert([to_document(case) for case in documents.cases], session)
+    async def _update_cases(self, documents: Documents, session: Session) -> None:
+        """Update cases, unless someone else changed one since it was read."""
         updates = [
             ({"_id": before.number, **at_revision(before.revision)}, {"$set": changed})
             for before, after in documents.case_updates
@@ -174,10 +174,8 @@ class MongoCases:
         ]
         if await self._cases.update_each(updates, session) != len(updates):
             raise ConflictError("another writer changed a case first")
-        await insert_history(self._store, documents.written_history, session)
 
-    async def _write_threads(self, documents: Documents, session: Session) -> None:
-        await self._threads.insert([to_document(thread) for thread in documents.threads], session)
+    async def _claim_threads(self, documents: Documents, session: Session) -> None:
         for claim in documents.claims:
             change = {"claimed_by": claim.claimed_by, "case": claim.case, "digest": claim.digest}
             free = {"$in": [None, documents.released.get(claim.id)]}
@@ -222,12 +220,8 @@ class MongoCases:
         await self._comments.update_all({**ours, "kind": "sent"}, change, session)
         await self._outbox.update_all(ours, {"$set": {"bounced_by": bounced.mail_key}}, session)
 
-    async def _write_senders(self, senders: Sequence[Sender], session: Session) -> None:
-        """Insert new histories with version 1. Others replace the previous version, unless another
-        writer did.
-        """
-        new = [to_document(sender) for sender in senders if sender.version == 1]
-        await self._senders.insert(new, session)
+    async def _update_senders(self, senders: Sequence[Sender], session: Session) -> None:
+        """Replace the previous version of known histories, unless another writer did."""
         changed = [
             ({"_id": sender.id, "version": sender.version - 1}, {"$set": to_document(sender)})
             for sender in senders
@@ -235,6 +229,25 @@ class MongoCases:
         ]
         if await self._senders.update_each(changed, session) != len(changed):
             raise ConflictError("another writer counted a new case of the same sender first")
+
+
+def _new_documents(documents: Documents) -> dict[str, list[Document]]:
+    """What is inserted, by collection, in the order in which it is inserted. New histories of
+    senders have version 1.
+    """
+    new_senders = [sender for sender in documents.senders if sender.version == 1]
+    inserted: dict[str, Sequence[Struct]] = {
+        Mail.COLLECTION: documents.mails,
+        Comment.COLLECTION: documents.comments,
+        Case.COLLECTION: documents.cases,
+        Thread.COLLECTION: documents.threads,
+        Sender.COLLECTION: new_senders,
+        OutgoingMail.COLLECTION: documents.outgoing,
+    }
+    return {
+        **{name: [to_document(each) for each in structs] for name, structs in inserted.items()},
+        **history_documents(documents.written_history),
+    }
 
 
 _Update = tuple[dict[str, Any], dict[str, Any]]

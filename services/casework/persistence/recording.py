@@ -9,7 +9,7 @@ from schemas.stored import Case, from_document, to_document
 from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.casework.refusals import StaleRevisionError
 from services.casework.results import no_such_case
-from services.runtime.store.collection import Session
+from services.runtime.store.collection import Document, Session
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Store
 
@@ -24,18 +24,24 @@ async def read_case(store: Store, number: int, session: Session) -> Case:
 
 async def insert_history(store: Store, changes: Sequence[Change], session: Session) -> None:
     """Write changes, and the publication that lets any process publish their events."""
+    if changes:
+        await store.insert_together(history_documents(changes), session)
+
+
+def history_documents(changes: Sequence[Change]) -> dict[str, list[Document]]:
+    """The documents of `insert_history`, by collection."""
     if not changes:
-        return
+        return {}
     publication = Publication(
         id=changes[0].id,
         changes=[change.id for change in changes],
         cases=sorted({change.case for change in changes}),
         at=changes[0].at,
     )
-    await store.collection(Change.COLLECTION).insert(
-        [to_document(change) for change in changes], session
-    )
-    await store.collection(Publication.COLLECTION).insert([to_document(publication)], session)
+    return {
+        Change.COLLECTION: [to_document(change) for change in changes],
+        Publication.COLLECTION: [to_document(publication)],
+    }
 
 
 async def record_change(

@@ -6,7 +6,7 @@ from Motor to PyMongo's own async API is confined to this folder.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -145,6 +145,24 @@ class Store:
             for document in await cursor.to_list(None):
                 found[document.pop(_LOOKUP)].append(document)
         return found
+
+    async def insert_together(
+        self, documents: Mapping[str, Sequence[Document]], session: Session
+    ) -> None:
+        """Insert the documents of each collection, as `Collection.insert` does.
+
+        The driver's thread is called once for all of them. A call for each would take longer than
+        the server does.
+        """
+        database, driver = self._database.delegate, session.driver.delegate
+
+        def insert() -> None:
+            for name, inserted in documents.items():
+                if inserted:
+                    database[name].insert_many(inserted, session=driver)
+
+        with translate_driver_errors():
+            await asyncio.to_thread(insert)
 
     async def prove_majority(self) -> None:
         """Raise TransientError unless a majority accepts a write. A ping is not enough: a primary

@@ -16,7 +16,7 @@ from deploy.local import PrivateServers
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.store import blobs as blobs_module
 from services.runtime.store.blobs import CHUNKS, FILES, Blobs
-from services.runtime.store.collection import Session
+from services.runtime.store.collection import Document, Session
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Lookup, Store
 from tests.contract.blobs_contract import BlobsContract
@@ -310,3 +310,19 @@ async def test_documents_of_several_collections_are_found_in_one_round_trip(stor
     assert sorted(plants, key=itemgetter("_id")) == [{"_id": id_, "name": id_} for id_ in ids]
     assert (nothing, missing, rocks) == ([], [], [{"_id": "000", "name": "granite"}])
     assert await store.find_by_ids(Lookup("plants", [])) == [[]]
+
+
+async def test_documents_of_several_collections_are_inserted_together_or_not_at_all(
+    store: Store,
+) -> None:
+    async def write(documents: dict[str, list[Document]]) -> None:
+        await store.transaction(lambda session: store.insert_together(documents, session))
+
+    await write({"plants": [{"_id": "fern"}, {"_id": "moss"}], "rocks": [{"_id": 1}], "none": []})
+    with pytest.raises(ConflictError):
+        await write({"rocks": [{"_id": 2}], "plants": [{"_id": "oak"}, {"_id": "fern"}]})
+    plants, rocks = await store.find_by_ids(
+        Lookup("plants", ["fern", "moss", "oak"]), Lookup("rocks", [1, 2])
+    )
+    assert sorted(plants, key=itemgetter("_id")) == [{"_id": "fern"}, {"_id": "moss"}]
+    assert rocks == [{"_id": 1}]
