@@ -6,6 +6,7 @@ them, and the pictures are counted.
 """
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 import nh3
@@ -63,9 +64,18 @@ _SHOWN_INITIALS = "".join({name[0] for name in _SHOWN_TAGS})
 _SHOWN = re.compile(rf"<(/?)(?=[{_SHOWN_INITIALS}{_SHOWN_INITIALS.upper()}])([a-zA-Z]++)(?=[\s/>])")
 
 
+_NAME = re.compile(rf"</?(?=[{_SHOWN_INITIALS}{_SHOWN_INITIALS.upper()}])([a-zA-Z]++)(?=[\s/>])")
+_REPLACED_TAGS = LITERAL_TAGS | _SHOWN_TAGS.keys()
 _DRAWINGS = frozenset({"svg", "math"})
 _MAY_BE_SELF_CLOSED = frozenset({"script", "style", "title"})  # in drawings
 _MAX_TAG_CHARS = 1000
+
+
+def _has_any_tag(html: str, names: Collection[str]) -> bool:
+    """Whether one of the tags that `_SHOWN` finds has one of these names. Most mails have none, and
+    calling a function for each tag takes several times as long as listing their names.
+    """
+    return not {name.lower() for name in set(_NAME.findall(html))}.isdisjoint(names)
 
 
 class _Shown:
@@ -92,6 +102,8 @@ class _Shown:
 
 
 def _with_shown_words(html: str) -> str:
+    if not _has_any_tag(html, _REPLACED_TAGS):
+        return html
     shown = _Shown(html)
     replaced = _SHOWN.sub(shown, html)
     if shown.has_literal_text:
