@@ -2,48 +2,16 @@
 
 import logging
 import os
-import shlex
 import signal
 import sys
 
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
-
-from services.cli.commands import OPTIONS
-from services.cli.registration import document_command, register_commands
+from services.cli.errors import InvalidArgumentsError
+from services.cli.service_process import plain_service
 from services.cli.terminal.quiet import set_quiet
 from services.runtime.errors import MailcaseError, SettingsError, TransientError
 
 WORK_FAILED = 1
 INVALID_USE = 2
-
-
-def _version() -> str:
-    from services.cli.version import version_text  # noqa: PLC0415 - it asks programs
-
-    return version_text()
-
-
-def _shown_default(value: object) -> str | None:
-    """Show no default in the help for a switch that is off and for an option without a value."""
-    if value is False or value is None:
-        return None
-    return "on" if value is True else str(value)
-
-
-app = App(
-    name="mailcase",
-    default_parameter=Parameter(show_default=_shown_default),
-    help="Turns mail into cases. `mailcase up` runs every service on this machine.",
-    help_epilogue="Every command takes `--quiet` (no progress, errors only) and `--no-color` (or the variable "
-    "`NO_COLOR`). Start with `mailcase init`, then `mailcase up`.",
-    version=_version,
-    version_format="plaintext",
-    version_flags=["--version"],
-    help_format="markdown",
-)
-for option in ("--help", "--version"):
-    app[option].group = OPTIONS
-register_commands(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,18 +21,8 @@ def main(arguments: list[str] | None = None) -> None:
     logging.getLogger("aiormq.connection").addFilter(_is_not_raised)
     try:
         words = _without_global_options(sys.argv[1:] if arguments is None else arguments)
-        if not {"--help", "-h"}.isdisjoint(words):
-            document_command(app, words)
-        status = app(
-            words,
-            exit_on_error=False,
-            print_error=False,
-            result_action="return_value",
-        )
-    except CycloptsError as error:
-        _print_error(_argument_error(error))
-        status = INVALID_USE
-    except SettingsError as error:
+        status = _run(words)
+    except (InvalidArgumentsError, SettingsError) as error:
         _print_error(str(error))
         status = INVALID_USE
     except TransientError as error:
@@ -85,6 +43,15 @@ def main(arguments: list[str] | None = None) -> None:
         # traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(_flushed(status if isinstance(status, int) else 0))
+
+
+def _run(words: list[str]) -> object:
+    service = plain_service(words)
+    if service is not None:
+        return service()
+    from services.cli.application import run_command  # noqa: PLC0415 - it takes 6 MB
+
+    return run_command(words)
 
 
 def _without_global_options(arguments: list[str]) -> list[str]:
@@ -116,20 +83,6 @@ def _flushed(status: int) -> int:
 def _system_error(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
-
-
-def _argument_error(error: CycloptsError) -> str:
-    text = str(error)
-    command = " ".join(("mailcase", *(error.command_chain or ())))
-    if isinstance(error, UnknownCommandError):
-        text = text.partition(" Available commands:")[0]  # cyclopts lists only the first eight
-    if isinstance(error, UnusedCliTokensError):
-        words = error.unused_tokens or []
-        text = f"{command} takes no {shlex.join(words)}"
-        if len(words) == 1 and words[0].endswith(".toml"):
-            text += f": write --config {shlex.quote(words[0])}"
-    see = " See" if text.endswith("?") else "; see"
-    return f"{text.rstrip('.')}{see} `{command} --help`"
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:

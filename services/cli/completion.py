@@ -13,6 +13,6 @@ def completion(shell: Shell, /) -> None:
     bash: write it to ~/.local/share/bash-completion/completions/mailcase. zsh: write it to a file
     `_mailcase` in a folder of `fpath`. fish: write it to ~/.config/fish/completions/mailcase.fish.
     """
-    from services.cli import app  # noqa: PLC0415 - the application imports this module by its name
+    from services.cli.application import app  # noqa: PLC0415 - the application imports this module by its name
 
     print(app.generate_completion(prog_name="mailcase", shell=shell))

@@ -1,6 +1,5 @@
 """The commands that run one service each."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
@@ -8,13 +7,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from msgspec.structs import replace
 
+from services.cli.service_process import run as run_process
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, HttpHost, HttpPort, loaded
-from services.runtime.logs import get_logger
 from services.runtime.process.http import ANY_HOST
-from services.runtime.process.lifecycle import run_service
-from services.runtime.settings import Settings, masked
-
-log = get_logger(__name__)
 
 MaxMailboxes = Annotated[
     int | None,
@@ -47,7 +42,7 @@ def fetcher(
     settings = loaded(config, is_service=True)
     if max_mailboxes is not None:
         settings = replace(settings, fetcher=replace(settings.fetcher, max_mailboxes=max_mailboxes))
-    _run("fetcher", run, settings, http_port, http_host)
+    run_process("fetcher", run, settings, http_port, http_host)
 
 
 def router(
@@ -56,7 +51,7 @@ def router(
     """Decide for every mail whether it opens a case or joins one."""
     from services.router.main import run  # noqa: PLC0415 - as above
 
-    _run("router", run, loaded(config, is_service=True), http_port, http_host)
+    run_process("router", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def case_writer(
@@ -65,7 +60,7 @@ def case_writer(
     """Write cases, comments, attachments and outcomes."""
     from services.case_writer.main import run  # noqa: PLC0415 - as above
 
-    _run("case-writer", run, loaded(config, is_service=True), http_port, http_host)
+    run_process("case-writer", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def sender(
@@ -74,7 +69,7 @@ def sender(
     """Send acknowledgements, and answers from cases."""
     from services.sender.main import run  # noqa: PLC0415 - as above
 
-    _run("sender", run, loaded(config, is_service=True), http_port, http_host)
+    run_process("sender", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def extractor(
@@ -83,7 +78,7 @@ def extractor(
     """Read the fields of cases from their mails and from invoices attached to them."""
     from services.extractor.main import run  # noqa: PLC0415 - as above
 
-    _run("extractor", run, loaded(config, is_service=True), http_port, http_host)
+    run_process("extractor", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def desk(
@@ -99,15 +94,4 @@ def desk(
 
     settings = loaded(config, is_service=True)
     serve = partial(run, tools=tools(settings), listen=listen)
-    _run("desk", serve, settings, http_port, http_host)
-
-
-def _run(
-    name: str,
-    run: Callable[..., Awaitable[None]],
-    settings: Settings,
-    http_port: int,
-    http_host: str,
-) -> None:
-    log.info("settings_loaded", settings=masked(settings))
-    run_service(name, partial(run, settings, http_port, http_host=http_host))
+    run_process("desk", serve, settings, http_port, http_host)

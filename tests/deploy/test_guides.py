@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import app
+from services.cli.application import app
 from tests.deploy.manifests import OVERLAYS, ROOT, deployments, named, of_kind, pod_labels, rendered
 
 GUIDES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.case_writer.main import PREFETCH_AHEAD
-from services.cli import app
+from services.cli.application import app
 from services.runtime.broker.topology import mailcase_topology, private_queue_name, receipts_queue
 from services.runtime.process.lifecycle import DRAIN_DEADLINE_S
 from services.runtime.settings import URL_VARIABLES, Settings, load_settings

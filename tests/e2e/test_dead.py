@@ -14,7 +14,7 @@ from schemas.mails import RawMail
 from services.casework import dead_letters
 from services.cli.dead import command as dead
 from services.cli.dead.letters import MIN_ID
-from services.cli.terminal import output as common
+from services.cli.terminal import loading as common
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.letters import DeadLetter
 from services.runtime.broker.messages import Delivery, Outgoing

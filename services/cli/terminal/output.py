@@ -1,6 +1,5 @@
-"""What all commands share: loading the settings, and printing text safely."""
+"""What all commands share: their options, and printing text safely."""
 
-import os
 import sys
 import unicodedata
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from services.cli.terminal.quiet import is_quiet
-from services.cli.up.running import with_running_servers
-from services.runtime.logs import configure_logs
-from services.runtime.settings import Settings, load_settings
+from services.cli.terminal import loading
+
+DEFAULT_CONFIG = loading.DEFAULT_CONFIG
+loaded = loading.loaded
 
 Config = Annotated[Path, Parameter(name="--config", help="The settings, a TOML file.")]
 HttpPort = Annotated[
@@ -31,27 +30,8 @@ HttpHost = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
-DEFAULT_CONFIG = Path("mailcase.toml")
 # they can move the cursor, color or reorder text
 _UNSAFE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-
-
-def loaded(config: Path, *, is_service: bool = False) -> Settings:
-    """Load the settings and configure the logs.
-
-    If they name no servers, use those of a running `mailcase up`. A command prints what it did;
-    only a service also logs it.
-
-    Raises SettingsError.
-    """
-    settings = with_running_servers(load_settings(config, os.environ), config)
-    level = settings.logs.level
-    if is_quiet():
-        level = "error"
-    elif level == "info" and not is_service:
-        level = "warning"
-    configure_logs(settings.logs.format, level)
-    return settings
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ from rich.console import Console
 from services.cli import main
 from services.cli.answer.reply import missing_author
 from services.cli.demo import command as demo
-from services.cli.terminal import output as common
+from services.cli.terminal import loading as common
 from services.runtime.errors import PermanentError
 from services.runtime.store import mongo as store
 from tests.unit.runtime.settings.texts import THREE_PROCESSES
@@ -68,8 +68,8 @@ def modules_loaded_by(service: str, config: Path) -> set[str]:
     program = (
         f"import {module}, sys\n"
         f"{module}.run = lambda *_, **__: print(*sys.modules)\n"
-        "import services.cli.services\n"
-        "services.cli.services.run_service = lambda _, run: run(None)\n"
+        "import services.cli.service_process\n"
+        "services.cli.service_process.run_service = lambda _, run: run(None)\n"
         "services.cli.main()"
     )
     servers = {
@@ -236,6 +236,13 @@ class TestExitStatus:
         """They would take half a second of processor time and tens of megabytes at each start."""
         loaded = modules_loaded_by("router", config)
         assert not {"pymongo", "motor", "gridfs", "deploy"} & loaded
+
+    @pytest.mark.parametrize("service", ["fetcher", "router", "case-writer", "sender", "extractor"])
+    def test_a_service_does_not_load_the_library_that_parses_command_lines(
+        self, config: Path, service: str
+    ) -> None:
+        """It would take 6 MB in each process."""
+        assert not {"cyclopts", "rich"} & modules_loaded_by(service, config)
 
     @pytest.mark.parametrize("service", ["fetcher", "case-writer", "sender", "extractor"])
     def test_a_service_without_web_keys_loads_no_cryptography(

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from services.cli import app
+from services.cli.application import app
 
 BASH = """
 source "$0"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
-from services.cli import app
+from services.cli.application import app
 
 PAGE = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
 SECTION = re.compile(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import app
+from services.cli.application import app
 
 ROOT = Path(__file__).parents[3]
 PAGES = [
