@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.events import CaseAppended, CaseMoved, CaseOpened, Event
+from services.cli.replay.case_openers import CaseOpeners
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class CaseHistory:
 
     def __init__(self) -> None:
         self._prior: dict[str, PriorCase] = {}
-        self._openers: dict[int, str | None] = {}  # None once the opening mail has moved away
-        self._early: dict[int, list[str]] = {}  # mails whose event preceded that of their case
+        self._openers = CaseOpeners()  # none once the opening mail has moved away
+        # Mails without an outcome whose event preceded that of their case.
+        self._early: dict[int, set[str]] = {}
         self.highest = 0  # of all assigned case numbers
 
     def note(self, event: Event) -> None:
@@ -57,7 +59,11 @@ class CaseHistory:
     def forget(self, keys: Iterable[str]) -> None:
         """Drop mails whose outcome the database has."""
         for key in keys:
-            self._prior.pop(key, None)
+            prior = self._prior.pop(key, None)
+            if prior is not None and prior.case in self._early:
+                self._early[prior.case].discard(key)
+                if not self._early[prior.case]:
+                    del self._early[prior.case]
 
     @property
     def openings(self) -> int:
@@ -66,7 +72,7 @@ class CaseHistory:
 
     def _put(self, key: str, case: int) -> None:
         if case not in self._openers:
-            self._early.setdefault(case, []).append(key)
+            self._early.setdefault(case, set()).add(key)
         self._prior[key] = PriorCase(case, self._openers.get(case))
         self.highest = max(self.highest, case)
 
