@@ -6,6 +6,8 @@ each mail, a history that explains the state of the case, and a file in every te
 """
 
 import hashlib
+import itertools
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ import pymongo
 
 from benchmarks.baseline.mails import BENCH
 from benchmarks.desk.cases import STAGES, CaseMaker, search_entry
+from benchmarks.search import vocabulary
 from schemas.cases import Decision
 from schemas.changes import Change, change_id
 from schemas.stored import Case, Comment, Counter, Mail, Thread, thread_id, to_document
@@ -33,7 +36,7 @@ _COLLECTIONS = (
     *(Case.COLLECTION, Comment.COLLECTION, Change.COLLECTION, SearchEntry.COLLECTION),
     *(Mail.COLLECTION, Thread.COLLECTION, FILES, CHUNKS),
 )
-_WORDS = 8  # of a further mail
+_TEXTS, _WORDS = 4_000, 8  # of further mails
 _APART = timedelta(seconds=1)
 
 
@@ -44,17 +47,23 @@ class RecordMaker:
         self._cases = CaseMaker(processes, count)
         self._now = datetime.now(UTC)
         self._mail = _mail_template()
+        words, chance = vocabulary(), random.Random(12)
+        weights = list(itertools.accumulate(1 / (rank + 2) for rank in range(len(words))))
+        self._texts = [
+            " ".join(chance.choices(words, cum_weights=weights, k=_WORDS)) for _ in range(_TEXTS)
+        ]
+        self._terms = {text: terms_of([text]) for text in self._texts}
 
     def documents(self, number: int) -> Mapping[str, list[Document]]:
         """The documents of a case, by collection."""
         documents = dict(self._cases.documents(number))
         (case,), (mail, note) = documents[Case.COLLECTION], documents[Comment.COLLECTION]
-        mails = [mail, *self._further(case, mail, note)]
+        mails = [mail, *self._further(case, mail)]
         for index, comment in enumerate(mails):
             comment["message_id"] = f"<{number}.{index}@customer.example>"
         documents[Comment.COLLECTION] = [*mails, note]
         documents[SearchEntry.COLLECTION] += [
-            search_entry(comment["_id"], case, comment["at"], terms_of([comment["text"]]))
+            search_entry(comment["_id"], case, comment["at"], self._terms[comment["text"]])
             for comment in mails[1:]
         ]
         documents[Mail.COLLECTION] = [
@@ -75,10 +84,9 @@ class RecordMaker:
         documents[Change.COLLECTION] = self._history(case, documents[Change.COLLECTION], mails[1:])
         return documents
 
-    def _further(self, case: Document, mail: Document, note: Document) -> Iterator[Document]:
-        words = note["text"].split()[:_WORDS]
+    def _further(self, case: Document, mail: Document) -> Iterator[Document]:
         for index in range(1, COMMENTS - 1):
-            text = " ".join([*words[index % _WORDS :], str(case["_id"])])
+            text = self._texts[(case["_id"] * COMMENTS + index) % len(self._texts)]
             yield mail | {
                 "_id": f"{index:02x}{mail['_id'][2:]}",
                 "at": case["opened_at"] + index * _APART,
