@@ -177,7 +177,7 @@ def _options() -> argparse.Namespace:
         type=lambda text: [int(size) for size in names(text)],
         default=[10_000, 100_000, 1_000_000],
         help="mails in the mailbox, and cases with ten comments each, for volume (default "
-        "10000,100000,1000000, which takes hours and 40 GB; 1000,10000 takes three minutes)",
+        "10000,100000,1000000, which takes hours and 30 GB; 1000,10000 takes some minutes)",
     )
     parser.add_argument(
         "--parts", type=names, default=PARTS, help=f"of volume (default {','.join(PARTS)})"

@@ -20,7 +20,7 @@ from schemas.mails import mail_key
 PARTS = ("mailbox", "cases")
 _RECORDED = 2_000  # mails that a replay repeats
 _REQUESTS_S = 5.0  # of each kind
-_PATIENCE_S = 1_800.0
+_PATIENCE_S = 7_200.0
 _LOOK_S = 0.2
 
 
@@ -91,8 +91,9 @@ async def _recording(trial: DeskTrial, count: int) -> AsyncIterator[VolumeFigure
     with services:
         await asyncio.to_thread(services.wait_until_ready, _PATIENCE_S)
         recorded, of_these = pipeline.database["mails"], {"_id": {"$in": keys}}
-        while recorded.count_documents(of_these) < len(keys):  # noqa: ASYNC110 - the server's state
-            await asyncio.sleep(_LOOK_S)
+        async with asyncio.timeout(_PATIENCE_S):
+            while recorded.count_documents(of_these) < len(keys):  # noqa: ASYNC110 - the server's state
+                await asyncio.sleep(_LOOK_S)
         (pids,) = (process.pids for process in services.all if process.name == "case-writer")
         peak, used_s = peak_rss_mb(pids), cpu_s(pids)
     seconds = asyncio.get_running_loop().time() - started
