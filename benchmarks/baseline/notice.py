@@ -3,8 +3,8 @@
     python -m benchmarks.baseline.notice SETTINGS
 
 The client waits as the fetcher does, with a NOOP at the same intervals, and does nothing else: it
-neither searches nor fetches. It waits in a mailbox of its own, into which a copy of each measured
-mail is delivered. A second session in the measured mailbox would disturb the fetcher's, because
+neither searches nor fetches. It waits in a mailbox of its own, into which copies of the measured
+mails are delivered. A second session in the measured mailbox would disturb the fetcher's, because
 Dovecot lets only one session at a time take new files into a Maildir. Whenever many mails are in
 the mailbox, the client removes them, because a larger folder takes longer to look at.
 

@@ -70,7 +70,7 @@ class Latency(msgspec.Struct, frozen=True):
     share of the highest rate.
 
     `notice` is the time until a bare client can see a mail, and `beyond_notice` the difference of
-    the two for each mail.
+    the two for each mail that has a copy.
     """
 
     load: float  # 0: idle
