@@ -45,9 +45,9 @@ class TextParts:
 
     def _without_closing_lines(self, content: bytes) -> bytes:
         """The text without a closing boundary line, which does not belong to it."""
-        for line, pattern in self._closings.items():
+        for line in self._closings:
             if line in content:
-                content, count = pattern.subn(b"", content)
+                content, count = _whole_line(line).subn(b"", content)
                 self._defects.add(AMBIGUOUS, count)
         return content
 
@@ -64,13 +64,13 @@ class TextParts:
         return data[: end if end > 0 else limit]
 
 
-def _closing_lines(parts: list[Part]) -> dict[bytes, re.Pattern[bytes]]:
-    """The closing boundary of each multipart that the mail declares, with a pattern of the whole
-    line.
-    """
+def _closing_lines(parts: list[Part]) -> list[bytes]:
+    """The closing boundary of each multipart that the mail declares."""
     declared = (part.boundary or part.parameters.boundary() for part in parts)
     lines = [b"--" + boundary + b"--" for boundary in dict.fromkeys(declared) if boundary]
-    return {
-        line: re.compile(rb"^" + re.escape(line) + rb"[ \t]*+\r?(?:\n|\Z)", re.MULTILINE)
-        for line in lines[:_MOST_BOUNDARIES]
-    }
+    return lines[:_MOST_BOUNDARIES]
+
+
+def _whole_line(line: bytes) -> re.Pattern[bytes]:
+    """Few texts contain such a line, and each mail has boundaries of its own to compile."""
+    return re.compile(rb"^" + re.escape(line) + rb"[ \t]*+\r?(?:\n|\Z)", re.MULTILINE)
