@@ -59,10 +59,14 @@ class FakeBlobs:
         self.failures: list[MailcaseError] = []
 
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
+        return await self.put_hashed(
+            [(hashlib.sha256(content).hexdigest(), content) for content in contents]
+        )
+
+    async def put_hashed(self, by_hash: Sequence[tuple[str, bytes]]) -> list[BlobRef]:
         self._fail()
         references = []
-        for content in contents:
-            sha256 = hashlib.sha256(content).hexdigest()
+        for sha256, content in by_hash:
             self.contents[sha256] = content
             references.append(BlobRef(sha256=sha256, size=len(content)))
         return references
@@ -82,7 +86,7 @@ class FakeBlobs:
             raise PermanentError(f"no blob {sha256}")
         return self.contents[sha256]
 
-    async def pieces(self, sha256: str) -> AsyncIterator[bytes]:
+    async def pieces(self, sha256: str, size: int | None = None) -> AsyncIterator[bytes]:
         content = await self.get(sha256)
         for start in range(0, len(content), 100_000):
             yield content[start : start + 100_000]

@@ -24,6 +24,7 @@ from services.runtime.process.isolated import (
     TooSlowError,
     become_isolated,
     serve,
+    shorten,
     write_all,
 )
 
@@ -121,7 +122,7 @@ def _with_contents(body: bytes, contents: int) -> list[MailReading | UnreadableM
             attachments.append(structs.replace(attachment, content=content))
             position += size
         readings.append(structs.replace(answer.reading, attachments=attachments))
-    os.ftruncate(contents, 0)
+    shorten(contents)
     return readings
 
 

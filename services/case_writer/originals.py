@@ -44,7 +44,8 @@ class Originals:
             yield mail.raw
             return
         try:
-            async for piece in self._blobs.pieces(_reference(mail).sha256):
+            blob = _reference(mail)
+            async for piece in self._blobs.pieces(blob.sha256, blob.size):
                 yield piece
         except PermanentError as error:
             raise _lost(mail, str(error)) from error

@@ -41,6 +41,9 @@ class BlobStore(Protocol):
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
         """Store each content; safe to repeat. Raises TransientError."""
 
+    async def put_hashed(self, by_hash: Sequence[tuple[str, bytes]]) -> list[BlobRef]:
+        """As `put_all`, for contents whose SHA-256 (hex) is known."""
+
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
         """Those that are missing or have another size. The others stay for at least a day. Raises
         TransientError.
@@ -51,8 +54,10 @@ class BlobStore(Protocol):
         answer.
         """
 
-    def pieces(self, sha256: str) -> AsyncIterator[bytes]:
-        """The content in pieces. Raises as `get` does, after the last piece at the latest."""
+    def pieces(self, sha256: str, size: int | None = None) -> AsyncIterator[bytes]:
+        """The content in pieces; its size, if it is known, saves a look-up. Raises as `get` does,
+        after the last piece at the latest.
+        """
 
 
 class Cases(Protocol):

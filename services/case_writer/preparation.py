@@ -71,7 +71,7 @@ class MailPreparer:
         async with BlobUploads(self._blobs) as uploads:
             for together in _read_together(commands):
                 for read in await self._read_if_needed(together):
-                    await uploads.add([file.content for file in read.files])
+                    await uploads.add(read.files)
                     files = [structs.replace(file, content=b"") for file in read.files]
                     reads.append(replace(read, files=files))
             blobs = iter(await uploads.all_stored())

@@ -31,16 +31,17 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is safe for any file system and URL and unique within the mail. `original_name` is the
     name in the mail, None if it has none; treat it as data, never as a path. `content` is the exact
-    bytes that were attached. `inline` means that the text shows it. `content_id` has no angle
-    brackets, None if absent. `flags` are constant words: `blocked-type`, `name-changed`,
-    `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`, `from-message`,
-    `from-text`.
+    bytes that were attached, `sha256` their hash (hex). `inline` means that the text shows it.
+    `content_id` has no angle brackets, None if absent. `flags` are constant words: `blocked-type`,
+    `name-changed`, `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`,
+    `from-message`, `from-text`.
     """
 
     name: str
     original_name: str | None
     content_type: str
     content: bytes
+    sha256: str
     inline: bool = False
     content_id: str | None = None
     flags: list[str] = []
@@ -101,7 +102,7 @@ DOUBTFUL = frozenset(
         "text-damaged",
     }
 )
-_DAMAGED = "damaged"
+DAMAGED = "damaged"
 _LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are not a character
 
 
@@ -115,7 +116,7 @@ def needs_original(reading: MailReading) -> bool:
         reading.html or ""
     ):
         return True
-    return any(_DAMAGED in attachment.flags for attachment in reading.attachments)
+    return any(DAMAGED in attachment.flags for attachment in reading.attachments)
 
 
 class Defects:

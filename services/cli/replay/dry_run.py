@@ -4,7 +4,7 @@ and writes nothing.
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
 from schemas.cases import Command, ParkMail
@@ -173,10 +173,12 @@ class _ReadOnlyBlobs:
         self._blobs = blobs
 
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
-        return [
-            BlobRef(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-            for content in contents
-        ]
+        return await self.put_hashed(
+            [(hashlib.sha256(content).hexdigest(), content) for content in contents]
+        )
+
+    async def put_hashed(self, by_hash: Sequence[tuple[str, bytes]]) -> list[BlobRef]:
+        return [BlobRef(sha256=sha256, size=len(content)) for sha256, content in by_hash]
 
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
         return [ref for ref in refs if not await self._exists(ref)]
@@ -191,8 +193,8 @@ class _ReadOnlyBlobs:
     async def get(self, sha256: str) -> bytes:
         return await self._blobs.get(sha256)
 
-    def pieces(self, sha256: str) -> AsyncIterator[bytes]:
-        return self._blobs.pieces(sha256)
+    def pieces(self, sha256: str, size: int | None = None) -> AsyncIterator[bytes]:
+        return self._blobs.pieces(sha256, size)
 
 
 def _line(item: PreparedMail, recorded: RecordedMail | None, effect: ReplayEffect) -> str:

@@ -1,8 +1,9 @@
 """Work in a child process that can be killed, so that no input takes more than its time and memory.
 
 The child runs a module as a program. The question and the contents of the answer are passed in two
-memory files that both processes have open (memfd_create(2)). The reader of a file empties it, so
-that neither process has the bytes in memory twice. The pipes carry frames: a length of 8 bytes,
+memory files that both processes have open (memfd_create(2)). The reader of a file releases its
+memory, so that neither process has many bytes twice; the first pages are kept, because writing to
+new ones takes twice as long. The pipes carry frames: a length of 8 bytes,
 big-endian, and for the answer that many bytes. A question's frame is only its length. The answer is
 empty if the work failed.
 """
@@ -27,6 +28,7 @@ _LENGTH_BYTES = 8
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STREAM_LIMIT = 1024 * 1024
 KEPT_BLOCK_BYTES = 1024 * 1024
+_KEPT_FILE_BYTES = 4 * 1024 * 1024  # pages of each file that the next contents overwrite
 
 
 class TooSlowError(PermanentError):
@@ -57,8 +59,8 @@ class IsolatedChild:
     async def ask(
         self, question: Pieces, decode: Callable[[bytes, int], T], *, max_seconds: float
     ) -> T:
-        """The decoded answer. `decode` is called with its bytes and the file of contents, which it
-        empties.
+        """The decoded answer. `decode` is called with its bytes and the file of contents, whose
+        memory it releases (`shorten`).
 
         `question` returns the bytes in pieces, as they arrive; it is called again if a child that
         has worked before fails. The time limit begins after the last piece. Its errors are raised.
@@ -191,6 +193,12 @@ def in_pieces(*question: bytes) -> Pieces:
     return pieces
 
 
+def shorten(file: int) -> None:
+    """Release the memory of a file beyond the pages that are kept; what is in them is stale."""
+    if os.fstat(file).st_size > _KEPT_FILE_BYTES:
+        os.ftruncate(file, _KEPT_FILE_BYTES)
+
+
 def write_all(file: int, content: bytes, position: int = 0) -> None:
     """Write all of a content to a file at a position."""
     left = memoryview(content)
@@ -229,7 +237,7 @@ class Question:
         """Release the question's memory. Call it before a large question that was read is worked
         on.
         """
-        os.ftruncate(self._file, 0)
+        shorten(self._file)
 
 
 def serve(answer: Callable[[Question, int], bytes], files: Sequence[str]) -> None:

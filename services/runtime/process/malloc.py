@@ -4,6 +4,7 @@ import ctypes
 
 _M_TRIM_THRESHOLD = -1  # malloc.h of glibc
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 _LARGE_BYTES = 1024 * 1024
 
 
@@ -20,3 +21,14 @@ def give_back_large_blocks(over_bytes: int = _LARGE_BYTES, kept_bytes: int | Non
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, over_bytes)
         mallopt(_M_TRIM_THRESHOLD, over_bytes if kept_bytes is None else kept_bytes)
+
+
+def share_one_heap() -> None:
+    """Let all threads of this process use one heap. Call it before threads are started.
+
+    By default glibc gives threads heaps of their own (mallopt(3), M_ARENA_MAX), each of which keeps
+    free memory that the others cannot use.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)

@@ -12,7 +12,7 @@ its writer can refer to it. `keep_until`, if present, keeps blobs that only mess
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -24,9 +24,9 @@ from services.runtime.store.mongo import Store
 
 # GridFS's default; never change it, since chunks of a content must not differ between writers
 CHUNK_BYTES = 255 * 1024
-# Chunks per round trip, about 2 and 4 MiB; the driver has them in memory two or three times.
+# Chunks per round trip, about 2 and 1 MiB; the driver has them in memory two or three times.
 _READ_AT_ONCE = 8
-_WRITTEN_AT_ONCE = 16
+_WRITTEN_AT_ONCE = 4
 UNUSED_FOR = timedelta(days=1)  # then the sweep removes a content that nothing refers to
 # a content stored more recently need not be touched
 FRESH = UNUSED_FOR / 2
@@ -56,7 +56,12 @@ class Blobs:
         """Store each missing content; returns the references in the same order. Raises
         TransientError.
         """
-        by_hash = [(hashlib.sha256(content).hexdigest(), content) for content in contents]
+        return await self.put_hashed(
+            [(hashlib.sha256(content).hexdigest(), content) for content in contents]
+        )
+
+    async def put_hashed(self, by_hash: Sequence[tuple[str, bytes]]) -> list[BlobRef]:
+        """As `put_all`, for contents whose SHA-256 (hex) is known."""
         if not by_hash:
             return []
         wanted = dict(by_hash)
@@ -110,7 +115,11 @@ class Blobs:
             [mine, {"$project": {"_id": 0, "files_id": 1, "n": 1}}, number]
         )
         chunks = {row["_id"]: row["chunks"] for row in rows}
-        return [file for file in files if chunks.get(file["_id"], 0) == _chunk_count(file)]
+        return [
+            file
+            for file in files
+            if chunks.get(file["_id"], 0) == _chunk_count(int(file["length"]))
+        ]
 
     def _is_stale(self, file: Document, now: datetime) -> bool:
         if file["uploadDate"] < now - FRESH:
@@ -149,19 +158,19 @@ class Blobs:
                 content.write(piece)
         return content.getvalue()
 
-    async def pieces(self, sha256: str) -> AsyncIterator[bytes]:
-        """The content in pieces of at most CHUNK_BYTES.
+    async def pieces(self, sha256: str, size: int | None = None) -> AsyncIterator[bytes]:
+        """The content in pieces of at most CHUNK_BYTES. If its size is known, it is not looked up.
 
         Raises PermanentError if it is missing, and after the last piece if it is incomplete.
         """
-        file = await self._file(sha256)
-        size, digest = 0, hashlib.sha256()
-        async for data in self._data(sha256, 0, _chunk_count(file), _READ_AT_ONCE):
-            size += len(data)
+        length = int((await self._file(sha256))["length"]) if size is None else size
+        read, digest = 0, hashlib.sha256()
+        async for data in self._data(sha256, 0, _chunk_count(length), _READ_AT_ONCE):
+            read += len(data)
             digest.update(data)
             yield data
         if digest.hexdigest() != sha256:
-            raise _incomplete(file, size)
+            raise _incomplete(await self._file(sha256), read)
 
     async def length(self, sha256: str) -> int:
         """The length of the content. Raises PermanentError if it is missing or incomplete."""
@@ -217,8 +226,8 @@ def _incomplete(file: Document, size: int) -> PermanentError:
     )
 
 
-def _chunk_count(file: Document) -> int:
-    return -(-int(file["length"]) // CHUNK_BYTES)
+def _chunk_count(length: int) -> int:
+    return -(-length // CHUNK_BYTES)
 
 
 def _groups(contents: dict[str, bytes]) -> Iterator[list[Document]]:

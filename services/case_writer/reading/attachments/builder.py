@@ -2,6 +2,7 @@
 their types.
 """
 
+import hashlib
 from collections.abc import Iterable
 from urllib.parse import unquote
 
@@ -98,6 +99,7 @@ class Files:
             original_name=original[:_MAX_ORIGINAL_CHARS].rstrip() if original else None,
             content_type=content_type,
             content=content,
+            sha256=hashlib.sha256(content).hexdigest(),
             inline=inline,
             content_id=content_id,
             flags=list(dict.fromkeys((*flags, *_flags(content, content_type, name, original)))),

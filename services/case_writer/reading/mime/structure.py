@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 
 from services.case_writer.reading.mime.parameters import Parameters
 from services.case_writer.reading.mime.splitter import Part
-from services.case_writer.reading.mime.transfer_encoding import (
-    decode_transfer_encoding,
-    encoding_of,
-)
+from services.case_writer.reading.mime.transfer_encoding import decode_part, encoding_of
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset(
@@ -67,9 +64,8 @@ class FilePart:
         """The bytes of the file, and whether its transfer encoding was damaged."""
         if self.opened is not None:
             return self.opened
-        return decode_transfer_encoding(
-            self.raw[self.part.body : self.part.end], encoding_of(self.part.headers)
-        )
+        part = self.part
+        return decode_part(self.raw, part.body, part.end, encoding_of(part.headers))
 
 
 @dataclass(slots=True)

@@ -40,6 +40,15 @@ def encoding_of(headers: MailHeaders) -> str:
     return ", ".join(headers.texts("content-transfer-encoding"))
 
 
+def decode_part(raw: bytes, start: int, end: int, encoding: str) -> tuple[bytes, bool]:
+    """The same as `decode_transfer_encoding(raw[start:end], encoding)`. Usual base64 is decoded
+    without a copy.
+    """
+    if encoding.lower() == "base64" and (decoded := _uniform_base64(raw, start, end)) is not None:
+        return decoded, False
+    return decode_transfer_encoding(raw[start:end], encoding)
+
+
 def decode_transfer_encoding(
     content: bytes, encoding: str, *, is_text: bool = False
 ) -> tuple[bytes, bool]:
@@ -98,7 +107,7 @@ def _decode(content: bytes, name: str) -> tuple[bytes, bool]:
 
 
 def _base64(content: bytes) -> tuple[bytes, bool]:
-    if (decoded := _uniform_base64(content)) is not None:
+    if (decoded := _uniform_base64(content, 0, len(content))) is not None:
         return decoded, False
     try:
         decoded = _sound_base64(content)
@@ -110,29 +119,30 @@ def _base64(content: bytes) -> tuple[bytes, bool]:
     return decoded, False
 
 
-def _uniform_base64(content: bytes) -> bytes | None:
-    """The bytes of base64 in lines of equal length, as programs write it; None for anything else.
+def _uniform_base64(raw: bytes, start: int, end: int) -> bytes | None:
+    """The bytes of base64 in lines of equal length between two offsets, as programs write it; None
+    for anything else.
 
     The decoder skips everything that is not base64, so its result is valid only if its length
     matches the number of characters.
     """
-    width = content.find(b"\r\n") + 2
+    width = raw.find(b"\r\n", start, end) - start + 2
     if width < 6 or width % 4 != 2:
         return None
     # without copying the whole content
-    tail = content[-_LINE_ENDS_BYTES:]
+    tail = raw[max(start, end - _LINE_ENDS_BYTES) : end]
     text = tail.rstrip(b"\r\n")
-    end = len(content) - len(tail) + len(text)
-    ends = end // width
-    if content[width - 2 : end : width] != b"\r" * ends:
+    end -= len(tail) - len(text)
+    ends = (end - start) // width
+    if raw[start + width - 2 : end : width] != b"\r" * ends:
         return None
-    if content[width - 1 : end : width] != b"\n" * ends:
+    if raw[start + width - 1 : end : width] != b"\n" * ends:
         return None
-    letters = end - 2 * ends
+    letters = end - start - 2 * ends
     padding = 2 if text.endswith(b"==") else int(text.endswith(b"="))
     try:
-        with memoryview(content) as view:
-            decoded = b64decode(view[:end])
+        with memoryview(raw) as view:
+            decoded = b64decode(view[start:end])
     except _BinasciiError:
         return None
     return decoded if 4 * len(decoded) == 3 * letters - 4 * padding else None

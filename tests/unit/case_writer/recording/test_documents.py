@@ -42,6 +42,7 @@ FILE = Attachment(
     original_name="../a.txt",
     content_type="text/plain",
     content=b"abc",
+    sha256="a" * 64,
     flags=["damaged"],
 )
 PICTURE = Attachment(
@@ -49,6 +50,7 @@ PICTURE = Attachment(
     original_name=None,
     content_type="image/png",
     content=b"png",
+    sha256="b" * 64,
     inline=True,
     content_id="b@x",
 )

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding
+from services.case_writer.reading.mime.transfer_encoding import (
+    decode_part,
+    decode_transfer_encoding,
+)
 
 LETTERS = st.sampled_from([bytes([byte]) for byte in b"ABCxyz019+/=====-_!\x00\xff"])
 
@@ -58,3 +61,17 @@ def test_lines_of_one_length_are_as_sound_as_any_others(
     assert damaged == is_damaged
     if not damaged:
         assert decoded == expected
+
+
+@given(
+    before=st.binary(max_size=20),
+    content=st.one_of(st.binary(max_size=500), st.lists(LETTERS, max_size=60).map(b"".join)),
+    after=st.binary(max_size=20),
+)
+def test_a_part_is_decoded_as_if_it_stood_alone(
+    before: bytes, content: bytes, after: bytes
+) -> None:
+    for alone in (content, encodebytes(content).replace(b"\n", b"\r\n")):
+        start, end = len(before), len(before) + len(alone)
+        expected = decode_transfer_encoding(alone, "base64")
+        assert decode_part(before + alone + after, start, end, "Base64") == expected
