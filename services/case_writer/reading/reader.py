@@ -7,18 +7,27 @@ from services.case_writer.reading.attachments.containers import Containers, Foun
 from services.case_writer.reading.attachments.media_types import type_by_name
 from services.case_writer.reading.attachments.signed import BEGIN_ENCRYPTED, without_armor
 from services.case_writer.reading.attachments.winmail import WinmailFile
-from services.case_writer.reading.digest import content_digest
+from services.case_writer.reading.digest import HashedFile, content_digest
 from services.case_writer.reading.envelope import Envelope, read_envelope
 from services.case_writer.reading.html import sanitizer as markup
 from services.case_writer.reading.html.to_text import has_quotes, to_text
 from services.case_writer.reading.mime.structure import FilePart, Segment, html_of
+from services.case_writer.reading.mime.transfer_encoding import encoding_of
 from services.case_writer.reading.mime.uuencoded import UuencodedFile
-from services.case_writer.reading.model import Attachment, Defects, MailReading, ReadingLimits
+from services.case_writer.reading.model import (
+    DAMAGED,
+    Attachment,
+    Defects,
+    MailReading,
+    ReadingLimits,
+)
 from services.case_writer.reading.text.quotes import strip_quotes
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import one_line
 
 _DEFAULT_LIMITS = ReadingLimits()
+# of a file that the digest covers by the hash of its content
+_LARGE_FILE_BYTES = 64 * 1024
 _STUB_CHARS = 400  # a plain part that only asks people to use another program is shorter
 
 
@@ -38,11 +47,10 @@ class _Reader:
         self._pictures: list[markup.Picture] = []
         self._remote_images = 0
         self._quotes_are_marked = False
+        self._hashed: list[HashedFile] = []
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
-        # first: it copies the mail, and no decoded files are in memory yet
-        digest = content_digest(self._raw, headers)
         envelope = read_envelope(headers, self._limits, self._defects)
         containers = Containers(self._limits, self._defects)
         found = containers.open_mail(self._raw, headers)
@@ -54,6 +62,7 @@ class _Reader:
             text = self._own_text(full_text, headers, envelope)
         has_files = found.files or found.winmails or found.uuencoded
         shown = markup.content_ids(html) if html and has_files else set()
+        attachments = self._attachments(found, Files(shown))
         return MailReading(
             subject=envelope.subject,
             author=envelope.author,
@@ -66,10 +75,10 @@ class _Reader:
             text=text,
             full_text=full_text,
             html=html,
-            attachments=self._attachments(found, Files(shown)),
+            attachments=attachments,
             defects=self._defects.list(),
             remote_images=self._remote_images,
-            digest=digest,
+            digest=content_digest(self._raw, headers, self._hashed),
         )
 
     def _other_text(self, found: Found, html: str | None) -> tuple[str, str | None, str | None]:
@@ -183,6 +192,11 @@ class _Reader:
         inner = [file for file in found.files if file.from_message]
         most = self._limits.max_attachments
         made = [files.from_part(part) for part in own[:most]]
+        self._hashed = [
+            HashedFile(file.part.body, file.part.end, attachment.sha256)
+            for file, attachment in zip(own, made, strict=False)
+            if self._is_hashed(file, attachment)
+        ]
         made.extend(
             files.make(
                 picture.content,
@@ -202,6 +216,15 @@ class _Reader:
         made.extend(files.from_part(part) for part in inner[: max(0, most - len(made))])
         self._defects.add("too-many-attachments", max(len(own) + len(inner), len(made)) > most)
         return made[:most]
+
+    def _is_hashed(self, file: FilePart, attachment: Attachment) -> bool:
+        """Whether the digest covers the content of this file instead of its encoding."""
+        return (
+            len(attachment.content) >= _LARGE_FILE_BYTES
+            and file.raw is self._raw
+            and encoding_of(file.part.headers).lower() == "base64"
+            and DAMAGED not in attachment.flags
+        )
 
 
 def _from_text(file: UuencodedFile, files: Files) -> Attachment:
