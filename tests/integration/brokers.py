@@ -1,6 +1,7 @@
 """A real RabbitMQ for one test, with names that only this test uses."""
 
 import asyncio
+import time
 from contextlib import AbstractAsyncContextManager
 
 from deploy.local import PrivateServers
@@ -55,3 +56,11 @@ async def waiting(broker: Broker, queue: str) -> int:
     """The number of messages in a queue without consumers."""
     async with browse_queue(broker, queue) as browser:
         return len([found async for found in browser])
+
+
+async def assert_length(broker: Broker, queue: str, messages: int) -> None:
+    """The broker's count of a queue becomes `messages`; it may lag behind a confirm."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (counted := await broker.length(queue)) != messages:
+        assert time.monotonic() < deadline, f"{queue} has {counted} messages, not {messages}"
+        await asyncio.sleep(0.05)

@@ -16,7 +16,14 @@ from services.runtime.broker.topology import (
 from services.runtime.errors import TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
-from tests.integration.brokers import PATIENCE_S, connected, end_connection, message, topology
+from tests.integration.brokers import (
+    PATIENCE_S,
+    assert_length,
+    connected,
+    end_connection,
+    message,
+    topology,
+)
 
 pytestmark = pytest.mark.usefixtures("no_settling")
 
@@ -187,7 +194,7 @@ class TestKeepingConnected:
         with pytest.raises(TransientError):
             await broker.length(f"no {name}")
         await broker.publish(message(name, b"still connected"))
-        assert await broker.length(name) == 1
+        await assert_length(broker, name, 1)
         assert not broker._broken.is_set()
 
     async def test_a_broker_that_is_away_is_asked_again_until_the_stop(self) -> None:

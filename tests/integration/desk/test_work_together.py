@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
+from msgspec import structs
 
 from deploy.local import PrivateServers
 from schemas.changes import CaseLink, FieldValue
@@ -21,7 +22,7 @@ from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import DESK_INDEX, ROUTER_MAIL, dead_name
 from services.runtime.settings import Settings
 from tests.asgi import Answer, Client
-from tests.integration.brokers import connected
+from tests.integration.brokers import assert_length, connected
 from tests.integration.desk.conftest import PARKED_MAIL, KnownPeople, OpenCase
 
 API = "/api/v1"
@@ -215,7 +216,7 @@ def dead_mail(process: str, mailbox: str) -> Outgoing:
     )
     message = Outgoing.of(raw, raw.key, dead_name(ROUTER_MAIL))
     headers = {"x-mailcase-reason": "it <b>failed</b>", "x-mailcase-trace": "ValueError"}
-    return Outgoing(**{**vars(message), "headers": headers})
+    return structs.replace(message, headers=headers)
 
 
 async def test_managers_of_a_process_see_retry_and_discard_its_dead_letters(
@@ -240,15 +241,15 @@ async def test_managers_of_a_process_see_retry_and_discard_its_dead_letters(
     stolen = await post(maria, "/dead/bulk", letter=others, do="discard", why="not mine")
     assert stolen.status == 404
     assert b"Dead in help" not in stolen.body
-    assert await broker.length(dead_name(ROUTER_MAIL)) == 3
+    await assert_length(broker, dead_name(ROUTER_MAIL), 3)
     waiting = await broker.length(ROUTER_MAIL)  # other tests may have left some
     await post(maria, "/dead/bulk", letter=[mine], do="retry")
-    assert await broker.length(ROUTER_MAIL) == waiting + 1
+    await assert_length(broker, ROUTER_MAIL, waiting + 1)
     unexplained = await post(ada, "/dead/bulk", letter=others, do="discard")
     assert unexplained.status == 422
-    assert await broker.length(dead_name(ROUTER_MAIL)) == 2, "discarding needs a reason"
+    await assert_length(broker, dead_name(ROUTER_MAIL), 2)  # discarding needs a reason
     await post(ada, "/dead/bulk", letter=others, do="discard", why="tests")
-    assert await broker.length(dead_name(ROUTER_MAIL)) == 0
+    await assert_length(broker, dead_name(ROUTER_MAIL), 0)
     kept = await desk.store.collection(DiscardedMessage.COLLECTION).find({})
     assert {letter["discarded"]["by"] for letter in kept} == {"ada@office.example"}
     assert len(kept) == 3
