@@ -1,7 +1,9 @@
 """What a real RabbitMQ delivers: in batches, again if it was not acknowledged, and to whom."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -25,11 +27,38 @@ from services.runtime.process.lifecycle import Stop
 from tests.builders import raw_mail
 from tests.integration.brokers import PATIENCE_S, bodies, connected, message, topology, waiting
 
+T = TypeVar("T")
+
 pytestmark = pytest.mark.usefixtures("no_settling")
 
 
 async def nothing_left() -> None:
     """The completion of a batch that is handled completely."""
+
+
+async def handle_all(
+    broker: Broker,
+    queue: str,
+    prepare: Callable[[Sequence[Delivery]], Awaitable[T]],
+    handle: Callable[[T], Awaitable[Completion]],
+    stop: Stop,
+    *,
+    batch: int,
+    completions: int = 1,
+) -> None:
+    """Run `handle_prepared` until it ends."""
+    async with asyncio.timeout(PATIENCE_S):
+        await handle_prepared(
+            broker,
+            queue,
+            prepare,
+            handle,
+            stop,
+            batch=batch,
+            prefetch=20,
+            completions=completions,
+            decode=decode_raw_mail,
+        )
 
 
 async def test_a_requeued_message_is_not_browsed_again(broker: Broker, name: str) -> None:
@@ -181,18 +210,29 @@ class TestHandlingBatches:
             await broker.publish(message(name, b"next"))
             assert await bodies(deliveries, 1) == [b"next"]
 
-    def wait_for_all(self, broker: Broker, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let `broker.consume` return once `count` messages have arrived: batches are then full."""
-        consume = broker.consume
+    @asynccontextmanager
+    async def with_waiting(
+        self, servers: PrivateServers, name: str, count: int, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncIterator[Broker]:
+        """A queue with the messages 0 to `count` - 1, and a connection whose `consume` returns once
+        all of them have arrived: batches are then full.
+        """
+        async with connected(servers) as broker:
+            await broker.declare(topology(name))
+            await broker.publish_all(
+                [message(name, str(number).encode()) for number in range(count)]
+            )
+            consume = broker.consume
 
-        async def with_all(queue: str, prefetch: int) -> Deliveries:
-            deliveries = await consume(queue, prefetch)
-            async with asyncio.timeout(PATIENCE_S):
-                while deliveries.in_hand() < count:  # noqa: ASYNC110 - the driver has no event
-                    await asyncio.sleep(0.01)
-            return deliveries
+            async def with_all(queue: str, prefetch: int) -> Deliveries:
+                deliveries = await consume(queue, prefetch)
+                async with asyncio.timeout(PATIENCE_S):
+                    while deliveries.in_hand() < count:  # noqa: ASYNC110 - the driver has no event
+                        await asyncio.sleep(0.01)
+                return deliveries
 
-        monkeypatch.setattr(broker, "consume", with_all)
+            monkeypatch.setattr(broker, "consume", with_all)
+            yield broker
 
     async def test_a_whole_batch_is_prepared_while_the_one_before_is_handled(
         self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
@@ -215,23 +255,8 @@ class TestHandlingBatches:
                 stop.request()
             return nothing_left
 
-        async with connected(servers) as broker:
-            await broker.declare(topology(name))
-            await broker.publish_all([message(name, str(number).encode()) for number in range(7)])
-            self.wait_for_all(broker, 7, monkeypatch)
-            await asyncio.wait_for(
-                handle_prepared(
-                    broker,
-                    name,
-                    prepare,
-                    handle,
-                    stop,
-                    batch=3,
-                    prefetch=20,
-                    decode=decode_raw_mail,
-                ),
-                PATIENCE_S,
-            )
+        async with self.with_waiting(servers, name, 7, monkeypatch) as broker:
+            await handle_all(broker, name, prepare, handle, stop, batch=3)
         assert steps == [
             "prepare 0 1 2",
             "prepare 3 4 5",
@@ -258,21 +283,9 @@ class TestHandlingBatches:
             handled.extend(delivery.body for delivery in deliveries)
             return nothing_left
 
-        async with connected(servers) as broker:
-            await broker.declare(topology(name))
-            await broker.publish_all([message(name, str(number).encode()) for number in range(4)])
-            self.wait_for_all(broker, 4, monkeypatch)
+        async with self.with_waiting(servers, name, 4, monkeypatch) as broker:
             with pytest.raises(TransientError, match="no primary"):
-                await handle_prepared(
-                    broker,
-                    name,
-                    prepare,
-                    handle,
-                    Stop(),
-                    batch=2,
-                    prefetch=20,
-                    decode=decode_raw_mail,
-                )
+                await handle_all(broker, name, prepare, handle, Stop(), batch=2)
         assert handled == [b"0", b"1"]
         async with connected(servers) as broker:
             assert sorted(await bodies(await broker.consume(name, 10), 2)) == [b"2", b"3"]
@@ -299,24 +312,8 @@ class TestHandlingBatches:
 
             return complete
 
-        async with connected(servers) as broker:
-            await broker.declare(topology(name))
-            await broker.publish_all([message(name, str(number).encode()) for number in range(4)])
-            self.wait_for_all(broker, 4, monkeypatch)
-            await asyncio.wait_for(
-                handle_prepared(
-                    broker,
-                    name,
-                    prepare,
-                    handle,
-                    stop,
-                    batch=1,
-                    prefetch=20,
-                    completions=2,
-                    decode=decode_raw_mail,
-                ),
-                PATIENCE_S,
-            )
+        async with self.with_waiting(servers, name, 4, monkeypatch) as broker:
+            await handle_all(broker, name, prepare, handle, stop, batch=1, completions=2)
         assert steps[:3] == ["handle 0", "handle 1", "handle 2"]
         assert steps[3:] == ["complete 0", "complete 1", "complete 2"]
         async with connected(servers) as broker:
@@ -335,25 +332,9 @@ class TestHandlingBatches:
 
             return complete
 
-        async with connected(servers) as broker:
-            await broker.declare(topology(name))
-            await broker.publish_all([message(name, str(number).encode()) for number in range(4)])
-            self.wait_for_all(broker, 4, monkeypatch)
+        async with self.with_waiting(servers, name, 4, monkeypatch) as broker:
             with pytest.raises(TransientError, match="no confirm"):
-                await asyncio.wait_for(
-                    handle_prepared(
-                        broker,
-                        name,
-                        prepare,
-                        handle,
-                        Stop(),
-                        batch=1,
-                        prefetch=20,
-                        completions=2,
-                        decode=decode_raw_mail,
-                    ),
-                    PATIENCE_S,
-                )
+                await handle_all(broker, name, prepare, handle, Stop(), batch=1, completions=2)
         async with connected(servers) as broker:
             left = await bodies(await broker.consume(name, 10), 3)
             assert sorted(left) == [b"1", b"2", b"3"]
