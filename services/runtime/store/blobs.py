@@ -11,11 +11,13 @@ is when the content was last put, within half a day; nobody removes it until a d
 its writer can refer to it. `keep_until`, if present, keeps blobs that only messages refer to.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import islice
 
 from schemas.mails import BlobRef
 from services.runtime.errors import PermanentError
@@ -27,6 +29,7 @@ CHUNK_BYTES = 255 * 1024
 # Chunks per round trip, about 2 and 1 MiB; the driver has them in memory two or three times.
 _READ_AT_ONCE = 8
 _WRITTEN_AT_ONCE = 4
+_WRITTEN_TOGETHER = 4  # messages of so many chunks
 UNUSED_FOR = timedelta(days=1)  # then the sweep removes a content that nothing refers to
 # a content stored more recently need not be touched
 FRESH = UNUSED_FOR / 2
@@ -132,7 +135,7 @@ class Blobs:
     async def _put_new(self, contents: dict[str, bytes], now: datetime) -> None:
         if not contents:
             return
-        all_new = all([await self._chunks.insert_missing(group) for group in _groups(contents)])
+        all_new = await self._put_chunks(contents)
         keep_until = now + self._kept_for if self._kept_for is not None else None
         await self._files.insert_missing(
             [_file(sha256, content, now, keep_until) for sha256, content in contents.items()]
@@ -140,8 +143,19 @@ class Blobs:
         if not all_new:
             # The sweep may have removed chunks without a file, which were left by a crash. Now that
             # the file exists, it cannot, so that the chunks stay this time.
-            for group in _groups(contents):
-                await self._chunks.insert_missing(group)
+            await self._put_chunks(contents)
+
+    async def _put_chunks(self, contents: dict[str, bytes]) -> bool:
+        """Insert the chunks that are missing; False if one was there.
+
+        Some messages are under way together, so that they wait for the disk together.
+        """
+        all_new = True
+        groups = _groups(contents)
+        while together := list(islice(groups, _WRITTEN_TOGETHER)):
+            new = await asyncio.gather(*map(self._chunks.insert_missing, together))
+            all_new = all_new and all(new)
+        return all_new
 
     async def get(self, sha256: str) -> bytes:
         """The content. Raises PermanentError if it is missing or incomplete."""
