@@ -40,7 +40,7 @@ async def _speed(ground: Ground, options: argparse.Namespace, results: Results) 
         async for speed in speeds(ground, trial, options.sets, options.rounds, options.round_s):
             results.speed.append(speed)
             _progress(
-                f"{trial}, {speed.mail_set}: {speed.ratio.median:.2f} of the floor, "
+                f"{trial}, {speed.mail_set}: {speed.ratio.median:.2f} of the baseline, "
                 f"{speed.work_ratio.median:.2f} of the necessary work"
             )
 

@@ -80,7 +80,7 @@ def chart(results: Results) -> str:
 
 def _ratios(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
     canvas.heading(
-        "Rate as a part of the floor (dashed); thin: from the lowest to the highest repetition"
+        "Rate as a part of the baseline's (dashed); thin: from the lowest to the highest repetition"
     )
     width = (_WIDTH - _LEFT - 110) / max(1.1, *(speed.ratio.high for speed in speeds))
     top = canvas.y
@@ -97,7 +97,7 @@ def _ratios(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
 
 def _costs(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
     canvas.heading(
-        "Processor time of a mail over the whole path, as a part of the floor's (upper: Mailcase, lower: floor)"
+        "Processor time of a mail over the whole path, as a part of the baseline's (upper: Mailcase, lower: baseline)"
     )
     _legend(canvas)
     totals = [
@@ -129,7 +129,7 @@ def _legend(canvas: _Canvas) -> None:
     for name, colour in _COLOURS.items():
         canvas.bar(x, _BAR, colour, name)
         canvas.text(x + _BAR + 4, name)
-        x += _BAR + 14 + 7 * len(name)
+        x += _BAR + 18 + 7 * len(name)
     canvas.row()
 
 

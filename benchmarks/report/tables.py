@@ -68,8 +68,8 @@ def _search(results: Results) -> Iterator[str]:
 def _speed(results: Results) -> Iterator[str]:
     if results.speed:
         yield (
-            f"{'trial':12} {'mails':5} {'mails/s':>9} {'floor':>9} {'work':>9}"
-            f"  {'of the floor (low-high)':24} of the necessary work"
+            f"{'trial':12} {'mails':5} {'mails/s':>9} {'baseline':>9} {'work':>9}"
+            f"  {'of the baseline':25} of the necessary work"
         )
     for speed in results.speed:
         yield (
@@ -88,7 +88,7 @@ def _costs(results: Results) -> Iterator[str]:
     )
     if results.speed:
         heads = " ".join(f"{name:>17}" for name in processes)
-        yield f"{'processor ms':12} {'mails':5} {heads}   (after / the floor's / with the necessary work)"
+        yield f"{'processor ms':12} {'mails':5} {heads}   (Mailcase / baseline / necessary work)"
     for speed in results.speed:
         sides = (speed.mailcase, speed.floor, speed.work)
         cells = (
