@@ -35,7 +35,7 @@ def run_module(arguments: Sequence[str], env: Mapping[str, str]) -> Ran:
             # The usage of an ended process would include this one's memory, from before its exec.
             while program.poll() is None:
                 peak = max(peak, peak_rss_mb([program.pid]))
-                time.sleep(_LOOK_S)
+                time.sleep(_LOOK_S)  # memory is sampled; nothing reports its peak
         seconds = time.monotonic() - started
         printed.seek(0)
         output = printed.read()

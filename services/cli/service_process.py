@@ -1,7 +1,7 @@
 """Runs one service, if possible without the library that parses command lines.
 
-That library takes 6 MB in each process and is of no use for a service. So the plain form, which
-deployments and `mailcase up` use, is recognized here; any other form goes to the library.
+The library takes 6 MB of memory in each process, and services do not need it. Therefore this module
+recognizes the form that deployments and `mailcase up` use. The library parses any other form.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
