@@ -1,6 +1,7 @@
 """One node of a RabbitMQ cluster, on its own machine, with the configuration of the manifests."""
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Sequence
@@ -21,8 +22,7 @@ listeners.tcp.all = 0.0.0.0:{port}
 default_user = {user}
 default_pass = {password}
 loopback_users = none
-cluster_formation.peer_discovery_backend = classic_config
-{peers}
+{formation}
 cluster_partition_handling = autoheal
 raft.wal_max_size_bytes = 64000000
 {deployed}
@@ -59,11 +59,15 @@ class BrokerNode:
     def running(self) -> bool:
         return self._node.running
 
-    def launch(self) -> None:
-        """Start without waiting, since the nodes of a new cluster wait for each other."""
+    def launch(self, seed: str | None = None) -> None:
+        """Start without waiting, since the nodes of a new cluster wait for each other.
+
+        An empty node finds its peers in its configuration, or joins the node `seed`, as on
+        Kubernetes.
+        """
         if self.running:
             return
-        self._write_configuration()
+        self._write_configuration(seed)
         self._epmd.start()
         time.sleep(0.3)  # ready before the node, which would otherwise start one itself
         self._node.start()
@@ -99,12 +103,21 @@ class BrokerNode:
     def thaw(self) -> None:
         self._node.thaw()
 
+    def lose_volume(self) -> None:
+        """Kill the node and delete everything that it stored."""
+        self.kill()
+        shutil.rmtree(self._database)
+
     def ctl(self, *arguments: str, timeout_s: float = 90.0) -> str:
-        """Raises LocalServerError."""
-        command = [*self._prefix, str(self.programs / "rabbitmqctl"), "--quiet", *arguments]
+        """Run rabbitmqctl. Raises LocalServerError."""
+        return self.tool("rabbitmqctl", *arguments, timeout_s=timeout_s)
+
+    def tool(self, program: str, *arguments: str, timeout_s: float = 90.0) -> str:
+        """Run one of RabbitMQ's commands on this node. Raises LocalServerError."""
+        command = [*self._prefix, str(self.programs / program), "--quiet", *arguments]
         output, status = run_guarded(command, self._env(), timeout_s)
         if status != 0:
-            raise LocalServerError(f"rabbitmqctl {' '.join(arguments)} failed: {output.strip()}")
+            raise LocalServerError(f"{program} {' '.join(arguments)} failed: {output.strip()}")
         return output
 
     def version(self) -> str:
@@ -121,26 +134,41 @@ class BrokerNode:
             grace_s=grace_s,
         )
 
-    def _write_configuration(self) -> None:
+    @property
+    def _database(self) -> Path:
+        return self._folder / "db"
+
+    def _write_configuration(self, seed: str | None) -> None:
         home = self._folder / "home"
         home.mkdir(parents=True, exist_ok=True)
         cookie = home / ".erlang.cookie"
         if not cookie.exists():
             cookie.write_text(COOKIE)
             cookie.chmod(0o400)
-        peers = "\n".join(
-            f"cluster_formation.classic_config.nodes.{number} = mailcase@{address}"
-            for number, address in enumerate(self._addresses, 1)
-        )
         text = CONFIGURATION.format(
-            port=PORT, user=USER, password=PASSWORD, peers=peers, deployed=_deployed_configuration()
+            port=PORT,
+            user=USER,
+            password=PASSWORD,
+            formation=self._formation(seed),
+            deployed=_deployed_configuration(),
         )
         (self._folder / "rabbitmq.conf").write_text(text)
         (self._folder / "rabbitmq-env.conf").touch()
-        (self._folder / "enabled_plugins").write_text("[].\n")
+        plugins = "rabbitmq_peer_discovery_k8s" if seed else ""
+        (self._folder / "enabled_plugins").write_text(f"[{plugins}].\n")
+
+    def _formation(self, seed: str | None) -> str:
+        prefix = "cluster_formation"
+        if seed:
+            return f"{prefix}.peer_discovery_backend = k8s\n{prefix}.k8s.seed_node = {seed}"
+        peers = [
+            f"{prefix}.classic_config.nodes.{number} = mailcase@{address}"
+            for number, address in enumerate(self._addresses, 1)
+        ]
+        return "\n".join([f"{prefix}.peer_discovery_backend = classic_config", *peers])
 
     def _env(self) -> dict[str, str]:
-        database = self._folder / "db"
+        database = self._database
         return {
             "PATH": os.pathsep.join([str(self.programs), search_path()]),
             "LANG": "C.UTF-8",

@@ -11,11 +11,13 @@ from typing import Self
 
 from pymongo.errors import PyMongoError
 
+from deploy.local.errors import LocalServerError
 from tests.cluster.broker_node import BrokerNode
 from tests.cluster.network import Network
 from tests.cluster.store_member import PORT, REPLICA_SET, StoreMember
 
 DISK_MB = 1200  # of each machine, in memory
+STREAMS = {"mail.archive", "event.archive"}
 
 
 class Cluster:
@@ -80,6 +82,59 @@ class Cluster:
         """Free the machine's disk, and start whatever died of the full disk."""
         (self.disk(machine) / "filler").unlink()
         self.start(machine)
+
+    def free_disk_or_replace_node(self, machine: int) -> None:
+        """The same, and replace a RabbitMQ node that no longer starts."""
+        try:
+            self.free_disk(machine)
+        except LocalServerError:
+            print(f"the RabbitMQ node of machine {machine} did not start, and is replaced")
+            self.brokers[machine].lose_volume()
+            self.replace_node(machine)
+
+    def replace_node(self, machine: int, *, seeded: bool = False) -> None:
+        """Let a RabbitMQ node that lost its volume join again, as docs/howto-recover.md says.
+
+        `seeded`: it finds the others as a node on Kubernetes does, since RabbitMQ 4.1.
+        """
+        node, other = self.brokers[machine], self._other(machine)
+        other.ctl("forget_cluster_node", node.name)
+        self._until(lambda: node.name not in self._coordinators(machine), "forgotten")
+        node.launch(other.name if seeded else None)
+        node.wait()
+        self._until(lambda: node.name in self._coordinators(machine), "a coordinator again")
+        other.tool("rabbitmq-queues", "grow", node.name, "all")
+        self._until(lambda: self._add_replicas(machine) >= STREAMS, "replicas of the streams")
+
+    def _coordinators(self, machine: int) -> str:
+        """What a node other than that of the machine says of the streams' coordinators."""
+        return self._other(machine).tool("rabbitmq-streams", "coordinator_status")
+
+    def _add_replicas(self, machine: int) -> set[str]:
+        """RabbitMQ still deletes forgotten replicas for some seconds, new ones with them."""
+        for stream in STREAMS - self.replicas(machine):
+            with suppress(LocalServerError):  # while the stream restarts
+                self._other(machine).tool(
+                    "rabbitmq-streams", "add_replica", stream, self.brokers[machine].name
+                )
+        time.sleep(15)
+        return self.replicas(machine)
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + 120
+        while not condition():
+            assert time.monotonic() < deadline, f"not {what} within 120 s"
+            time.sleep(1)
+
+    def replicas(self, machine: int) -> set[str]:
+        """The lasting queues and streams with a replica on this machine's RabbitMQ node."""
+        name = self.brokers[machine].name
+        lines = self._other(machine).ctl("list_queues", "type", "name", "members").splitlines()
+        rows = [line.split("\t") for line in lines]
+        return {queue for kind, queue, on in rows if kind != "classic" and name in on}
+
+    def _other(self, machine: int) -> BrokerNode:
+        return next(node for number, node in self.brokers.items() if number != machine)
 
     def restart_brokers(self) -> None:
         """Restart one RabbitMQ node after the other. This ends network partitions."""

@@ -8,10 +8,13 @@ from functools import partial
 
 import pytest
 
+from tests.cluster.cluster import STREAMS
 from tests.cluster.ledger import TAKE_OVER_S, UNREAD_S, Record, Start, ledger
 from tests.cluster.pipeline import until
 
 pytestmark = pytest.mark.slow
+
+NEWEST = "unstable"
 
 
 def test_each_broker_node_is_killed(start: Start, release: str, record_property: Record) -> None:
@@ -59,12 +62,26 @@ def test_links_lose_one_direction_or_get_slow(
 
 
 def test_the_disk_of_a_machine_is_full(start: Start, release: str, record_property: Record) -> None:
+    """RabbitMQ 4.0 may be unable to recover its write-ahead log afterwards (docs/kubernetes.md)."""
     with ledger(start, release, record_property, 120) as events:
         cluster = events.pipeline.cluster
+        end = cluster.free_disk if release == NEWEST else cluster.free_disk_or_replace_node
         events.happen(
-            "disk of machine 1 full for 20 s",
-            partial(cluster.fill_disk, 1), 20, partial(cluster.free_disk, 1),
-        )  # fmt: skip
+            "disk of machine 1 full for 20 s", partial(cluster.fill_disk, 1), 20, partial(end, 1)
+        )
+
+
+def test_a_node_loses_its_volume(start: Start, release: str, record_property: Record) -> None:
+    with ledger(start, release, record_property, UNREAD_S) as events:
+        cluster = events.pipeline.cluster
+        replicas = cluster.replicas(1)
+        assert replicas >= STREAMS
+        for machine in (2, 1):
+            name = f"broker node {machine} lost its volume, replaced after 15 s"
+            lose = cluster.brokers[machine].lose_volume
+            replace = partial(cluster.replace_node, machine, seeded=release == NEWEST)
+            events.happen(name, lose, 15, replace)
+            assert cluster.replicas(machine) == replicas
 
 
 def test_a_rolling_restart(start: Start, release: str, record_property: Record) -> None:

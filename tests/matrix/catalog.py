@@ -36,6 +36,7 @@ CLUSTERS = {
     "leaders": f"{CLUSTER_NODES}::test_the_primary_and_the_leaders_die_together",
     "links": f"{CLUSTER_NODES}::test_links_lose_one_direction_or_get_slow",
     "disk": f"{CLUSTER_NODES}::test_the_disk_of_a_machine_is_full",
+    "volume": f"{CLUSTER_NODES}::test_a_node_loses_its_volume",
     "restart": f"{CLUSTER_NODES}::test_a_rolling_restart",
 }
 # These start with one release only.

@@ -16,7 +16,10 @@ BROKER = {
     "erl": "usr/lib/erlang/bin/erl",
     "escript": "usr/lib/erlang/bin/escript",
     "rabbitmq-server": "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server",
-    "rabbitmqctl": "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmqctl",
+    **{
+        tool: f"usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/{tool}"
+        for tool in ("rabbitmqctl", "rabbitmq-queues", "rabbitmq-streams")
+    },
 }
 
 
@@ -27,9 +30,9 @@ def unpacked(name: str) -> Suite:
     if suite.unpack(*PACKAGES) or not ready.exists():
         relocate(suite, RELOCATED)
         relocate_erlang(suite)
-        link(suite, "broker", BROKER)
         _relocate_dovecot(suite)
         ready.touch()
+    link(suite, "broker", BROKER)
     return suite
 
 
