@@ -1,9 +1,13 @@
 """The benchmarks run and measure something. Their figures are not checked here."""
 
+import json
+from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from benchmarks.baseline import work
 from benchmarks.environment import Ground
@@ -15,6 +19,8 @@ from benchmarks.report.tables import table
 from benchmarks.search import searches
 from benchmarks.speed import speeds
 from benchmarks.touched.trial import touched
+from benchmarks.volume.programs import run_module
+from benchmarks.volume.records import fill_with_records
 from benchmarks.volume.trial import volume_figures
 from deploy.local import PrivateServers
 from services.case_writer.reading import read_mail
@@ -104,3 +110,20 @@ async def test_a_mailbox_and_a_database_of_two_sizes_are_compared(ground: Ground
     assert small == large
     assert all(row.value > 0 for row in results.volume if row.unit == "MB")
     assert "mailcase audit, s" in table(results)
+
+
+def test_the_sweeps_are_measured_although_cases_have_become_overdue(
+    servers: PrivateServers,
+) -> None:
+    url, database = servers.store.url, "sweeps"
+    fill_with_records(url, database, ["bench"], 20)
+    with MongoClient[dict[str, Any]](url, tz_aware=True) as client:
+        cases = client[database]["cases"]
+        overdue = {"due_at": datetime.now(UTC) - timedelta(seconds=1), "overdue_at": None}
+        changed = cases.update_many({"status": "open"}, {"$set": overdue}).modified_count
+        assert changed > 0
+
+        ran = run_module(["benchmarks.volume.sweeps", url, database], {})
+
+        assert cases.count_documents({"overdue_at": {"$ne": None}, "status": "open"}) == changed
+    assert "overdue sweep" in json.loads(ran.output.splitlines()[-1])
