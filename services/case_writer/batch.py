@@ -9,9 +9,9 @@ from services.case_writer.placement.plan import Plan
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.recording.documents import Documents
 
-# Of mail in one transaction. One group is prepared while another is written, so that smaller groups
-# overlap more, and larger ones need fewer transactions.
-GROUP_BYTES = 4 * 1024 * 1024
+# Of mail in one transaction, as much as a batch brings. Groups that are half as large overlap more,
+# but need more transactions.
+GROUP_BYTES = 8 * 1024 * 1024
 # What a large mail counts: a group has its texts in memory, but neither the mail nor its files.
 REFERENCED_MAIL_BYTES = GROUP_BYTES // 8
 

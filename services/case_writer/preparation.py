@@ -62,9 +62,12 @@ class MailPreparer:
         self._reader = reader
         self._keeps_original = keeps_original
 
-    async def prepare(self, commands: Sequence[Command]) -> list[PreparedMail]:
+    async def prepare(
+        self, commands: Sequence[Command], all_read: Callable[[], None] = lambda: None
+    ) -> list[PreparedMail]:
         """One prepared mail per command; that of a mail that cannot be read is parked.
 
+        `all_read` is called when the mails are read, before the last files are stored.
         Raises TransientError in an outage, PermanentError if the content of a mail is missing.
         """
         reads: list[_ReadMail] = []
@@ -74,6 +77,7 @@ class MailPreparer:
                     await uploads.add(read.files)
                     files = [structs.replace(file, content=b"") for file in read.files]
                     reads.append(replace(read, files=files))
+            all_read()
             blobs = iter(await uploads.all_stored())
         attachments = [
             tuple(stored_attachment(file, next(blobs)) for file in read.files) for read in reads

@@ -4,8 +4,9 @@ writing mostly waits for the servers.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,8 @@ from services.case_writer.preparation import MailPreparer
 from services.runtime.process.lifecycle import cancel_all
 
 Group = Sequence[ReceivedCommand]
+
+_MOST_AHEAD = 2  # groups
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class PreparedGroup:
 
 
 class ReadAhead:
-    """Prepares the groups that are expected, in their order, and at most one before its turn.
+    """Prepares the groups that are expected, in their order, and at most two before their turn: the
+    second is read when the first is read, while the last files of the first are stored.
 
     Leaving the block cancels the preparation that is not finished.
     """
@@ -38,7 +42,8 @@ class ReadAhead:
     def __init__(self, preparer: MailPreparer) -> None:
         self._preparer = preparer
         self._expected: deque[Group] = deque()
-        self._first: asyncio.Task[PreparedGroup] | None = None  # of the first expected group
+        self._started: deque[asyncio.Task[PreparedGroup]] = deque()  # of the first expected groups
+        self._reading: Group | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,25 +66,39 @@ class ReadAhead:
 
         Raises TransientError in an outage, PermanentError if the content of a mail is missing.
         """
-        if self._first is None or [*self._expected[0]] != [*group]:
-            return await self._prepare(group)
+        if not self._started or [*self._expected[0]] != [*group]:
+            return await self._prepare(group, lambda: None)
         try:
-            return await self._first
+            return await self._started[0]
         finally:
             self._expected.popleft()
-            self._first = None
+            del self._started[0]
             self._begin()
 
-    async def _prepare(self, group: Group) -> PreparedGroup:
-        mails = await self._preparer.prepare([received.command for received in group])
+    async def _prepare(self, group: Group, all_read: Callable[[], None]) -> PreparedGroup:
+        mails = await self._preparer.prepare([received.command for received in group], all_read)
         return PreparedGroup(mails, monotonic())
 
     def _begin(self) -> None:
-        if self._first is None and self._expected:
-            self._first = asyncio.create_task(self._prepare(self._expected[0]))
+        """Begin to prepare the next group, unless one is being read or enough are prepared."""
+        ahead = len(self._started)
+        if self._reading is None and ahead < min(_MOST_AHEAD, len(self._expected)):
+            self._reading = self._expected[ahead]
+            self._started.append(asyncio.create_task(self._prepare_ahead(self._reading)))
+
+    async def _prepare_ahead(self, group: Group) -> PreparedGroup:
+        end_reading = partial(self._end_reading, group)
+        try:
+            return await self._prepare(group, end_reading)
+        finally:
+            end_reading()
+
+    def _end_reading(self, group: Group) -> None:
+        if self._reading is group:
+            self._reading = None
+            self._begin()
 
     async def _forget(self) -> None:
         self._expected.clear()
-        first, self._first = self._first, None
-        if first is not None:
-            await cancel_all([first])
+        started, self._started = self._started, deque()
+        await cancel_all(started)

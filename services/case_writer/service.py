@@ -23,6 +23,7 @@ from services.case_writer.recording.document_builder import DocumentBuilder, Ope
 from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.metrics import RETRIES
+from services.runtime.process.background_task import BackgroundTask
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
@@ -100,12 +101,21 @@ class CaseWriter:
         """
         refused: list[CommandRefusedError] = []
         last: list[WrittenBatch] = []
-        for group in groups(received):
-            if last:
-                await self.publish(last)
-            written = await self._write(group)
-            refused += [each for each in written if isinstance(each, CommandRefusedError)]
-            last = [each for each in written if isinstance(each, WrittenBatch)]
+        publishing = BackgroundTask()  # what one group wrote, while the next is written
+        try:
+            for group in groups(received):
+                await publishing.join()
+                if last:
+                    publishing.start(self.publish(last))
+                written = await self._write(group)
+                refused += [each for each in written if isinstance(each, CommandRefusedError)]
+                last = [each for each in written if isinstance(each, WrittenBatch)]
+            await publishing.join()
+        except TransientError:
+            await publishing.join()  # what is written has its receipts
+            raise
+        finally:
+            await publishing.cancel()
         return WrittenCommands(refused, last)
 
     async def publish(self, written: Sequence[WrittenBatch]) -> None:

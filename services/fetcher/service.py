@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, suppress
 
 from schemas.codec import UnreadableMessageError, decode_receipt
 from services.fetcher import metrics
-from services.fetcher.background_task import BackgroundTask
 from services.fetcher.backlog import FETCH_MAILS, Backlog
 from services.fetcher.byte_budget import ByteBudget
 from services.fetcher.forwarding import Forwarding, Publisher
@@ -24,6 +23,7 @@ from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.mail.raw_mail_builder import RawMailBuilder
+from services.runtime.process.background_task import BackgroundTask
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop, first_of
 from services.runtime.retry import Backoff

@@ -646,7 +646,7 @@ class TestGroups:
     async def test_large_mails_are_written_in_transactions_of_bounded_size(
         self, writer: Writer
     ) -> None:
-        commands = [opening(str(number), size=2 * 1024 * 1024) for number in range(5)]
+        commands = [opening(str(number), size=4 * 1024 * 1024) for number in range(5)]
         await writer.handle(*commands)
         assert [len(plan.placed) for plan in writer.cases.plans] == [2, 2, 1]
 
@@ -657,6 +657,27 @@ class TestGroups:
     async def test_nothing_to_do_writes_nothing(self, writer: Writer) -> None:
         assert await writer.handle() == []
         assert (writer.cases.plans, writer.outlet.published) == ([], [])
+
+    async def test_a_group_is_written_while_the_one_before_is_published(
+        self, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        commands = [opening(text, size=16 * 1024 * 1024) for text in ("one", "two")]
+        publish_all, both_written = writer.outlet.publish_all, asyncio.Event()
+
+        def note(_: Plan) -> None:
+            if len(writer.cases.plans) == 2:
+                both_written.set()
+
+        async def publishing(messages: list[Outgoing]) -> None:
+            async with asyncio.timeout(5):
+                await both_written.wait()
+            await publish_all(messages)
+
+        writer.cases.poison = note
+        monkeypatch.setattr(writer.outlet, "publish_all", publishing)
+        assert await writer.handle(*commands) == []
+        opened = [event.mail_key for event in writer.events if isinstance(event, CaseOpened)]
+        assert opened == [command.mail.key for command in commands]
 
     async def test_an_earlier_group_keeps_its_outcome_when_a_later_one_fails(
         self, writer: Writer

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.fetcher.background_task import BackgroundTask
+from services.runtime.process.background_task import BackgroundTask
 
 
 async def test_join_raises_what_the_task_raised() -> None:
