@@ -4,7 +4,7 @@ raised.
 
 import re
 from binascii import Error as _BinasciiError
-from binascii import a2b_base64, a2b_qp, a2b_uu
+from binascii import a2b_qp, a2b_uu
 from io import BytesIO
 
 from pybase64 import b64decode
@@ -168,13 +168,14 @@ def _sound_base64(content: bytes) -> bytes:
 
 
 def _strict_base64(compact: bytes) -> bytes:
-    """Base64 without line ends. Raises binascii.Error."""
+    """Base64 without line ends, perhaps with padding that is not needed. Raises binascii.Error."""
     try:
         return b64decode(compact, validate=True)
-    except (
-        _BinasciiError
-    ):  # the standard library is far slower, but accepts padding that is not needed
-        return a2b_base64(compact, strict_mode=True)
+    except _BinasciiError:
+        letters = compact.rstrip(b"=")
+        if not letters or len(letters) % 4:
+            raise
+        return b64decode(letters, validate=True)
 
 
 def _damaged_base64(content: bytes) -> bytes:
