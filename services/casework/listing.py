@@ -14,6 +14,8 @@ SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", 
 # Each matches an index.
 OVERDUE = {"status": "open", "overdue_at": {"$type": "date"}}
 BECOMING_OVERDUE = {"status": "open", "due_at": {"$type": "date"}, "overdue_at": None}
+# The process is at the end, so that counting someone's cases reads no document.
+BY_ASSIGNEE = ("assignee", "status", "-updated_at", "-_id", "process")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ class CaseFilter:
         if self.processes is not None:
             query = {"$and": [query, {"process": {"$in": list(self.processes)}}]}
         return query
+
+    @property
+    def counted_with(self) -> Sequence[str] | None:
+        """The index that counts these cases without reading one; None if MongoDB is to choose.
+
+        For someone's or nobody's cases, it may choose wrongly: if the newest cases of a process are
+        nobody's, its trial ends in a draw, and it reads every open case.
+        """
+        is_assigned = self.assignee is not None or self.assignees is not None
+        more = (self.stage, self.text, self.opened_before)
+        is_indexed = not self.overdue and all(value is None for value in more)
+        return BY_ASSIGNEE if is_assigned and is_indexed else None
 
 
 def sort_order(sort: str, *, descending: bool) -> str:

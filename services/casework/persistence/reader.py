@@ -78,16 +78,28 @@ class CaseReader:
         return [from_document(document, Case) for document in found]
 
     async def count(
-        self, queries: Sequence[Filter], *, most: int, max_time_ms: int | None = None
+        self,
+        queries: Sequence[Filter],
+        *,
+        most: int,
+        max_time_ms: int | None = None,
+        index: Sequence[str] | None = None,
     ) -> int:
-        """How many cases match all of `queries`, but at most `most`.
+        """How many cases match all of `queries`, but at most `most`, with the index `index` if it
+        is given.
 
         Raises QueryTimeoutError after `max_time_ms`; None means no limit.
         """
-        return await self._cases.count({"$and": list(queries)}, most=most, max_time_ms=max_time_ms)
+        return await self._cases.count(
+            {"$and": list(queries)}, most=most, max_time_ms=max_time_ms, index=index
+        )
 
-    async def count_each(self, queries: Sequence[Filter], *, most: int) -> list[int]:
-        """How many cases match each of `queries`, by one request; `most` when there are more."""
+    async def count_each(
+        self, queries: Sequence[Filter], *, most: int, first_index: Sequence[str] | None = None
+    ) -> list[int]:
+        """How many cases match each of `queries`, by one request; `most` when there are more. The
+        first is counted with the index `first_index` if it is given.
+        """
         pipelines: list[list[Document]] = [
             [
                 {"$match": query},
@@ -96,7 +108,7 @@ class CaseReader:
             ]
             for place, query in enumerate(queries)
         ]
-        rows = await self._cases.aggregate(_joined(Case.COLLECTION, pipelines))
+        rows = await self._cases.aggregate(_joined(Case.COLLECTION, pipelines), index=first_index)
         counts = {row["_id"]: row["cases"] for row in rows}
         return [counts.get(place, 0) for place in range(len(queries))]
 

@@ -48,8 +48,7 @@ class Collection:
 
         Raises QueryTimeoutError after `max_time_ms`; None means no limit.
         """
-        fields_in_order = [sort] if isinstance(sort, str) else sort
-        order = [(name.lstrip("-"), -1 if name.startswith("-") else 1) for name in fields_in_order]
+        order = _order([sort] if isinstance(sort, str) else sort)
         with translate_driver_errors():
             cursor = self._collection.find(query, fields, session=driver_session(session))
             cursor = cursor.sort(order).limit(limit).max_time_ms(max_time_ms)
@@ -61,12 +60,13 @@ class Collection:
         session: Session | None = None,
         *,
         max_time_ms: int | None = None,
+        index: Sequence[str] | None = None,
     ) -> list[Document]:
-        """All results of an aggregation.
+        """All results of an aggregation, from the index with the fields `index` if it is given.
 
         Raises QueryTimeoutError after `max_time_ms`; None means no limit.
         """
-        options = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
+        options = _options(max_time_ms, index)
         with translate_driver_errors():
             return await self._collection.aggregate(
                 pipeline, session=driver_session(session), **options
@@ -79,14 +79,14 @@ class Collection:
         *,
         most: int = 0,
         max_time_ms: int | None = None,
+        index: Sequence[str] | None = None,
     ) -> int:
-        """How many match. Counting stops at `most`; 0 means no limit.
+        """How many match. Counting stops at `most`; 0 means no limit. It uses the index with the
+        fields `index` if it is given.
 
         Raises QueryTimeoutError after `max_time_ms`; None means no limit.
         """
-        options: dict[str, Any] = {"limit": most} if most else {}
-        if max_time_ms is not None:
-            options["maxTimeMS"] = max_time_ms
+        options = _options(max_time_ms, index) | ({"limit": most} if most else {})
         with translate_driver_errors():
             return await self._collection.count_documents(
                 query, session=driver_session(session), **options
@@ -220,12 +220,22 @@ class Collection:
 
         `where` restricts the index to matching documents.
         """
-        keys = [(field.lstrip("-"), -1 if field.startswith("-") else 1) for field in fields]
         options: dict[str, Any] = {"unique": unique} | (
             {"partialFilterExpression": where} if where else {}
         )
         with translate_driver_errors():
-            await self._collection.create_index(keys, **options)
+            await self._collection.create_index(_order(fields), **options)
+
+
+def _order(fields: Sequence[str]) -> list[tuple[str, int]]:
+    """Fields in the driver's form: descending with a `-` before the name."""
+    return [(field.lstrip("-"), -1 if field.startswith("-") else 1) for field in fields]
+
+
+def _options(max_time_ms: int | None, index: Sequence[str] | None) -> dict[str, Any]:
+    """The driver's options for a time limit and an index."""
+    options: dict[str, Any] = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
+    return options if index is None else options | {"hint": dict(_order(index))}
 
 
 def driver_session(session: Session | None) -> AsyncIOMotorClientSession | None:

@@ -1,7 +1,8 @@
 """How the database answers the queries of every list: from indexes, without reading the cases."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -115,6 +116,54 @@ PATHS = (
 )
 
 
+@asynccontextmanager
+async def profiled(desk: Desk) -> AsyncIterator[list[dict[str, Any]]]:
+    """What the database profiled within the block; filled at its end."""
+    database = desk.store._database
+    entries: list[dict[str, Any]] = []
+    # By default, it holds the last megabyte only, and forgets the first pages.
+    await database.create_collection("system.profile", capped=True, size=64 * 1024 * 1024)
+    await database.command({"profile": 2})
+    try:
+        yield entries
+    finally:
+        await database.command({"profile": 0})
+        query = {"planSummary": {"$exists": True}}
+        entries += [entry async for entry in database["system.profile"].find(query)]
+        await database.drop_collection("system.profile")  # other tests could not empty it
+
+
+async def test_todo_and_nobodys_cases_are_counted_with_the_index_of_assignees(
+    desk: Desk, opened: OpenCase
+) -> None:
+    """Without a hint, MongoDB may choose the index of processes, and read every open case."""
+    for number in range(1, 30):
+        await opened(number, assignee="piotr@office.example" if number < 20 else None)
+    client = Client(build_app(desk, KnownPeople()), {"x-test-user": "anna"})
+    async with profiled(desk) as entries:
+        for path in (
+            "cases?status=open&assignee=todo&total=true",
+            "cases?status=open&assignee=&total=true",
+            "counts",
+        ):
+            assert (await client.ask("GET", f"/api/v1/{path}")).status == 200, path
+    counting = [
+        entry
+        for entry in entries
+        if entry["ns"].endswith(".cases") and "$group" in str(entry["command"])
+    ]
+    assert len(counting) == 3
+    for entry in counting:
+        assert list(entry["command"]["hint"]) == [
+            "assignee",
+            "status",
+            "updated_at",
+            "_id",
+            "process",
+        ]
+        assert entry["docsExamined"] == 0
+
+
 async def test_nothing_that_people_read_scans_what_grows_with_the_cases(
     desk: Desk, opened: OpenCase
 ) -> None:
@@ -122,26 +171,20 @@ async def test_nothing_that_people_read_scans_what_grows_with_the_cases(
         process, stage = ("help", "new") if number % 2 else ("invoices", "registration")
         await opened(number, process=process, stage=stage, title=f"Faktura number {number}")
     await SearchIndex(desk.store).rebuild(lambda *_: None)
-    people, database = KnownPeople(), desk.store._database
+    people = KnownPeople()
     client = Client(
         build_app(desk, people, page_routes(desk, people)),
         {"x-test-user": "anna", "sec-fetch-site": "same-origin"},
     )
-    # By default, it holds the last megabyte only, and forgets the first pages.
-    await database.create_collection("system.profile", capped=True, size=64 * 1024 * 1024)
-    await database.command({"profile": 2})
-    try:
+    async with profiled(desk) as entries:
         await desk.store.collection("cases").find_one({"title": "by no index, first"})
         for path in PATHS:
             assert (await client.ask("GET", path)).status == 200, path
         await desk.store.collection("cases").find_one({"title": "by no index"})
-    finally:
-        await database.command({"profile": 0})
-        plans = [
-            (entry["ns"].partition(".")[2], entry["planSummary"], str(entry["command"])[:300])
-            async for entry in database["system.profile"].find({"planSummary": {"$exists": True}})
-        ]
-        await database.drop_collection("system.profile")  # other tests could not empty it
+    plans = [
+        (entry["ns"].partition(".")[2], entry["planSummary"], str(entry["command"])[:300])
+        for entry in entries
+    ]
     assert {name for name, *_ in plans} >= {"cases", "changes", "comments", "search"}
     scans = [plan for plan in plans if plan[0] in GROWING and "COLLSCAN" in plan[1]]
     assert len(scans) == 2, scans

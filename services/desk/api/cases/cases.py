@@ -140,8 +140,9 @@ async def _total(
     if not call.query.total:
         return None
     most = call.query.total_up_to + 1
+    index = None if call.query.sort == "due" else _filter(call).counted_with
     try:
-        return await call.desk.reader.count(filters, most=most, max_time_ms=limit_ms)
+        return await call.desk.reader.count(filters, most=most, max_time_ms=limit_ms, index=index)
     except QueryTimeoutError:
         return None
 
