@@ -5,6 +5,7 @@ causes no false findings.
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from schemas.changes import Change, Publication
@@ -32,6 +33,7 @@ from services.cli.audit.lookup import by_id
 from services.cli.audit.number_checks import number_findings
 from services.runtime.store.blobs import FILES
 from services.runtime.store.collection import Session
+from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.mongo import Store
 
 PAGE = 500
@@ -99,7 +101,8 @@ class Auditor:
                 found = _within_budget(found)
                 return found, await check(found, session) if found else []
 
-            documents, findings = await self._store.transaction(page)
+            # while an index is created, a snapshot may be refused
+            documents, findings = await retry_conflicts(partial(self._store.transaction, page))
             for finding in findings:
                 yield finding
             if not documents:

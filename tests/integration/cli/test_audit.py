@@ -1,10 +1,10 @@
 """The audit finds nothing in a correct database, and every kind of damage in a damaged one."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +14,8 @@ from schemas.stored import OutgoingMail, to_document
 from services.case_writer.housekeeping.blob_sweep import Sweeper
 from services.cli.audit.checks import Auditor
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.collection import Session
+from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Store
 from services.sender.comments import comment_of
 from services.sender.outbox import MongoOutbox
@@ -21,6 +23,8 @@ from services.sender.ports import Ending
 from tests.builders import appending, ignoring, opening, parking, raw_bytes
 from tests.integration.case_writer.test_case_writer import handle_in_batches
 from tests.unit.sender.builders import outgoing
+
+T = TypeVar("T")
 
 FILE = (
     'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\ntext\r\n'
@@ -299,3 +303,22 @@ async def test_a_case_too_large_for_one_transaction_is_counted_too(
     finally:
         await cases.update({"_id": 1}, {"$inc": {"comment_count": -1}})
     assert [what.partition(" has")[0] for what in found] == ["case 1"]
+
+
+async def test_a_page_is_read_again_if_its_snapshot_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while a service that starts creates an index."""
+    transaction, refused = store.transaction, list[int]()
+
+    async def refusing(body: Callable[[Session], Awaitable[T]]) -> T:
+        refused.append(len(refused))
+        if len(refused) % 3 != 0:
+            raise ConflictError("the database: Unable to acquire IX lock")
+        return await transaction(body)
+
+    monkeypatch.setattr(store, "transaction", refusing)
+    auditor = Auditor(store)
+    assert [finding async for finding in auditor.findings()] == []
+    assert auditor.sums["mails"] == 7
+    assert len(refused) > 10
