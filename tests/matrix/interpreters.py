@@ -30,6 +30,14 @@ def with_packages(wanted: str) -> Path:
     return python
 
 
+def environment(wanted: str) -> dict[str, str]:
+    """The variable by which an unpacked libmagic finds its own database (file(1))."""
+    found = _interpreter(wanted)
+    if not found.is_relative_to(PLACE):
+        return {}
+    return {"MAGIC": str(found.parents[1] / "lib" / "file" / "magic.mgc")}
+
+
 def origin(wanted: str) -> str:
     """Where that interpreter is from, in words."""
     found = _interpreter(wanted)

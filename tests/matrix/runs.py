@@ -70,7 +70,9 @@ def _options(product: str, source: str, tests: str) -> list[str]:
 
 def _programs(product: str, source: str) -> dict[str, str]:
     """The environment variable with the programs that replace the installed ones."""
-    if product in {"python", "cluster"} or source == INSTALLED:
+    if product == "python":
+        return interpreters.environment(source)
+    if product == "cluster" or source == INSTALLED:
         return {}  # a cluster chooses its programs itself
     folder = unpacked.broker_programs if product == "rabbitmq" else unpacked.mail_programs
     return {"MAILCASE_PROGRAMS": str(folder(source))}
