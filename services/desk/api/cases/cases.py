@@ -92,7 +92,8 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
     descending = query.sort != "due"
     field = SORT_FIELDS[query.sort]
     sign = "-" if descending else ""
-    filters: list[dict[str, Any]] = [call.desk.access.filter(call.principal), _filter(call).query()]
+    wanted = _filter(call)
+    filters: list[dict[str, Any]] = [call.desk.access.filter(call.principal), wanted.query()]
     if query.status is None:
         filters.append({"status": {"$in": ["open", "closed"]}})  # so that an index is used
     if query.sort == "due":
@@ -110,7 +111,7 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
                 limit=query.limit + 1,
                 max_time_ms=limit_ms,
             ),
-            _total(call, counted, limit_ms),
+            _total(call, counted, limit_ms, None if query.sort == "due" else wanted.counted_with),
         )
     except QueryTimeoutError as error:
         raise ProblemError(
@@ -134,13 +135,15 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
 
 
 async def _total(
-    call: Call[CasesQuery, None], filters: Sequence[Mapping[str, Any]], limit_ms: int | None
+    call: Call[CasesQuery, None],
+    filters: Sequence[Mapping[str, Any]],
+    limit_ms: int | None,
+    index: Sequence[str] | None,
 ) -> int | None:
     """How many cases match; None if nobody asked, or if counting takes longer than it may."""
     if not call.query.total:
         return None
     most = call.query.total_up_to + 1
-    index = None if call.query.sort == "due" else _filter(call).counted_with
     try:
         return await call.desk.reader.count(filters, most=most, max_time_ms=limit_ms, index=index)
     except QueryTimeoutError:
