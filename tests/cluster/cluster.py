@@ -117,14 +117,14 @@ class Cluster:
                 self._other(machine).tool(
                     "rabbitmq-streams", "add_replica", stream, self.brokers[machine].name
                 )
-        time.sleep(15)
+        time.sleep(15)  # until then it may delete them; nothing reports when it has
         return self.replicas(machine)
 
     def _until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline, f"not {what} within 120 s"
-            time.sleep(1)
+            time.sleep(1)  # RabbitMQ's commands report a state, not its change
 
     def replicas(self, machine: int) -> set[str]:
         """The lasting queues and streams with a replica on this machine's RabbitMQ node."""

@@ -11,10 +11,9 @@ import pytest
 from tests.cluster.cluster import STREAMS
 from tests.cluster.ledger import TAKE_OVER_S, UNREAD_S, Record, Start, ledger
 from tests.cluster.pipeline import until
+from tests.matrix.unpacked import UNSTABLE
 
 pytestmark = pytest.mark.slow
-
-NEWEST = "unstable"
 
 
 def test_each_broker_node_is_killed(start: Start, release: str, record_property: Record) -> None:
@@ -65,7 +64,7 @@ def test_the_disk_of_a_machine_is_full(start: Start, release: str, record_proper
     """RabbitMQ 4.0 may be unable to recover its write-ahead log afterwards (docs/kubernetes.md)."""
     with ledger(start, release, record_property, 120) as events:
         cluster = events.pipeline.cluster
-        end = cluster.free_disk if release == NEWEST else cluster.free_disk_or_replace_node
+        end = cluster.free_disk if release == UNSTABLE else cluster.free_disk_or_replace_node
         events.happen(
             "disk of machine 1 full for 20 s", partial(cluster.fill_disk, 1), 20, partial(end, 1)
         )
@@ -79,7 +78,7 @@ def test_a_node_loses_its_volume(start: Start, release: str, record_property: Re
         for machine in (2, 1):
             name = f"broker node {machine} lost its volume, replaced after 15 s"
             lose = cluster.brokers[machine].lose_volume
-            replace = partial(cluster.replace_node, machine, seeded=release == NEWEST)
+            replace = partial(cluster.replace_node, machine, seeded=release == UNSTABLE)
             events.happen(name, lose, 15, replace)
             assert cluster.replicas(machine) == replicas
 
@@ -93,7 +92,7 @@ def test_a_rolling_restart(start: Start, release: str, record_property: Record) 
             events.happen(name, stop, 0, again)
 
 
-@pytest.mark.parametrize("release", ["unstable"])
+@pytest.mark.parametrize("release", [UNSTABLE])
 def test_mailboxes_of_a_dead_node_are_read_by_another_ten_times(
     start: Start, release: str, record_property: Record
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.cluster.conftest import programs_of
 from tests.cluster.events import Events
 from tests.cluster.ledger import UNREAD_S, Record, Start, ledger
+from tests.matrix.unpacked import UNSTABLE
 
 pytestmark = pytest.mark.slow
 
@@ -14,7 +15,6 @@ MAILS = 5000
 EVERY_S = 0.15  # a mail into each of three mailboxes: 20 mails/s
 CUTS_S = (5, 20)
 UPGRADE_S = 120.0  # all nodes at once
-NEWEST = "unstable"
 
 
 def test_thousands_of_mails_while_every_machine_fails(
@@ -24,7 +24,7 @@ def test_thousands_of_mails_while_every_machine_fails(
     with flow as events:
         _kill_and_cut_each_machine(events)
         faults = len(events.outages)
-        if release != NEWEST:
+        if release != UNSTABLE:
             _upgrade(events)
     assert max(outage.worst_s for outage in events.outages[:faults]) < UNREAD_S
 
@@ -52,7 +52,7 @@ def _upgrade(events: Events) -> None:
     events.happen("each broker node restarted in turn", restart, 0, lambda: None)
     assert cluster.partitions() == {}
     cluster.enable_features()
-    upgrade = partial(cluster.upgrade_brokers, programs_of(NEWEST))
+    upgrade = partial(cluster.upgrade_brokers, programs_of(UNSTABLE))
     events.happen("every broker node stopped and upgraded", upgrade, 0, lambda: None)
     versions = [broker.version() for broker in cluster.brokers.values()]
     assert all(version.startswith("4.3.") for version in versions), versions

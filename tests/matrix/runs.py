@@ -69,7 +69,7 @@ def _options(product: str, source: str, tests: str) -> list[str]:
 
 
 def _programs(product: str, source: str) -> dict[str, str]:
-    """The environment variable with the programs that replace the installed ones."""
+    """The environment variables that replace installed programs, or what they read."""
     if product == "python":
         return interpreters.environment(source)
     if product == "cluster" or source == INSTALLED:

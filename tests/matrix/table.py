@@ -30,7 +30,7 @@ NOTES = {
 Three machines, each a network namespace with a node of RabbitMQ and a member of a MongoDB replica set;
 the services connect to all of them, and mail flows while something fails (`make cluster`, root only). The
 figures say for how long no mail of a mailbox was recorded: the median and the worst of three mailboxes.
-In this run of a full disk with 4.0, the node no longer started, and the test replaced it
+With 4.0, a node whose disk was full may no longer start, and the test replaces it
 ([RabbitMQ: a new series](kubernetes.md#rabbitmq-a-new-series)).
 """
 }
