@@ -14,6 +14,8 @@ SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", 
 # Each matches an index.
 OVERDUE = {"status": "open", "overdue_at": {"$type": "date"}}
 BECOMING_OVERDUE = {"status": "open", "due_at": {"$type": "date"}, "overdue_at": None}
+# The last two are there so that counting overdue cases reads no document.
+LATEST_OVERDUE = ("process", "-updated_at", "-_id", "overdue_at", "status")
 # The process is at the end, so that counting someone's cases reads no document.
 BY_ASSIGNEE = ("assignee", "status", "-updated_at", "-_id", "process")
 

@@ -26,7 +26,7 @@ from services.casework import actions, records
 from services.casework.actors import ActingAs
 from services.casework.decide import decide
 from services.casework.decisions.situation import Accepted, AutomaticMail, Situation
-from services.casework.listing import BECOMING_OVERDUE, BY_ASSIGNEE, OVERDUE
+from services.casework.listing import BECOMING_OVERDUE, BY_ASSIGNEE, LATEST_OVERDUE, OVERDUE
 from services.casework.persistence.case_links import CaseLinks
 from services.casework.persistence.invoice_links import InvoiceLinks
 from services.casework.persistence.moved_mails import follow_merge, follow_split
@@ -100,6 +100,7 @@ class CaseRepository:
         # Neither sweeps for overdue cases nor counts of them read other cases.
         await self._cases.ensure_index("due_at", where=BECOMING_OVERDUE)
         await self._cases.ensure_index("process", "due_at", "_id", where=OVERDUE)
+        await self._cases.ensure_index(*LATEST_OVERDUE, where=OVERDUE)
         await self._cases.ensure_index(*BY_ASSIGNEE)
         await self._cases.ensure_index("merged_into")
         keys = self._store.collection(FieldKey.COLLECTION)

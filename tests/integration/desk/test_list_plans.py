@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from services.case_writer.housekeeping.mongo import MongoBacklogCounts
 from services.casework.listing import OVERDUE
 from services.desk.app import build_app
 from services.desk.desk import Desk
@@ -80,6 +81,40 @@ async def test_overdue_cases_are_found_without_reading_the_others(
         {"explain": command, "verbosity": "executionStats"}
     )
     assert explained["executionStats"]["totalDocsExamined"] == 1
+
+
+async def test_overdue_cases_are_listed_in_the_order_of_an_index(
+    desk: Desk, opened: OpenCase
+) -> None:
+    """Otherwise, a page of fifty sorts all of them."""
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(1, 30):
+        await opened(number, due_at=past, overdue_at=past if number > 15 else None)
+    query = {"$and": [{"process": {"$in": ["invoices", "help"]}}, OVERDUE]}
+    command = {
+        "find": "cases",
+        "filter": query,
+        "sort": {"updated_at": -1, "_id": -1},
+        "limit": 5,
+    }
+    explained = await desk.store._database.command(
+        {"explain": command, "verbosity": "executionStats"}
+    )
+    assert stages(json.dumps(explained, default=str)) == {"FETCH", "IXSCAN"}
+    assert explained["executionStats"]["totalDocsExamined"] <= 5
+
+
+async def test_overdue_cases_are_counted_from_an_index_alone(desk: Desk, opened: OpenCase) -> None:
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(1, 30):
+        await opened(number, due_at=past, overdue_at=past if number > 15 else None)
+    client = Client(build_app(desk, KnownPeople()), {"x-test-user": "anna"})
+    async with profiled(desk) as entries:
+        counted = await client.ask("GET", "/api/v1/cases?overdue=true&total=true")
+        assert await MongoBacklogCounts(desk.store).overdue() == {"invoices": 14}
+    assert counted.json()["total"] == 14
+    counting = [entry for entry in entries if "$group" in str(entry["command"])]
+    assert [entry["docsExamined"] for entry in counting] == [0, 0]
 
 
 async def test_unpublished_changes_of_cases_are_found_without_reading_the_others(
