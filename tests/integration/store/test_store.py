@@ -326,3 +326,22 @@ async def test_documents_of_several_collections_are_inserted_together_or_not_at_
     )
     assert sorted(plants, key=itemgetter("_id")) == [{"_id": "fern"}, {"_id": "moss"}]
     assert rocks == [{"_id": 1}]
+
+
+@pytest.mark.parametrize("pieces", [3, 5])
+async def test_documents_of_any_size_together_are_inserted(store: Store, pieces: int) -> None:
+    """Above 16 MiB, the driver refuses a single command, and its refusal ends a transaction that
+    begins with it.
+    """
+    documents = [{"_id": number, "text": "x" * 4 * 1024 * 1024} for number in range(pieces)]
+    await store.transaction(lambda session: store.insert_together({"boulders": documents}, session))
+    assert await store.collection("boulders").count({}) == pieces
+
+
+async def test_a_document_over_the_limit_of_the_database_is_a_permanent_error(store: Store) -> None:
+    documents: list[Document] = [{"_id": 1}, {"_id": 2, "text": "x" * 17 * 1024 * 1024}]
+    with pytest.raises(PermanentError):
+        await store.transaction(
+            lambda session: store.insert_together({"boulders": documents}, session)
+        )
+    assert await store.collection("boulders").count({}) == 0
