@@ -17,22 +17,13 @@ _EMPTY_BODY = re.compile(rb'BODY\[\] ""')
 def bodies(data: Sequence[Item]) -> Iterator[tuple[int, bytes, datetime | None]]:
     """UID, bytes and INTERNALDATE of each mail in a response to `UID FETCH … BODY.PEEK[]`.
 
-    A literal is a pair of the text before it and its bytes; the text after it is the next item. The
-    server chooses the order of attributes. `BODY[] NIL` is not a mail: the server has lost it (RFC
-    3501 section 7.4.2).
+    `BODY[] NIL` is not a mail: the server has lost it (RFC 3501 section 7.4.2).
     """
-    for index, item in enumerate(data):
-        if isinstance(item, tuple):
-            before, raw = item
-            after = data[index + 1] if index + 1 < len(data) else b""
-            around = before + b" " + (after if isinstance(after, bytes) else b"")
-        elif _EMPTY_BODY.search(item):
-            around, raw = item, b""
-        else:
-            continue
-        uid = _UID.search(around)
-        if uid:
-            yield int(uid[1]), raw, _internal_date(around)
+    for attributes, literal in _answers(data):
+        raw = b"" if literal is None and _EMPTY_BODY.search(attributes) else literal
+        uid = _UID.search(attributes)
+        if uid and raw is not None:
+            yield int(uid[1]), raw, _internal_date(attributes)
 
 
 def sizes(data: Sequence[Item]) -> Iterator[tuple[int, int, datetime | None]]:
@@ -40,11 +31,25 @@ def sizes(data: Sequence[Item]) -> Iterator[tuple[int, int, datetime | None]]:
 
     INTERNALDATE is None if it is missing or invalid. A mail without a size is left out.
     """
-    for line in data:
-        text = line if isinstance(line, bytes) else b""
-        uid, size = _UID.search(text), _SIZE.search(text)
+    for attributes, _ in _answers(data):
+        uid, size = _UID.search(attributes), _SIZE.search(attributes)
         if uid and size:
-            yield int(uid[1]), int(size[1]), _internal_date(text)
+            yield int(uid[1]), int(size[1]), _internal_date(attributes)
+
+
+def _answers(data: Sequence[Item]) -> Iterator[tuple[bytes, bytes | None]]:
+    """The attributes of each mail, and its literal; None if it has none.
+
+    A literal is a pair of the text before it and its bytes; the text after it is the next item. The
+    server chooses the order of attributes.
+    """
+    for index, item in enumerate(data):
+        if isinstance(item, tuple):
+            before, literal = item
+            after = data[index + 1] if index + 1 < len(data) else b""
+            yield before + b" " + (after if isinstance(after, bytes) else b""), literal
+        elif index == 0 or isinstance(data[index - 1], bytes):
+            yield item, None
 
 
 def numbers(data: Sequence[Item]) -> list[int]:

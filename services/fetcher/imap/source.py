@@ -17,6 +17,7 @@ from services.fetcher import metrics
 from services.fetcher.imap.client import MAX_LINE_BYTES, bounded_client
 from services.fetcher.imap.description import describe_folder
 from services.fetcher.imap.idle import has_announced, poll_then_idle
+from services.fetcher.imap.prefetch import Prefetch
 from services.fetcher.imap.removal import MailRemover
 from services.fetcher.imap.responses import (
     Item,
@@ -85,6 +86,7 @@ class ImapSource:
         self._validity = ""
         self._removals_finished = False  # those that an earlier session left unfinished
         self._listing = UidListing(self._search, self._divide)
+        self._prefetch = Prefetch()
         # Of mails handed out and not fetched yet, as the server reports them.
         self._sizes: dict[int, int] = {}
         self._fetched: dict[
@@ -110,6 +112,7 @@ class ImapSource:
         self._removals_finished = False
         self._listing.clear()
         self._sizes.clear()
+        self._prefetch.clear()
 
     def describe(self) -> str:
         with self._mailbox_error("describe the folder"):
@@ -123,11 +126,7 @@ class ImapSource:
             if not self._listing:
                 self._poll()
             uids = self._listing.take(min(limit, _MAX_LISTED))
-            data = (
-                self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)")
-                if uids
-                else []
-            )
+            data = self._list(uids) if uids else []
             found = {
                 uid: ListedMail(f"{self._validity}:{uid}", size, at)
                 for uid, size, at in sizes(data)
@@ -138,6 +137,7 @@ class ImapSource:
         return [found[uid] for uid in uids if uid in found]
 
     def refresh(self, known: Collection[str]) -> None:
+        self._prefetch.clear()
         with self._mailbox_error("list the mails"):
             self._session.client.noop()  # a search may see only mails that the server has announced
             self._poll(self._uids(known))
@@ -150,21 +150,26 @@ class ImapSource:
         if not uids:
             return []
         listed = {uid: self._sizes.pop(uid, UNKNOWN_SIZE) for uid in uids}
+        whole = self._prefetch.take(uids)
+        left = [uid for uid in uids if uid not in whole]
         refused: set[int] = set()
         with self._mailbox_error("fetch mails"), self._allow_bytes(sum(listed.values())):
-            data = self._fetch_readable(uids, refused)
+            data = self._fetch_readable(left, refused) if left else []
             # Some servers return no bytes for a mail that they cannot read at the moment.
-            whole = [
-                (uid, raw, at)
+            whole |= {
+                uid: (raw, at)
                 for uid, raw, at in bodies(data)
-                if uid in listed and (raw or not listed[uid])
-            ]
-            found = {uid: FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, raw, at in whole}
-            self._report_unreadable(set(uids) - set(found) - refused)
+                if uid in left and (raw or not listed[uid])
+            }
+            self._report_unreadable(set(uids) - set(whole) - refused)
+        found = {
+            uid: FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, (raw, at) in whole.items()
+        }
         self._fetched |= {mail.id: (self._sessions, mail.received_at) for mail in found.values()}
         return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
+        self._prefetch.clear()
         self._seen_ids.remember(
             [HEAD_OF + mail_id for mail_id in ids if mail_id in self._recorded_by_head]
         )
@@ -201,6 +206,7 @@ class ImapSource:
         return heads
 
     def wait(self, timeout_s: float) -> None:
+        self._prefetch.clear()
         if not self._listing and time.monotonic() - self._connected_at_s > RENEW_S:
             self.connect()
             return
@@ -231,6 +237,7 @@ class ImapSource:
 
     def abort(self) -> None:
         self._wake.set()
+        self._prefetch.clear()
         box = self._box
         if box is not None:
             with suppress(OSError):
@@ -263,6 +270,25 @@ class ImapSource:
             "UNDELETED",
         ]
         return numbers(self._command("SEARCH", " ".join(filter(None, keys))))
+
+    def _list(self, uids: Sequence[int]) -> list[Item]:
+        """The sizes and times of mails. Small ones are prefetched if they are few."""
+        attributes = "UID RFC822.SIZE INTERNALDATE"
+        if first_bytes := self._prefetch.first_bytes(len(uids)):
+            self._prefetch.begin()
+            try:
+                with self._allow_bytes(len(uids) * first_bytes):
+                    data = self._command(
+                        "FETCH", sequence_set(uids), f"({attributes} BODY.PEEK[]<0.{first_bytes}>)"
+                    )
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error as error:
+                log.debug("imap_prefetch_refused", mailbox=self._mailbox.name, error=error)
+            else:
+                self._prefetch.keep(bodies(data), sizes(data))
+                return data
+        return self._command("FETCH", sequence_set(uids), f"({attributes})")
 
     def _unchanged(self, ids: Sequence[str]) -> list[int]:
         """The UIDs of these mails, without a UID that belongs to another mail by now.

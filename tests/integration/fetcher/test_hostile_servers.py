@@ -36,11 +36,13 @@ class Imap:
     """Just enough IMAP for a folder with three mails.
 
     `strange` maps the beginning of a command to the response to send instead. b"" closes the
-    connection, and `TAG` represents the tag of the command.
+    connection, and `TAG` represents the tag of the command. The first bytes of mails are refused
+    unless `sends_first_bytes`.
     """
 
-    def __init__(self, strange: Strange) -> None:
+    def __init__(self, strange: Strange, *, sends_first_bytes: bool = False) -> None:
         self.strange = strange
+        self.sends_first_bytes = sends_first_bytes
         self.left = dict(MAILS)
 
     def __call__(self, line: bytes) -> bytes:
@@ -50,6 +52,8 @@ class Imap:
             matches = beginning == FETCH_OF_11 and b"BODY.PEEK" in command and 11 in uids
             if matches or command.startswith(beginning):
                 return response.replace(b"TAG", tag)
+        if b"BODY.PEEK[]<0." in command and not self.sends_first_bytes:
+            return tag + b" BAD no part of a mail\r\n"
         return self._response(command, uids) + tag + b" OK done\r\n"
 
     def _uids(self, command: bytes) -> list[int]:
@@ -66,6 +70,12 @@ class Imap:
         if command.startswith(b"UID SEARCH"):
             # out of order
             return b"* SEARCH %s\r\n" % b" ".join(b"%d" % uid for uid in reversed(self.left))
+        if b"BODY.PEEK[]<0." in command:
+            return b"".join(
+                b"* 1 FETCH (UID %d RFC822.SIZE 21 BODY[]<0> {%d}\r\n%s)\r\n" % (uid, len(raw), raw)
+                for uid, raw in self.left.items()
+                if uid in uids
+            )
         if b"RFC822.SIZE" in command:
             return b"".join(
                 b"* %d FETCH (UID %d RFC822.SIZE 21)\r\n" % (uid, uid)
@@ -168,7 +178,7 @@ def _unreadable() -> float:
     )
 
 
-STORM = b"* 5 EXISTS\r\n" * 20_000  # 240 kB
+STORM = b"* 5 EXISTS\r\n" * 100_000  # 1.2 MB
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Small mails that come with their listing, which saves a round trip to the server. Pure."""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+
+MAX_MAILS = 16  # in a listing
+MAX_BYTES = 512 * 1024  # of all of them, in memory
+MAX_MAIL_BYTES = 128 * 1024
+PAUSE_S = 3600.0  # after an attempt that failed
+
+
+class Prefetch:
+    """The small mails of the last listing, by UID: their bytes and INTERNALDATE.
+
+    A listing of few mails asks for the first bytes of each. They are a whole mail if they are as
+    many as the server says that the mail has; any other mail is fetched later. A server that fails
+    to answer, perhaps because it cannot read one of the mails, is asked without them for an hour.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._paused_until_s = float("-inf")
+        self._mails: dict[int, tuple[bytes, datetime | None]] = {}
+
+    def first_bytes(self, mails: int) -> int:
+        """How many bytes of each of so many mails to ask for; 0 for none."""
+        if not 0 < mails <= MAX_MAILS or self._clock() < self._paused_until_s:
+            return 0
+        return min(MAX_MAIL_BYTES, MAX_BYTES // mails)
+
+    def begin(self) -> None:
+        """A listing with first bytes is requested. It failed unless `keep` is called."""
+        self._paused_until_s = self._clock() + PAUSE_S
+
+    def keep(
+        self,
+        first: Iterable[tuple[int, bytes, datetime | None]],
+        sizes: Iterable[tuple[int, int, datetime | None]],
+    ) -> None:
+        """Keep the mails whose first bytes are all of them; both come from the same response."""
+        self._paused_until_s = float("-inf")
+        size_of = {uid: size for uid, size, _ in sizes}
+        self._mails = {uid: (raw, at) for uid, raw, at in first if size_of.get(uid) == len(raw) > 0}
+
+    def take(self, uids: Collection[int]) -> dict[int, tuple[bytes, datetime | None]]:
+        """Those of the mails that are here. Forgets all others."""
+        mails, self._mails = self._mails, {}
+        return {uid: mails[uid] for uid in uids if uid in mails}
+
+    def clear(self) -> None:
+        """Forget the mails, which may be gone from the mailbox by the time they are fetched."""
+        self._mails = {}
