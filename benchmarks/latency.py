@@ -12,6 +12,9 @@ beyond the notice is the difference for each such mail. Both poll on their own, 
 difference may be off by the time between two polls, in both directions. When idle, each mail has a
 copy; under load, one in so many that the copies take little of the servers' time. The client's
 polls make Mailcase's own times slightly too high.
+
+When idle, each mail is followed by one for the baseline, which shows how long the servers' own
+operations take.
 """
 
 import asyncio
@@ -21,7 +24,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.baseline.mails import BENCH
+from benchmarks.baseline.mails import BENCH, mark_of
 from benchmarks.contenders import NoticeClient
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
@@ -46,15 +49,29 @@ async def latencies(
         await trial.run(feed.take(100))
         highest = statistics.median([(await trial.run(feed.take(400))).rate for _ in range(3)])
         for load in loads:
-            yield await _latency(trial, feed, load, load * highest or IDLE_RATE, seconds)
+            rate = load * highest or IDLE_RATE
+            if load:
+                yield await _latency(trial, feed, load, rate, seconds)
+                continue
+            async with Everything.on(ground.side("floor")) as baseline:
+                await baseline.run(feed.take(100))
+                yield await _latency(trial, feed, load, rate, seconds, baseline=baseline)
 
 
 async def _latency(
-    trial: Everything, feed: Feed, load: float, rate: float, seconds: float
+    trial: Everything,
+    feed: Feed,
+    load: float,
+    rate: float,
+    seconds: float,
+    *,
+    baseline: Everything | None = None,
 ) -> Latency:
+    """The latency at a load, and that of the baseline if it gets mails, too."""
     mails = feed.take(max(20, round(rate * seconds)))
+    compared = _Compared(baseline, feed.take(len(mails))) if baseline else None
     async with trial.side.noticing() as client:
-        delivered = await _deliver(trial, client, mails, load, rate)
+        delivered = await _deliver(trial, client, mails, load, rate, compared=compared)
         copied_at = [mail.copy_at for mail in delivered if mail.copy_at is not None]
         await _until_seen(trial, client, mails, len(copied_at), rate)
         noticed = client.times(len(copied_at))
@@ -66,8 +83,35 @@ async def _latency(
         total for total, mail in zip(totals, delivered, strict=True) if mail.copy_at is not None
     ]
     beyond = [total - notice for total, notice in zip(copied, notices, strict=True)]
-    times = (Percentiles.of(each) for each in (totals, notices, beyond))
-    return Latency(load, round(rate, 1), len(mails), *times)
+    total, notice, beyond_notice = map(Percentiles.of, (totals, notices, beyond))
+    baseline_total = Percentiles.of(await compared.times()) if compared else None
+    return Latency(
+        load, round(rate, 1), len(mails), total, notice, beyond_notice, baseline=baseline_total
+    )
+
+
+class _Compared:
+    """The baseline, and as many mails for it as Mailcase gets."""
+
+    def __init__(self, trial: Everything, mails: Sequence[bytes]) -> None:
+        self._trial = trial
+        self._mails = iter(mails)
+        self._delivered: dict[str, float] = {}  # when, by the receipt's key
+
+    def deliver_next(self) -> None:
+        raw = next(self._mails)
+        self._delivered[mark_of(raw)[1].decode()] = time.time()
+        self._trial.side.deliver(raw)
+
+    async def times(self) -> list[float]:
+        """How long each mail took, in ms. Waits for the last receipt."""
+        deadline = time.monotonic() + _PATIENCE_S
+        seen = self._trial.seen
+        while not seen.keys() >= self._delivered.keys():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the baseline does not record its mails")
+            await asyncio.sleep(0.01)
+        return [(seen[key] - at) * 1000 for key, at in self._delivered.items()]
 
 
 @dataclass(frozen=True)
@@ -79,7 +123,13 @@ class _Delivered:
 
 
 async def _deliver(
-    trial: Everything, client: NoticeClient, mails: Sequence[bytes], load: float, rate: float
+    trial: Everything,
+    client: NoticeClient,
+    mails: Sequence[bytes],
+    load: float,
+    rate: float,
+    *,
+    compared: _Compared | None,
 ) -> list[_Delivered]:
     """Deliver the mails and their copies. Under load, both count from when they were due."""
     chance = random.Random(f"{load}")
@@ -97,6 +147,10 @@ async def _deliver(
             copy_at = due if load else time.time()
             client.deliver(raw)
         delivered.append(_Delivered(at, copy_at))
+        if compared is not None:
+            await asyncio.sleep(chance.expovariate(rate))
+            compared.deliver_next()
+            due = time.time()
     return delivered
 
 

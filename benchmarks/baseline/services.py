@@ -42,6 +42,7 @@ from benchmarks.baseline.mails import (
     mark_of,
 )
 from benchmarks.baseline.work import find_fields, hash_mail
+from services.fetcher.imap.polling import MIN_POLL_S
 from services.runtime.broker.topology import (
     CASE,
     CASE_WRITER_COMMANDS,
@@ -159,7 +160,7 @@ async def fetcher(where: Where) -> None:
         while not counting.done():
             literals = await taking
             if not literals:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(MIN_POLL_S)  # as soon as the fetcher does after a mail
             taking = loop.run_in_executor(thread, mailbox.next_literals)
             if where.works:
                 for literal in literals:

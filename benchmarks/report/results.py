@@ -70,7 +70,8 @@ class Latency(msgspec.Struct, frozen=True):
     share of the highest rate.
 
     `notice` is the time until a bare client can see a mail, and `beyond_notice` the difference of
-    the two for each mail that has a copy.
+    the two for each mail that has a copy. `baseline` is the baseline's total, measured in turns;
+    None under load.
     """
 
     load: float  # 0: idle
@@ -79,6 +80,7 @@ class Latency(msgspec.Struct, frozen=True):
     total: Percentiles
     notice: Percentiles
     beyond_notice: Percentiles
+    baseline: Percentiles | None = None
 
 
 class Memory(msgspec.Struct, frozen=True):

@@ -128,7 +128,10 @@ def _latency(results: Results) -> Iterator[str]:
             ("arrival to recorded", result.total),
             ("the mail server's notice", result.notice),
             ("beyond the notice", result.beyond_notice),
+            ("arrival to recorded, baseline", result.baseline),
         ):
+            if times is None:
+                continue
             yield (
                 f"{what + ', ' + load:50} {result.rate:7.1f} mails/s: p50 {times.p50:7.1f} ms, "
                 f"p95 {times.p95:7.1f} ms, p99 {times.p99:7.1f} ms ({result.mails} mails)"
