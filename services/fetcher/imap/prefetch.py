@@ -5,8 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 MAX_MAILS = 16  # in a listing
-MAX_BYTES = 512 * 1024  # of all of them, in memory
-MAX_MAIL_BYTES = 128 * 1024
+MAX_BYTES = 128 * 1024  # of all of them, in memory
 PAUSE_S = 3600.0  # after an attempt that failed
 
 
@@ -27,7 +26,7 @@ class Prefetch:
         """How many bytes of each of so many mails to ask for; 0 for none."""
         if not 0 < mails <= MAX_MAILS or self._clock() < self._paused_until_s:
             return 0
-        return min(MAX_MAIL_BYTES, MAX_BYTES // mails)
+        return MAX_BYTES // mails
 
     def begin(self) -> None:
         """A listing with first bytes is requested. It failed unless `keep` is called."""

@@ -20,7 +20,7 @@ class Counting(Imap):
         return super().__call__(line)
 
 
-WITH_FIRST_BYTES = b"11:13 (UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.131072>)"
+WITH_FIRST_BYTES = b"11:13 (UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.43690>)"
 WITHOUT = b"11:13 (UID RFC822.SIZE INTERNALDATE)"
 WHOLE = b"11:13 (UID INTERNALDATE BODY.PEEK[])"
 
@@ -75,7 +75,7 @@ def test_mails_are_not_kept_beyond_the_next_fetch() -> None:
 
 @pytest.mark.parametrize("call", ["wait", "refresh", "remove", "abort"])
 def test_mails_are_fetched_again_after_other_requests(call: str) -> None:
-    """They may be gone by then; and after an abort, nothing may go on."""
+    """They may be gone by then; and after an abort, no request may succeed."""
     server = Counting({})
     with source_at(server) as source:
         ids = [mail.id for mail in source.list_new(10)]

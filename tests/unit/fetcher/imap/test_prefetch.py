@@ -1,12 +1,12 @@
-"""Which mails are asked for with their listing, and which of them are whole."""
+"""Which mails come with their listing, and which of them are whole."""
 
-from services.fetcher.imap.prefetch import MAX_BYTES, MAX_MAIL_BYTES, MAX_MAILS, PAUSE_S, Prefetch
+from services.fetcher.imap.prefetch import MAX_BYTES, MAX_MAILS, PAUSE_S, Prefetch
 
 
 def test_the_bytes_of_all_mails_together_are_limited() -> None:
     asked = {mails: Prefetch().first_bytes(mails) for mails in range(MAX_MAILS + 3)}
     assert asked[0] == asked[MAX_MAILS + 1] == 0
-    assert asked[1] == MAX_MAIL_BYTES
+    assert asked[1] == MAX_BYTES
     assert all(0 < mails * asked[mails] <= MAX_BYTES for mails in range(1, MAX_MAILS + 1))
 
 
@@ -24,7 +24,7 @@ def test_a_failed_attempt_pauses_the_next() -> None:
     prefetch.begin()
     assert prefetch.first_bytes(1) == 0
     now = PAUSE_S
-    assert prefetch.first_bytes(1) == MAX_MAIL_BYTES
+    assert prefetch.first_bytes(1) == MAX_BYTES
     prefetch.begin()
     prefetch.keep([], [])
-    assert prefetch.first_bytes(1) == MAX_MAIL_BYTES
+    assert prefetch.first_bytes(1) == MAX_BYTES
