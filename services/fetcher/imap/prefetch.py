@@ -12,14 +12,16 @@ PAUSE_S = 3600.0  # after an attempt that failed
 class Prefetch:
     """The small mails of the last listing, by UID: their bytes and INTERNALDATE.
 
-    A listing of few mails asks for the first bytes of each. They are a whole mail if they are as
-    many as the server says that the mail has; any other mail is fetched later. A server that fails
-    to answer, perhaps because it cannot read one of the mails, is asked without them for an hour.
+    A listing of few mails asks for the first bytes of each. They are a whole mail if they are fewer
+    than requested, and as many as the server says that the mail has: some servers estimate that.
+    Any other mail is fetched later. A server that fails to answer, perhaps because it cannot read
+    one of the mails, is asked without them for an hour.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._paused_until_s = float("-inf")
+        self._asked_bytes = 0  # of each mail
         self._mails: dict[int, tuple[bytes, datetime | None]] = {}
 
     def first_bytes(self, mails: int) -> int:
@@ -28,8 +30,11 @@ class Prefetch:
             return 0
         return MAX_BYTES // mails
 
-    def begin(self) -> None:
-        """A listing with first bytes is requested. It failed unless `keep` is called."""
+    def begin(self, first_bytes: int) -> None:
+        """A listing with so many bytes of each mail is requested. It failed unless `keep` is
+        called.
+        """
+        self._asked_bytes = first_bytes
         self._paused_until_s = self._clock() + PAUSE_S
 
     def keep(
@@ -37,10 +42,14 @@ class Prefetch:
         first: Iterable[tuple[int, bytes, datetime | None]],
         sizes: Iterable[tuple[int, int, datetime | None]],
     ) -> None:
-        """Keep the mails whose first bytes are all of them; both come from the same response."""
+        """Keep the mails that are whole; both come from the response."""
         self._paused_until_s = float("-inf")
         size_of = {uid: size for uid, size, _ in sizes}
-        self._mails = {uid: (raw, at) for uid, raw, at in first if size_of.get(uid) == len(raw) > 0}
+        self._mails = {
+            uid: (raw, at)
+            for uid, raw, at in first
+            if 0 < len(raw) < self._asked_bytes and len(raw) == size_of.get(uid)
+        }
 
     def take(self, uids: Collection[int]) -> dict[int, tuple[bytes, datetime | None]]:
         """Those of the mails that are here. Forgets all others."""

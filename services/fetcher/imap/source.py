@@ -275,7 +275,7 @@ class ImapSource:
         """The sizes and times of mails. Small ones are prefetched if they are few."""
         attributes = "UID RFC822.SIZE INTERNALDATE"
         if first_bytes := self._prefetch.first_bytes(len(uids)):
-            self._prefetch.begin()
+            self._prefetch.begin(first_bytes)
             try:
                 with self._allow_bytes(len(uids) * first_bytes):
                     data = self._command(
