@@ -15,6 +15,7 @@ from deploy.local.errors import LocalServerError
 from tests.cluster.broker_node import BrokerNode
 from tests.cluster.network import Network
 from tests.cluster.store_member import PORT, REPLICA_SET, StoreMember
+from tests.cluster.waiting import until
 
 DISK_MB = 1200  # of each machine, in memory
 STREAMS = {"mail.archive", "event.archive"}
@@ -99,12 +100,12 @@ class Cluster:
         """
         node, other = self.brokers[machine], self._other(machine)
         other.ctl("forget_cluster_node", node.name)
-        self._until(lambda: node.name not in self._coordinators(machine), "forgotten")
+        _until_reported(lambda: node.name not in self._coordinators(machine), "forgotten")
         node.launch(other.name if seeded else None)
         node.wait()
-        self._until(lambda: node.name in self._coordinators(machine), "a coordinator again")
+        _until_reported(lambda: node.name in self._coordinators(machine), "a coordinator again")
         other.tool("rabbitmq-queues", "grow", node.name, "all")
-        self._until(lambda: self._add_replicas(machine) >= STREAMS, "replicas of the streams")
+        _until_reported(lambda: self._add_replicas(machine) >= STREAMS, "replicas of the streams")
 
     def _coordinators(self, machine: int) -> str:
         """What a node other than that of the machine says of the streams' coordinators."""
@@ -119,12 +120,6 @@ class Cluster:
                 )
         time.sleep(15)  # until then it may delete them; nothing reports when it has
         return self.replicas(machine)
-
-    def _until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 120
-        while not condition():
-            assert time.monotonic() < deadline, f"not {what} within 120 s"
-            time.sleep(1)  # RabbitMQ's commands report a state, not its change
 
     def replicas(self, machine: int) -> set[str]:
         """The lasting queues and streams with a replica on this machine's RabbitMQ node."""
@@ -247,3 +242,8 @@ class Cluster:
         command: Sequence[str] = ["mount", "-t", "tmpfs", "-o", options, "mailcase", str(place)]
         subprocess.run(command, check=True, capture_output=True)
         self._opened.callback(subprocess.run, ["umount", "-l", str(place)], check=True)
+
+
+def _until_reported(condition: Callable[[], bool], what: str) -> None:
+    """RabbitMQ's commands report a state, not its change, and take most of a second."""
+    until(condition, what, 120, every_s=1)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.cluster.pipeline import ClusterPipeline, now, until
+from tests.cluster.pipeline import ClusterPipeline, now
+from tests.cluster.waiting import until
 from tests.sample_mails import Sample, new_mails
 
 EVERY_S = 1.0  # a mail into each mailbox

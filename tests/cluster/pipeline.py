@@ -1,10 +1,10 @@
 """Mailcase on a cluster: mailboxes, settings and services, each service with its broker node."""
 
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pymongo
@@ -13,6 +13,7 @@ from deploy.local.servers.mail import MailServer
 from deploy.local.services import ServiceProcess
 from schemas.mails import mail_key
 from tests.cluster.cluster import Cluster
+from tests.cluster.waiting import until
 from tests.pipeline import PASSWORD, Document
 from tests.sample_mails import Sample
 
@@ -75,7 +76,7 @@ class ClusterPipeline:
             for service in self.services.values():
                 service.start()
             for service in self.services.values():
-                until(lambda service=service: bool(service.readiness()["ok"]), service.name, 120)
+                until(partial(_is_ready, service), service.name, 120)
             yield
         finally:
             for service in self.services.values():
@@ -169,24 +170,9 @@ class ClusterPipeline:
         return config
 
 
+def _is_ready(service: ServiceProcess) -> bool:
+    return bool(service.readiness()["ok"])
+
+
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def until(condition: object, what: str, patience_s: float) -> None:
-    """Wait until `condition()` holds; during an outage it does not. AssertionError after the
-    timeout.
-    """
-    assert callable(condition)
-    deadline = time.monotonic() + patience_s
-    while not _holds(condition):
-        assert time.monotonic() < deadline, f"not within {patience_s:.0f} s: {what}"
-        time.sleep(0.1)
-
-
-def _holds(condition: object) -> bool:
-    assert callable(condition)
-    try:
-        return bool(condition())
-    except pymongo.errors.PyMongoError:
-        return False

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.cluster import STREAMS
 from tests.cluster.ledger import TAKE_OVER_S, UNREAD_S, Record, Start, ledger
-from tests.cluster.pipeline import until
+from tests.cluster.waiting import until
 from tests.matrix.unpacked import UNSTABLE
 
 pytestmark = pytest.mark.slow
