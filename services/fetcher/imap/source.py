@@ -86,6 +86,7 @@ class ImapSource:
         self._validity = ""
         self._removals_finished = False  # those that an earlier session left unfinished
         self._listing = UidListing(self._search, self._divide)
+        self._being_listed: list[int] = []  # a slow server may take minutes to send small mails
         self._prefetch = Prefetch()
         # Of mails handed out and not fetched yet, as the server reports them.
         self._sizes: dict[int, int] = {}
@@ -125,13 +126,14 @@ class ImapSource:
                 self._removals_finished = True
             if not self._listing:
                 self._poll()
-            uids = self._listing.take(min(limit, _MAX_LISTED))
+            uids = self._being_listed = self._listing.take(min(limit, _MAX_LISTED))
             data = self._list(uids) if uids else []
             found = {
                 uid: ListedMail(f"{self._validity}:{uid}", size, at)
                 for uid, size, at in sizes(data)
             }
             self._report_unreadable(set(uids) - set(found))
+        self._being_listed = []
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
         # A mail without a size is already gone.
         return [found[uid] for uid in uids if uid in found]
@@ -143,7 +145,8 @@ class ImapSource:
             self._poll(self._uids(known))
 
     def count_unlisted(self, known: Collection[str]) -> int:
-        return self._listing.count_except(self._uids(known))
+        known_uids = self._uids(known)
+        return self._listing.count_except(known_uids) + len({*self._being_listed} - {*known_uids})
 
     def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         uids = self._uids(ids)

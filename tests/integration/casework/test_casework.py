@@ -426,7 +426,7 @@ class TestOverdue:
         assert sum(examined) <= 3
         async with examined_documents(store) as examined:
             assert await MongoBacklogCounts(store).overdue() == {"invoices": 31}
-        assert sum(examined) == 31
+        assert sum(examined) == 0  # an index has all that is counted
 
     async def test_a_new_due_date_may_pass_again(
         self, store: Store, repository: CaseRepository
