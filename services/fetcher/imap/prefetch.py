@@ -1,7 +1,7 @@
 """Small mails that come with their listing, which saves a round trip to the server. Pure."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 MAX_MAILS = 16  # in a listing
@@ -37,24 +37,17 @@ class Prefetch:
         self._asked_bytes = first_bytes
         self._paused_until_s = self._clock() + PAUSE_S
 
-    def keep(
-        self,
-        first: Iterable[tuple[int, bytes, datetime | None]],
-        sizes: Iterable[tuple[int, int, datetime | None]],
-    ) -> None:
-        """Keep the mails that are whole; both come from the response."""
+    def keep(self, first: Iterable[tuple[int, bytes, datetime | None]]) -> None:
+        """Keep the mails of the response that may be whole."""
         self._paused_until_s = float("-inf")
-        size_of = {uid: size for uid, size, _ in sizes}
-        self._mails = {
-            uid: (raw, at)
-            for uid, raw, at in first
-            if 0 < len(raw) < self._asked_bytes and len(raw) == size_of.get(uid)
-        }
+        self._mails = {uid: (raw, at) for uid, raw, at in first if 0 < len(raw) < self._asked_bytes}
 
-    def take(self, uids: Collection[int]) -> dict[int, tuple[bytes, datetime | None]]:
-        """Those of the mails that are here. Forgets all others."""
+    def take(self, sizes: Mapping[int, int]) -> dict[int, tuple[bytes, datetime | None]]:
+        """The mails of these UIDs that have the size that the server reported. Forgets all
+        others.
+        """
         mails, self._mails = self._mails, {}
-        return {uid: mails[uid] for uid in uids if uid in mails}
+        return {uid: mail for uid, mail in mails.items() if sizes.get(uid) == len(mail[0])}
 
     def clear(self) -> None:
         """Forget the mails, which may be gone from the mailbox by the time they are fetched."""

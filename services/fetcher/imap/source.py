@@ -153,7 +153,7 @@ class ImapSource:
         if not uids:
             return []
         listed = {uid: self._sizes.pop(uid, UNKNOWN_SIZE) for uid in uids}
-        whole = self._prefetch.take(uids)
+        whole = self._prefetch.take(listed)
         left = [uid for uid in uids if uid not in whole]
         refused: set[int] = set()
         with self._mailbox_error("fetch mails"), self._allow_bytes(sum(listed.values())):
@@ -289,7 +289,7 @@ class ImapSource:
             except imaplib.IMAP4.error as error:
                 log.debug("imap_prefetch_refused", mailbox=self._mailbox.name, error=error)
             else:
-                self._prefetch.keep(bodies(data), sizes(data))
+                self._prefetch.keep(bodies(data))
                 return data
         return self._command("FETCH", sequence_set(uids), f"({attributes})")
 

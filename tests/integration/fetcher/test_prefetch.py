@@ -1,7 +1,10 @@
 """Small mails that come with their listing, from servers that send them, refuse to, or lie."""
 
+from collections.abc import Callable
+
 import pytest
 
+from services.fetcher.imap.source import ImapSource
 from services.fetcher.ports import MailboxError
 from tests.integration.fetcher.test_hostile_servers import FETCH_OF_11, MAILS, Imap, Strange
 from tests.integration.fetcher.test_lying_imap import source_at
@@ -73,23 +76,30 @@ def test_mails_are_not_kept_beyond_the_next_fetch() -> None:
         assert [mail.id for mail in source.fetch(ids[1:])] == ids[2:]
 
 
-@pytest.mark.parametrize("call", ["wait", "refresh", "remove", "abort"])
-def test_mails_are_fetched_again_after_other_requests(call: str) -> None:
-    """They may be gone by then; and after an abort, no request may succeed."""
+@pytest.mark.parametrize(
+    "request_more",
+    [
+        lambda source, _: source.wait(0.01),
+        lambda source, ids: source.refresh(ids),
+        lambda source, _: source.remove([]),
+    ],
+    ids=["wait", "refresh", "remove"],
+)
+def test_mails_are_fetched_again_after_other_requests(
+    request_more: Callable[[ImapSource, list[str]], None],
+) -> None:
+    """They may be gone by then."""
     server = Counting({})
     with source_at(server) as source:
         ids = [mail.id for mail in source.list_new(10)]
         del server.left[12]
-        match call:
-            case "wait":
-                source.wait(0.01)
-            case "refresh":
-                source.refresh(ids)
-            case "remove":
-                source.remove([])
-            case _:
-                source.abort()
-                with pytest.raises(MailboxError):
-                    source.fetch(ids)
-                return
+        request_more(source, ids)
         assert [mail.id for mail in source.fetch(ids)] == [ids[0], ids[2]]
+
+
+def test_no_mail_is_fetched_after_an_abort() -> None:
+    with source_at(Counting({})) as source:
+        ids = [mail.id for mail in source.list_new(10)]
+        source.abort()
+        with pytest.raises(MailboxError):
+            source.fetch(ids)

@@ -15,9 +15,9 @@ def test_only_whole_mails_are_kept_and_only_once() -> None:
     prefetch.begin(4)
     first = [(1, b"abc", None), (2, b"abc", None), (3, b"", None), (4, b"abc", None)]
     first.append((5, b"abcd", None))  # may be a part, although its size was said to be 4
-    prefetch.keep(first, [(1, 3, None), (2, 4, None), (3, 0, None), (5, 4, None)])
-    assert prefetch.take([1, 2, 3, 4, 5]) == {1: (b"abc", None)}
-    assert prefetch.take([1]) == {}
+    prefetch.keep(first)
+    assert prefetch.take({1: 3, 2: 4, 3: 0, 5: 4}) == {1: (b"abc", None)}
+    assert prefetch.take({1: 3}) == {}
 
 
 def test_a_failed_attempt_pauses_the_next() -> None:
@@ -28,5 +28,5 @@ def test_a_failed_attempt_pauses_the_next() -> None:
     now = PAUSE_S
     assert prefetch.first_bytes(1) == MAX_BYTES
     prefetch.begin(1)
-    prefetch.keep([], [])
+    prefetch.keep([])
     assert prefetch.first_bytes(1) == MAX_BYTES
