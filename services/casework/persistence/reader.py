@@ -7,7 +7,7 @@ from typing import Any
 from schemas.changes import Change
 from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, OutgoingMail, from_document
-from services.casework.listing import LATEST_OVERDUE, OVERDUE, RelatedCase
+from services.casework.listing import RelatedCase
 from services.runtime.store.collection import Document
 from services.runtime.store.mongo import Store
 
@@ -48,8 +48,6 @@ class CaseReader:
         await self._cases.ensure_index("process", "stage", "status", *latest)
         dated = {"due_at": {"$type": "date"}}
         await self._cases.ensure_index("process", "status", "due_at", "_id", where=dated)
-        await self._cases.ensure_index("process", "due_at", "_id", where=OVERDUE)
-        await self._cases.ensure_index(*LATEST_OVERDUE, where=OVERDUE)
         await self._cases.ensure_index("refers_to", where={"refers_to": {"$gt": 0}})
         moved = {"what.type": "stage-moved"}
         await self._changes.ensure_index("what.from_process", "at", where=moved)
