@@ -21,7 +21,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.baseline.mails import BENCH, mark_of
@@ -105,12 +105,10 @@ class _Compared:
 
     async def times(self) -> list[float]:
         """How long each mail took, in ms. Waits for the last receipt."""
-        deadline = time.monotonic() + _PATIENCE_S
         seen = self._trial.seen
-        while not seen.keys() >= self._delivered.keys():
-            if time.monotonic() > deadline:
-                raise TimeoutError("the baseline does not record its mails")
-            await asyncio.sleep(0.01)
+        await _until(
+            lambda: seen.keys() >= self._delivered.keys(), "the baseline's mails are not recorded"
+        )
         return [(seen[key] - at) * 1000 for key, at in self._delivered.items()]
 
 
@@ -159,8 +157,15 @@ async def _until_seen(
 ) -> None:
     """Wait until all mails are recorded, and all copies were noticed."""
     keys = {mail_key(BENCH, raw) for raw in mails}
+    await _until(
+        lambda: trial.seen.keys() >= keys and len(client.times(copies)) >= copies,
+        f"mails are not recorded or noticed at {rate:.0f} mails a second",
+    )
+
+
+async def _until(condition: Callable[[], bool], failure: str) -> None:
     deadline = time.monotonic() + _PATIENCE_S
-    while not trial.seen.keys() >= keys or len(client.times(copies)) < copies:
+    while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"mails are not recorded or noticed at {rate:.0f} mails a second")
+            raise TimeoutError(failure)
         await asyncio.sleep(0.01)

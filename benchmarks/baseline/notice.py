@@ -38,8 +38,8 @@ class Watch:
         """The number of mails seen, whenever it has grown. Never ends."""
         last_mail_s = time.monotonic()
         while True:
-            # as the fetcher pauses between two polls
-            time.sleep(next_poll_s(time.monotonic() - last_mail_s) or MIN_POLL_S)
+            pause_s = next_poll_s(time.monotonic() - last_mail_s) or MIN_POLL_S
+            time.sleep(pause_s)  # as the fetcher pauses between two polls
             self._client.noop()
             if self._has_grown():
                 last_mail_s = time.monotonic()

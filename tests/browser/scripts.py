@@ -30,8 +30,7 @@ def require_programs() -> None:
         return
     if os.environ.get("CI") == "true":
         pytest.fail(f"missing: {', '.join(missing)}", pytrace=False)
-    # On a developer's machine, missing programs do not fail their other tests.
-    pytest.skip(f"missing: {', '.join(missing)}")
+    pytest.skip(f"missing: {', '.join(missing)}")  # a developer's other tests do not fail
 
 
 async def run_script(script: str, **environment: str) -> None:

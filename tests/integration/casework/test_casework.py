@@ -43,6 +43,7 @@ from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import load_settings
 from services.runtime.store.mongo import Store
 from tests.fakes import FakeOutlet
+from tests.integration.profiler import profiled
 from tests.unit.casework.builders import ANNA, OPERATOR, PROCESSES, STRANGER, WORKER, case
 from tests.unit.sender.builders import outgoing
 
@@ -450,16 +451,13 @@ class TestOverdue:
 async def examined_documents(store: Store) -> AsyncIterator[list[int]]:
     """How many documents each query of cases reads during the block; complete after it."""
     examined: list[int] = []
-    database = store._database
-    await database.command({"profile": 2})
-    try:
+    async with profiled(store) as entries:
         yield examined
-    finally:
-        await database.command({"profile": 0})
-        of_cases = {"ns": f"{database.name}.{Case.COLLECTION}", "docsExamined": {"$exists": True}}
-        entries = await database["system.profile"].find(of_cases).to_list(None)
-        examined.extend(entry["docsExamined"] for entry in entries)
-        await database.drop_collection("system.profile")
+    examined.extend(
+        entry["docsExamined"]
+        for entry in entries
+        if entry["ns"].endswith(f".{Case.COLLECTION}") and "docsExamined" in entry
+    )
 
 
 class TestAnswers:

@@ -1,8 +1,7 @@
 """How the database answers the queries of every list: from indexes, without reading the cases."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from services.desk.pages.routes import page_routes
 from services.desk.search.index import SearchIndex
 from tests.asgi import Client
 from tests.integration.desk.conftest import KnownPeople, OpenCase
+from tests.integration.profiler import profiled
 
 Clients = Callable[[str], Client]
 
@@ -109,7 +109,7 @@ async def test_overdue_cases_are_counted_from_an_index_alone(desk: Desk, opened:
     for number in range(1, 30):
         await opened(number, due_at=past, overdue_at=past if number > 15 else None)
     client = Client(build_app(desk, KnownPeople()), {"x-test-user": "anna"})
-    async with profiled(desk) as entries:
+    async with profiled(desk.store) as entries:
         counted = await client.ask("GET", "/api/v1/cases?overdue=true&total=true")
         assert await MongoBacklogCounts(desk.store).overdue() == {"invoices": 14}
     assert counted.json()["total"] == 14
@@ -151,23 +151,6 @@ PATHS = (
 )
 
 
-@asynccontextmanager
-async def profiled(desk: Desk) -> AsyncIterator[list[dict[str, Any]]]:
-    """What the database profiled within the block; filled at its end."""
-    database = desk.store._database
-    entries: list[dict[str, Any]] = []
-    # By default, it holds the last megabyte only, and forgets the first pages.
-    await database.create_collection("system.profile", capped=True, size=64 * 1024 * 1024)
-    await database.command({"profile": 2})
-    try:
-        yield entries
-    finally:
-        await database.command({"profile": 0})
-        query = {"planSummary": {"$exists": True}}
-        entries += [entry async for entry in database["system.profile"].find(query)]
-        await database.drop_collection("system.profile")  # other tests could not empty it
-
-
 async def test_todo_and_nobodys_cases_are_counted_with_the_index_of_assignees(
     desk: Desk, opened: OpenCase
 ) -> None:
@@ -175,7 +158,7 @@ async def test_todo_and_nobodys_cases_are_counted_with_the_index_of_assignees(
     for number in range(1, 30):
         await opened(number, assignee="piotr@office.example" if number < 20 else None)
     client = Client(build_app(desk, KnownPeople()), {"x-test-user": "anna"})
-    async with profiled(desk) as entries:
+    async with profiled(desk.store) as entries:
         for path in (
             "cases?status=open&assignee=todo&total=true",
             "cases?status=open&assignee=&total=true",
@@ -211,7 +194,7 @@ async def test_nothing_that_people_read_scans_what_grows_with_the_cases(
         build_app(desk, people, page_routes(desk, people)),
         {"x-test-user": "anna", "sec-fetch-site": "same-origin"},
     )
-    async with profiled(desk) as entries:
+    async with profiled(desk.store) as entries:
         await desk.store.collection("cases").find_one({"title": "by no index, first"})
         for path in PATHS:
             assert (await client.ask("GET", path)).status == 200, path
